@@ -1,0 +1,38 @@
+# The commands of smsadmin. PORT, SANDBOX_PORT and DATA_DIR move an instance: make run PORT=8010 SANDBOX_PORT=8011 DATA_DIR=data2
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+export PYTHON
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help run test lint bench chaos runtime tools
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-7s %s\n", $$1, $$2 }'
+
+run: runtime ## Everything on this machine: web, worker, scheduler and sandbox, until Ctrl-C
+	@exec $(BIN)/python -m smsadmin.supervisor
+
+test: tools ## The tests for real servers on PostgreSQL and Valkey, then every test on SQLite (ARGS="-k words")
+	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m services $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: tools ## Style, types and templates
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/djlint --lint --quiet templates
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: tools ## Accepted and sent per second on PostgreSQL and Valkey, against a bare view
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: tools ## Kill workers at the worst moments and count what was sent
+	@$(BIN)/python -m pytest -m processes $(ARGS)
+
+runtime:
+	@scripts/install.sh requirements.txt
+
+tools:
+	@scripts/install.sh requirements-dev.txt

@@ -1,0 +1,100 @@
+"""The Send SMS action: what an admin configures in the browser, in versions that never change."""
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from smsadmin.core.message import ActionConfig
+from smsadmin.directory.models import Agent, Number
+from smsadmin.workspaces.models import User, Workspace
+
+
+class ObjectType(models.TextChoices):
+    """The record types HubSpot workflows enrol (Aircall help: advanced Send SMS action)."""
+
+    CONTACT = "contact", _("Contact")
+    DEAL = "deal", _("Deal")
+    TICKET = "ticket", _("Ticket")
+    COMPANY = "company", _("Company")
+    QUOTE = "quote", _("Quote")
+    USER = "user", _("User")
+    ORDER = "order", _("Order")
+    CART = "cart", _("Cart")
+    INVOICE = "invoice", _("Invoice")
+    LEAD = "lead", _("Lead")
+
+
+class Action(models.Model):
+    """A named action. What it does stands in its current version."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="actions")
+    name = models.CharField(_("name"), max_length=80)
+    enabled = models.BooleanField(_("on"), default=True)
+    disabled_reason = models.CharField(_("reason"), max_length=200, blank=True)
+    current = models.ForeignKey("ActionVersion", models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_action_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ActionVersion(models.Model):
+    """One saved state of an action. It is written once; a change is a new version."""
+
+    class SenderKind(models.TextChoices):
+        NUMBER = "number", _("A number")
+        PROPERTY = "property", _("A property of the record")
+
+    class SendAsKind(models.TextChoices):
+        NONE = "none", _("Default (no user)")
+        USER = "user", _("A user of the number")
+        PROPERTY = "property", _("A property of the record")
+
+    action = models.ForeignKey(Action, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    object_type = models.CharField(_("record type"), max_length=10, choices=ObjectType, default=ObjectType.CONTACT)
+    sender_kind = models.CharField(max_length=8, choices=SenderKind)
+    sender_number = models.ForeignKey(Number, models.PROTECT, null=True, blank=True, related_name="+")
+    sender_property = models.CharField(max_length=100, blank=True)
+    send_as_kind = models.CharField(max_length=8, choices=SendAsKind, default=SendAsKind.NONE)
+    send_as_agent = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="+")
+    send_as_property = models.CharField(max_length=100, blank=True)
+    recipient_property = models.CharField(max_length=100)
+    message = models.TextField()
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["action", "number"], name="one_version_per_number"),
+            models.CheckConstraint(
+                name="custom_number_has_no_picked_user",
+                condition=~models.Q(sender_kind="property", send_as_kind="user"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} v{self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("A version of an action never changes; save a new one.")
+        super().save(*args, **kwargs)
+
+    def config(self) -> ActionConfig:
+        """What the flow needs to know of this version."""
+        return ActionConfig(
+            sender_kind=self.sender_kind,
+            sender_number_id=self.sender_number_id,
+            sender_property=self.sender_property,
+            send_as_kind=self.send_as_kind,
+            send_as_user_id=self.send_as_agent_id,
+            send_as_property=self.send_as_property,
+            recipient_property=self.recipient_property,
+            message=self.message,
+        )

@@ -1,0 +1,390 @@
+"""Every reason a message stops: one entry each, for the log, the API, HubSpot and the help page.
+
+A code is stable: it is stored, searched and returned by the API. The sentence says what happened with
+the values, `fix` says what to do about it, and `place` names the page where that is done. Both texts are
+English here and are translated where they are shown.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from smsadmin.core.status import Status
+
+
+def gettext_noop(text: str) -> str:
+    """Marks a text for the translators; the rules themselves know no framework."""
+    return text
+
+
+class Whose(StrEnum):
+    CONFIGURATION = "configuration"
+    RECORD = "record"
+    QUOTA = "quota"
+    CONSENT = "consent"
+    PROVIDER = "provider"
+    CARRIER = "carrier"
+    US = "us"
+
+
+class Retry(StrEnum):
+    NEVER = "never"
+    AFTER_FIX = "after_fix"
+    SAFE = "safe"  # it surely never left: sending again cannot send twice
+
+
+class Stage(StrEnum):
+    TRIGGER = "trigger"
+    RESOLVE = "resolve"
+    CHECK = "check"
+    DISPATCH = "dispatch"
+    DELIVERY = "delivery"
+
+
+class _Facts(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def fill(text: str, facts: dict[str, object]) -> str:
+    """The sentence with its values; a value nobody recorded shows as an ellipsis."""
+    return text.format_map(_Facts(facts))
+
+
+class SendError(Exception):
+    """Why a message did not go out, in words its admin can act on."""
+
+    code: ClassVar[str]
+    text: ClassVar[str]
+    fix: ClassVar[str]
+    whose: ClassVar[Whose] = Whose.CONFIGURATION
+    stage: ClassVar[Stage] = Stage.RESOLVE
+    retry: ClassVar[Retry] = Retry.AFTER_FIX
+    status: ClassVar[Status] = Status.REJECTED
+    place: ClassVar[str] = "action"
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(fill(self.text, facts))
+
+    def __init_subclass__(cls) -> None:
+        CATALOGUE[cls.code] = cls
+
+
+CATALOGUE: dict[str, type[SendError]] = {}
+
+
+# --- Sender -----------------------------------------------------------------------------------------
+
+
+class SenderRequired(SendError):
+    code = "SENDER_REQUIRED"
+    text = gettext_noop("No sender number was given: {source} is empty.")
+    fix = gettext_noop("Choose a number in the action, or fill the property that names it.")
+    place = "action.sender"
+
+
+class NumberNotE164(SendError):
+    code = "NUMBER_NOT_E164"
+    text = gettext_noop("The sender “{value}” is not written as a full international number.")
+    fix = gettext_noop("Write it with + and country code, without spaces, for example +12025550123.")
+    place = "action.sender"
+
+
+class NumberNotInIntegration(SendError):
+    code = "NUMBER_NOT_IN_INTEGRATION"
+    text = gettext_noop("{sender} is not connected to this integration, so nothing was sent.")
+    fix = gettext_noop("Connect the number in Aircall and confirm it in the directory, or send from another one.")
+    place = "directory"
+
+
+class NumberNotSmsCapable(SendError):
+    code = "NUMBER_NOT_SMS_CAPABLE"
+    text = gettext_noop("{sender} cannot send text messages.")
+    fix = gettext_noop("Enable messaging for the number in Aircall and confirm it in the directory.")
+    place = "directory"
+
+
+class NumberInProxyMode(SendError):
+    code = "NUMBER_IN_PROXY_MODE"
+    text = gettext_noop("{sender} is used by the Aircall Messaging API (proxy mode), so it cannot text from here.")
+    fix = gettext_noop("Remove the number's Messaging API configuration in Aircall, then refresh the directory.")
+    place = "directory"
+
+
+class NumberThirdPartyMessaging(SendError):
+    code = "NUMBER_THIRD_PARTY_MESSAGING"
+    text = gettext_noop("{sender} uses another messaging service, so Aircall cannot text from it.")
+    fix = gettext_noop("Switch the number back to Aircall messaging, then correct it in the directory.")
+    place = "directory"
+
+
+class SenderIdInvalid(SendError):
+    code = "SENDER_ID_INVALID"
+    text = gettext_noop("“{value}” cannot be a sender name.")
+    fix = gettext_noop("Use 3 to 11 letters and digits with at least one letter.")
+    place = "action.sender"
+
+
+class SenderIdNotApproved(SendError):
+    code = "SENDER_ID_NOT_APPROVED"
+    text = gettext_noop("The sender name “{value}” is not approved for {country}.")
+    fix = gettext_noop("Request approval for that country, or send from a number.")
+    place = "settings"
+
+
+# --- Send as ----------------------------------------------------------------------------------------
+
+
+class UserRequired(SendError):
+    code = "USER_REQUIRED"
+    text = gettext_noop("The action sends as a user, but {source} is empty.")
+    fix = gettext_noop("Choose a user of the number, fill the property, or send without a user.")
+    place = "action.send_as"
+
+
+class UserNotFound(SendError):
+    code = "USER_NOT_FOUND"
+    text = gettext_noop("{email} is not a user of this Aircall account.")
+    fix = gettext_noop("Correct the email address, or add the user in Aircall and refresh the directory.")
+    place = "action.send_as"
+
+
+class UserNotOnNumber(SendError):
+    code = "USER_NOT_ON_NUMBER"
+    text = gettext_noop("{email} is not a user of {sender}, so nothing was sent.")
+    fix = gettext_noop("Add the user to the number in Aircall, or choose one of the number's users.")
+    place = "action.send_as"
+
+
+class UserOutOfSegments(SendError):
+    code = "USER_OUT_OF_SEGMENTS"
+    text = gettext_noop(
+        "{email} has {left} of {limit} message segments left this month; this text needs {needed}."
+    )
+    fix = gettext_noop("Send as another user or without one; the budget starts anew on {resets}.")
+    whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
+
+
+class UserQuotaExceeded(SendError):
+    code = "USER_QUOTA_EXCEEDED"
+    text = gettext_noop("{subject} has used {used} of {limit} {unit} per {window}; there is room again at {resets}.")
+    fix = gettext_noop("Send as another user, spread the sends, or wait. This limit cannot be raised.")
+    whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
+
+
+class NumberQuotaExceeded(SendError):
+    code = "NUMBER_QUOTA_EXCEEDED"
+    text = gettext_noop("{subject} has used {used} of {limit} {unit} per {window}; there is room again at {resets}.")
+    fix = gettext_noop("Send from another number, spread the sends, or wait. This limit cannot be raised.")
+    whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
+
+
+# --- Recipient --------------------------------------------------------------------------------------
+
+
+class RecipientMissing(SendError):
+    code = "RECIPIENT_MISSING"
+    text = gettext_noop("The record has no recipient number: {source} is empty.")
+    fix = gettext_noop("Fill the phone number on the record, or choose another property in the action.")
+    whose, place = Whose.RECORD, "record"
+
+
+class RecipientNoCountryCode(SendError):
+    code = "RECIPIENT_NO_COUNTRY_CODE"
+    text = gettext_noop("The recipient “{value}” has no country code.")
+    fix = gettext_noop("Write it with the country code, for example +1 202 555 0123.")
+    whose, place = Whose.RECORD, "record"
+
+
+class RecipientNotE164(SendError):
+    code = "RECIPIENT_NOT_E164"
+    text = gettext_noop("The recipient “{value}” is not a phone number.")
+    fix = gettext_noop("Correct the phone number on the record: + and country code, then digits only.")
+    whose, place = Whose.RECORD, "record"
+
+
+class RecipientImpossible(SendError):
+    code = "RECIPIENT_IMPOSSIBLE"
+    text = gettext_noop("The recipient “{value}” cannot exist: it has too few or too many digits for its country.")
+    fix = gettext_noop("Correct the phone number on the record.")
+    whose, place = Whose.RECORD, "record"
+
+
+class RecipientIsSender(SendError):
+    code = "RECIPIENT_IS_SENDER"
+    text = gettext_noop("Sender and recipient are the same number, {sender}.")
+    fix = gettext_noop("Correct the phone number on the record, or send from another number.")
+    whose, stage, place = Whose.RECORD, Stage.CHECK, "record"
+
+
+class RecipientNotMobile(SendError):
+    code = "RECIPIENT_NOT_MOBILE"
+    text = gettext_noop("{recipient} is not a mobile number ({kind}), and the action texts mobiles only.")
+    fix = gettext_noop("Put a mobile number on the record, or let the action text every kind of number.")
+    whose, stage, place = Whose.RECORD, Stage.CHECK, "record"
+
+
+class RecipientOptedOut(SendError):
+    code = "RECIPIENT_OPTED_OUT"
+    text = gettext_noop("{recipient} has opted out of text messages.")
+    fix = gettext_noop("Nothing to fix: only the recipient can opt in again.")
+    whose, stage, retry, place = Whose.CONSENT, Stage.CHECK, Retry.NEVER, ""
+
+
+class OnlyTestNumbers(SendError):
+    code = "TEST_NUMBERS_ONLY"
+    text = gettext_noop("{recipient} is not a verified test number, and only those are texted in build mode.")
+    fix = gettext_noop("Verify the number as a test number, or leave build mode.")
+    stage, place = Stage.CHECK, "settings"
+
+
+class CountryNotAllowed(SendError):
+    code = "COUNTRY_NOT_ALLOWED"
+    text = gettext_noop("{recipient} is in {country}, which this workspace does not text.")
+    fix = gettext_noop("Allow the country in the settings, or correct the number on the record.")
+    stage, place = Stage.CHECK, "settings"
+
+
+class QuietHours(SendError):
+    code = "QUIET_HOURS"
+    text = gettext_noop("It is {time} at the recipient's, outside the hours in which this action texts.")
+    fix = gettext_noop("Send later, or let the action hold messages until the hours begin.")
+    stage, place = Stage.CHECK, "action"
+
+
+# --- Message ----------------------------------------------------------------------------------------
+
+
+class MessageEmpty(SendError):
+    code = "MESSAGE_EMPTY"
+    text = gettext_noop("The message is empty.")
+    fix = gettext_noop("Write a message in the action.")
+    place = "action.message"
+
+
+class MessageTooLong(SendError):
+    code = "MESSAGE_TOO_LONG"
+    text = gettext_noop("The message has {characters} characters; {limit} is the most.")
+    fix = gettext_noop("Shorten the message, or the values its tokens insert.")
+    stage, place = Stage.CHECK, "action.message"
+
+
+class MediaNotSupported(SendError):
+    code = "MEDIA_NOT_SUPPORTED"
+    text = gettext_noop("Pictures and files cannot be sent from here, only text.")
+    fix = gettext_noop("Remove the attachment, or put a link in the text.")
+    place = "action.message"
+
+
+class EncodingNotSupported(SendError):
+    code = "ENCODING_NOT_SUPPORTED"
+    text = gettext_noop("The text has characters that {encoding} cannot carry: {characters}.")
+    fix = gettext_noop("Replace those characters, or let the action send Unicode.")
+    stage, place = Stage.CHECK, "action.message"
+
+
+class TokenUnknown(SendError):
+    code = "TOKEN_UNKNOWN"
+    text = gettext_noop("The message uses {token}, which nothing on this record is called.")
+    fix = gettext_noop("Choose an existing property in the message, or correct its spelling.")
+    place = "action.message"
+
+
+class TokenUnresolved(SendError):
+    code = "TOKEN_UNRESOLVED"
+    text = gettext_noop("The record has no value for {token}, and the token has no fallback.")
+    fix = gettext_noop("Fill the property on the record, or give the token a fallback.")
+    whose, place = Whose.RECORD, "action.message"
+
+
+# --- Configuration and access -----------------------------------------------------------------------
+
+
+class ActionDisabled(SendError):
+    code = "ACTION_DISABLED"
+    text = gettext_noop("The action “{action}” is switched off.")
+    fix = gettext_noop("Switch the action on again.")
+    stage = Stage.TRIGGER
+
+
+class FeatureNotEnabled(SendError):
+    code = "FEATURE_NOT_ENABLED"
+    text = gettext_noop("This feature is not active for this workspace: {feature}.")
+    fix = gettext_noop("Switch the feature on in the settings.")
+    stage, place = Stage.TRIGGER, "settings"
+
+
+class PortalNotConnected(SendError):
+    code = "PORTAL_NOT_CONNECTED"
+    text = gettext_noop("The HubSpot portal {portal} is not connected to any workspace here.")
+    fix = gettext_noop("Connect the portal, with its client secret.")
+    stage, place = Stage.TRIGGER, "connections"
+
+
+class ScopeMissing(SendError):
+    code = "SCOPE_MISSING"
+    text = gettext_noop("The connection lacks the permission {scope}.")
+    fix = gettext_noop("Reauthenticate the connection and grant that permission.")
+    place = "connections"
+
+
+class CredentialRejected(SendError):
+    code = "CREDENTIAL_REJECTED"
+    text = gettext_noop("{provider} no longer accepts our credentials, so the message was not sent.")
+    fix = gettext_noop("Enter new credentials for the connection; the message may then be sent again.")
+    stage, retry, status, place = Stage.DISPATCH, Retry.AFTER_FIX, Status.FAILED, "connections"
+
+
+# --- Provider and carrier ---------------------------------------------------------------------------
+
+
+class RateLimited(SendError):
+    code = "RATE_LIMITED"
+    text = gettext_noop("{provider} asked to slow down {attempts} times, so the message was given up. It never left.")
+    fix = gettext_noop("Lower the pace of the connection, or send it again later.")
+    whose, stage, retry = Whose.PROVIDER, Stage.DISPATCH, Retry.SAFE
+    status, place = Status.FAILED, "connections"
+
+
+class ProviderRejected(SendError):
+    code = "PROVIDER_REJECTED"
+    text = gettext_noop("{provider} refused the message: {answer} (HTTP {http_status}).")
+    fix = gettext_noop("Read the provider's answer below; correct the number, the recipient or the text it names.")
+    whose, stage, status, place = Whose.PROVIDER, Stage.DISPATCH, Status.FAILED, "message"
+
+
+class ProviderUnavailable(SendError):
+    code = "PROVIDER_UNAVAILABLE"
+    text = gettext_noop("{provider} could not be reached ({reason}) in {attempts} attempts. The message never left.")
+    fix = gettext_noop("Check the provider's status and the network of this server, then send it again.")
+    whose, stage, retry = Whose.PROVIDER, Stage.DISPATCH, Retry.SAFE
+    status, place = Status.FAILED, "connections"
+
+
+class ProviderUnknown(SendError):
+    code = "PROVIDER_UNKNOWN"
+    text = gettext_noop("{provider} gave no clear answer ({reason}); the text may have gone out.")
+    fix = gettext_noop("Look in the conversation whether it arrived before anybody sends it again.")
+    whose, stage, retry = Whose.PROVIDER, Stage.DISPATCH, Retry.NEVER
+    status, place = Status.UNKNOWN, "message"
+
+
+class DeliveryFailed(SendError):
+    code = "DELIVERY_FAILED"
+    text = gettext_noop("The carrier did not deliver the message to {recipient} ({answer}).")
+    fix = gettext_noop("Check with the recipient that the number is right and can receive texts.")
+    whose, stage, status, place = Whose.CARRIER, Stage.DELIVERY, Status.UNDELIVERED, "record"
+
+
+class Expired(SendError):
+    code = "EXPIRED"
+    text = gettext_noop("The message waited longer than its action allows, so it was not sent.")
+    fix = gettext_noop("Let the action wait longer, or spread the sends.")
+    whose, stage, status = Whose.QUOTA, Stage.DISPATCH, Status.EXPIRED
+
+
+class InternalError(SendError):
+    code = "INTERNAL_ERROR"
+    text = gettext_noop("smsadmin itself failed ({kind}), so the message was not sent.")
+    fix = gettext_noop("Report this with the id of the message: it is ours to mend.")
+    whose, stage, retry, place = Whose.US, Stage.CHECK, Retry.SAFE, ""

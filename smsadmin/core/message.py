@@ -1,0 +1,85 @@
+"""What travels through the flow: a request in, an SMS out. Plain values, no framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ActionConfig:
+    """What to send and as whom, whoever configured it: a saved action or a HubSpot workflow step.
+
+    A property is named the way tokens name it, without braces: "Contact.Phone", or "phone" for the
+    enrolled record. Ids are those of our own directory.
+    """
+
+    sender_kind: Literal["number", "property"]
+    recipient_property: str
+    message: str
+    sender_number_id: int | None = None
+    sender_given: str = ""  # what the configuration calls the number, for when it is not found
+    sender_property: str = ""
+    send_as_kind: Literal["none", "user", "property"] = "none"
+    send_as_user_id: int | None = None
+    send_as_given: str = ""
+    send_as_property: str = ""
+    default_region: str = ""
+    mobile_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The record a message is about: its type ("contact"), its id and what is known of it.
+
+    `properties` belong to the record itself; `related` holds other objects' by type, such as the
+    associated contact's under "contact", or the workflow step's own fields under "inputs".
+    """
+
+    object_type: str
+    object_id: str = ""
+    properties: Mapping[str, str | None] = field(default_factory=dict)
+    related: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """One wish to send one message, in the form every trigger turns its own payload into.
+
+    `key` makes a repeat recognisable: the same trigger, workspace and key is the same message.
+    `origin` is what the trigger wants to see again on the log: portal, workflow, callback id.
+    `reply` says how the caller hears the outcome: "" (not at all), "waiting" (it waits for the answer to
+    this very request) or "owed" (it is told later).
+    """
+
+    workspace_id: int
+    trigger: str
+    key: str
+    config: ActionConfig
+    record: Record
+    action_id: int | None = None
+    version_id: int | None = None
+    action_name: str = ""  # empty: configured where it was triggered
+    version_number: int = 0
+    action_enabled: bool = True
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    reply: Literal["", "waiting", "owed"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """What a provider is asked to carry. Sender and recipient are E.164."""
+
+    message_id: str
+    sender: str
+    sender_id: str  # the provider's own id of the number
+    recipient: str
+    body: str
+    send_as_id: str = ""  # the provider's own id of the user; empty: no user
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the message. Its id may be missing: then no receipt can be matched."""
+
+    provider_id: str = ""
+    provider_status: str = ""

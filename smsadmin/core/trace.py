@@ -1,0 +1,80 @@
+"""The trace of a message: every step it took, in order, with the values that step saw."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from smsadmin.core.errors import gettext_noop
+
+
+class Verdict(StrEnum):
+    PASSED = "passed"
+    WARNING = "warning"  # sent all the same, but worth knowing
+    REFUSED = "refused"
+    NOT_APPLICABLE = "not_applicable"
+    NOT_REACHED = "not_reached"
+
+
+#: What each step is called, in the order they are taken.
+STEPS: dict[str, str] = {
+    "action": gettext_noop("Action"),
+    "sender": gettext_noop("Sender number"),
+    "eligible": gettext_noop("Number may text"),
+    "send_as": gettext_noop("Send as"),
+    "recipient": gettext_noop("Recipient"),
+    "message": gettext_noop("Message"),
+    "length": gettext_noop("Length"),
+    "not_sender": gettext_noop("Recipient is not the sender"),
+    "line_type": gettext_noop("Line type"),
+    "quota": gettext_noop("Quota"),
+}
+
+#: The sentences of steps that did not refuse; a refusal speaks through its error.
+SENTENCES: dict[str, str] = {
+    "action.inline": gettext_noop("Configured in the workflow itself"),
+    "action.saved": gettext_noop("“{action}”, version {version}, is on"),
+    "sender.chosen": gettext_noop("{sender} ({name}) is chosen in the action"),
+    "sender.property": gettext_noop("{source} holds “{value}”, which is {sender} ({name})"),
+    "eligible.yes": gettext_noop("Connected, SMS-capable, not with another messaging service, not in proxy mode"),
+    "send_as.none": gettext_noop("No user: the message is sent as the number"),
+    "send_as.user": gettext_noop("{email} is one of {users} users of {sender}"),
+    "recipient.read": gettext_noop("{source} holds “{value}”, read as {recipient}"),
+    "recipient.region": gettext_noop("{source} holds “{value}”, read as {recipient} with the default region {region}"),
+    "recipient.unusual": gettext_noop("{source} holds “{value}”, read as {recipient}; no known number looks like this"),
+    "message.plain": gettext_noop("The text has no tokens"),
+    "message.tokens": gettext_noop("{tokens} filled in"),
+    "length.fits": gettext_noop("{characters} of {limit} characters, {encoding}, {segments} segments"),
+    "not_sender.yes": gettext_noop("{recipient} is not {sender}"),
+    "line_type.any": gettext_noop("{kind}; the action texts every kind of number"),
+    "line_type.mobile": gettext_noop("{kind}; the action texts mobiles only"),
+    "quota.room": gettext_noop("Counted in every window of the number and the user"),
+    "quota.number": gettext_noop("Counted in every window of the number"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: its name in STEPS, its verdict, the key of its sentence and the values it saw."""
+
+    name: str
+    verdict: Verdict
+    say: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> list[Any]:
+        return [self.name, self.verdict.value, self.say, self.facts]
+
+    @classmethod
+    def from_json(cls, stored: list[Any]) -> "Step":
+        name, verdict, say, facts = stored
+        return cls(name, Verdict(verdict), say, facts)
+
+
+def passed(name: str, say: str, /, **facts: Any) -> Step:
+    """A step that let the message through, with the sentence `say` of SENTENCES."""
+    return Step(name, Verdict.PASSED, say, facts)
+
+
+def warned(name: str, say: str, /, **facts: Any) -> Step:
+    """A step that let the message through although something looked odd."""
+    return Step(name, Verdict.WARNING, say, facts)

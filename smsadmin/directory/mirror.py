@@ -1,0 +1,228 @@
+"""The mirror of an Aircall account: numbers, users and who is on which number.
+
+Everything is read before anything is written, so a refresh that fails leaves the old mirror as it was. What
+Aircall no longer lists is marked gone. Aircall shows neither whether a number can text nor what it is connected
+to (docs/integrations/aircall.md), so those facts are an admin's, and only proxy mode is asked for.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from smsadmin import cache
+from smsadmin.core import numbers
+from smsadmin.directory.models import Agent, Association, Number, Refresh, Source
+from smsadmin.providers.aircall.client import Aircall, AircallError
+from smsadmin.providers.registry import aircall
+from smsadmin.workspaces.models import Connection
+
+logger = structlog.get_logger(__name__)
+
+EVERY = timedelta(minutes=10)
+LEASE = timedelta(minutes=9)
+#: How many numbers are asked for their messaging mode in one refresh: those asked longest ago come first.
+PROBES = 20
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the account said: raw numbers and users by their ids, and pairs of both."""
+
+    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    users: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pairs: set[tuple[str, str]] = field(default_factory=set)
+
+
+def accounts() -> list[int]:
+    """The connections that have a mirror."""
+    return list(Connection.objects.filter(kind=Connection.Kind.AIRCALL).values_list("pk", flat=True))
+
+
+def refresh(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> Refresh | None:
+    """Reads the account and brings the mirror up to date; None when a refresh of it is running.
+
+    A failure is kept with its cause on the Refresh, and on the connection when the key was refused.
+    """
+    connection = Connection.objects.get(pk=connection_id)
+    run = _begin(connection, timezone.now())
+    if run is None:
+        return None
+    client = aircall(connection)
+    client.pause = sleep
+    try:
+        seen = _read(client)
+        with transaction.atomic():
+            run.changes = _write(connection, seen, timezone.now())
+        _probe(connection, client)
+        _end(run, client, Refresh.State.DONE)
+        connection.mark(Connection.State.WORKING)
+    except AircallError as error:
+        _end(run, client, Refresh.State.FAILED, str(error))
+        state = Connection.State.REJECTED if error.credential else Connection.State.UNREACHABLE
+        connection.mark(state, str(error))
+    except Exception as error:
+        _end(run, client, Refresh.State.FAILED, f"smsadmin itself failed: {type(error).__name__}")
+        raise
+    finally:
+        cache.forget()
+    return run
+
+
+def latest(connection: Connection) -> Refresh | None:
+    """The newest successful refresh: how old the mirror is."""
+    return connection.refreshes.filter(state=Refresh.State.DONE).order_by("-started_at").first()
+
+
+def _begin(connection: Connection, now: datetime) -> Refresh | None:
+    stale = connection.refreshes.filter(state=Refresh.State.RUNNING, lease_until__lt=now)
+    stale.update(state=Refresh.State.FAILED, finished_at=now, error="It was cut off: its worker stopped.")
+    try:
+        with transaction.atomic():
+            return Refresh.objects.create(
+                workspace_id=connection.workspace_id, connection=connection, started_at=now, lease_until=now + LEASE
+            )
+    except IntegrityError:
+        return None
+
+
+def _end(run: Refresh, client: Aircall, state: str, error: str = "") -> None:
+    run.state, run.error, run.requests = state, error[:300], client.reads
+    run.finished_at = timezone.now()
+    run.save()
+
+
+def _read(client: Aircall) -> Seen:
+    """Numbers and users, paged; who is on which number by the cheaper of two ways when the list does not say.
+
+    The first pages come at once; after that the refresh keeps to half the account's pace.
+    """
+    seen = Seen()
+    for number in client.pages("/v1/numbers", "numbers"):
+        seen.numbers[str(number["id"])] = number
+    for user in client.pages("/v2/users", "users"):
+        seen.users[str(user["id"])] = user
+    client.interval = 120 / settings.AIRCALL_REQUESTS_PER_MINUTE
+    if all("users" in number for number in seen.numbers.values()):
+        _pair_by_number(seen, seen.numbers.values())
+    elif len(seen.users) < len(seen.numbers):
+        for user_id in seen.users:
+            for number in client.pages(f"/v2/users/{user_id}/numbers", "numbers"):
+                seen.pairs.add((str(number["id"]), user_id))
+    else:
+        answers = [client.get(f"/v1/numbers/{number_id}").body or {} for number_id in seen.numbers]
+        _pair_by_number(seen, [body["number"] for body in answers if "number" in body])
+    return seen
+
+
+def _pair_by_number(seen: Seen, raw_numbers: Any) -> None:
+    for number in raw_numbers:
+        for user in number.get("users") or ():
+            seen.pairs.add((str(number["id"]), str(user["id"])))
+            seen.users.setdefault(str(user["id"]), user)
+
+
+def _write(connection: Connection, seen: Seen, now: datetime) -> dict[str, Any]:
+    """Upserts what was seen, marks the rest gone, and tells the difference in names."""
+    before = _names(connection)
+    _upsert(Number, connection, now, {key: _number(raw) for key, raw in seen.numbers.items()})
+    _upsert(Agent, connection, now, {key: _agent(raw) for key, raw in seen.users.items()})
+    for model in (Number, Agent):
+        model.objects.filter(connection=connection, seen_at__lt=now, gone_at=None).update(gone_at=now)
+    _associate(connection, seen.pairs)
+    return _difference(before, _names(connection))
+
+
+def _upsert(model: Any, connection: Connection, now: datetime, wanted: dict[str, dict[str, Any]]) -> None:
+    rows = [
+        model(
+            workspace_id=connection.workspace_id,
+            connection=connection,
+            provider_id=provider_id,
+            seen_at=now,
+            gone_at=None,
+            **values,
+        )
+        for provider_id, values in wanted.items()
+    ]
+    columns = sorted({name for values in wanted.values() for name in values})
+    model.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["connection", "provider_id"],
+        update_fields=[*columns, "seen_at", "gone_at"],
+        batch_size=200,
+    )
+
+
+def _number(raw: dict[str, Any]) -> dict[str, Any]:
+    """`digits` is a display form with spaces; a number that cannot be read is kept as it came, and not offered."""
+    digits = str(raw.get("e164_digits") or raw.get("digits") or "")
+    try:
+        e164 = numbers.read(digits).e164
+    except numbers.NumberError:
+        e164 = digits[:20]
+    return {
+        "e164": e164,
+        "name": str(raw.get("name") or digits)[:120],
+        "country": str(raw.get("country") or "")[:2],
+        "time_zone": str(raw.get("time_zone") or "")[:64],
+    }
+
+
+def _agent(raw: dict[str, Any]) -> dict[str, Any]:
+    email = str(raw.get("email") or "")
+    return {"name": str(raw.get("name") or email)[:120], "email": email.casefold()[:254]}
+
+
+def _associate(connection: Connection, pairs: set[tuple[str, str]]) -> None:
+    number_ids = dict(Number.objects.filter(connection=connection).values_list("provider_id", "pk"))
+    agent_ids = dict(Agent.objects.filter(connection=connection).values_list("provider_id", "pk"))
+    wanted = {(number_ids[n], agent_ids[a]) for n, a in pairs if n in number_ids and a in agent_ids}
+    existing = {
+        (number_id, agent_id): pk
+        for pk, number_id, agent_id in Association.objects.filter(number__connection=connection).values_list(
+            "pk", "number_id", "agent_id"
+        )
+    }
+    Association.objects.filter(pk__in=[pk for pair, pk in existing.items() if pair not in wanted]).delete()
+    Association.objects.bulk_create(
+        [Association(number_id=n, agent_id=a) for n, a in sorted(wanted - existing.keys())], batch_size=500
+    )
+
+
+def _names(connection: Connection) -> dict[str, set[str]]:
+    numbers_here = Number.objects.filter(connection=connection, gone_at=None)
+    agents_here = Agent.objects.filter(connection=connection, gone_at=None)
+    pairs = Association.objects.filter(number__connection=connection).select_related("number", "agent")
+    return {
+        "numbers": {f"{n.name} ({n.e164})" for n in numbers_here},
+        "agents": {a.email for a in agents_here},
+        "associations": {f"{pair.agent.email} · {pair.number.name}" for pair in pairs},
+    }
+
+
+def _difference(before: dict[str, set[str]], after: dict[str, set[str]]) -> dict[str, Any]:
+    changes = {}
+    for kind in before:
+        changes[f"{kind}_added"] = sorted(after[kind] - before[kind])[:50]
+        changes[f"{kind}_gone"] = sorted(before[kind] - after[kind])[:50]
+    return {name: names for name, names in changes.items() if names}
+
+
+def _probe(connection: Connection, client: Aircall) -> None:
+    """Asks some numbers whether they are in proxy mode. What an admin set stays as it is."""
+    askable = Number.objects.filter(connection=connection, gone_at=None).exclude(proxy_mode_source=Source.ADMIN)
+    for number in askable.order_by("probed_at", "pk")[:PROBES]:
+        answer = client.get(f"/v1/numbers/{number.provider_id}/messages/configuration")
+        found = isinstance(answer.body, dict) and answer.body.get("type") == "Public Api"
+        proxy_mode = answer.status == 200 and found
+        Number.objects.filter(pk=number.pk).update(
+            proxy_mode=proxy_mode, proxy_mode_source=Source.PROBE, probed_at=timezone.now()
+        )

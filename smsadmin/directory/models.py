@@ -1,0 +1,122 @@
+"""The mirror of a provider account: numbers, the people on them, and how fresh all that is."""
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from smsadmin.workspaces.models import Connection, Workspace
+
+
+class Source(models.TextChoices):
+    """Who says so. What an admin said is never overwritten by a probe, only by a send that proved otherwise."""
+
+    ASSUMED = "assumed", _("assumed")
+    PROBE = "probe", _("asked Aircall")
+    ADMIN = "admin", _("set by an admin")
+    SEND = "send", _("learnt from a send")
+
+
+class Number(models.Model):
+    """A phone number of the account. Gone numbers are kept: messages refer to them."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="numbers")
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="numbers")
+    provider_id = models.CharField(max_length=40)
+    e164 = models.CharField(max_length=20)
+    name = models.CharField(max_length=120)
+    country = models.CharField(max_length=2, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    # The four facts that decide whether a number is offered. None: nobody knows yet.
+    connected = models.BooleanField(null=True)
+    connected_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
+    sms_capable = models.BooleanField(null=True)
+    sms_capable_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
+    third_party = models.BooleanField(default=False)
+    third_party_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
+    proxy_mode = models.BooleanField(default=False)
+    proxy_mode_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
+    agents = models.ManyToManyField("Agent", through="Association", related_name="numbers")
+    probed_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "provider_id"], name="one_row_per_number")]
+        indexes = [models.Index(fields=["workspace", "e164"], name="number_by_e164")]
+
+    def __str__(self) -> str:
+        return f"{self.e164} ({self.name})"
+
+    @property
+    def is_eligible(self) -> bool:
+        """Connected, SMS-capable, without third-party messaging, not in proxy mode, and still there.
+
+        Aircall help: advanced Send SMS action, "Why your number may not appear".
+        """
+        return bool(
+            self.connected and self.sms_capable and not self.third_party and not self.proxy_mode and not self.gone_at
+        )
+
+
+class Agent(models.Model):
+    """A user of the provider account: whom a message can be sent as."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="agents")
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="agents")
+    provider_id = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+    email = models.CharField(max_length=254)
+    seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "provider_id"], name="one_row_per_agent")]
+        indexes = [models.Index(fields=["workspace", "email"], name="agent_by_email")]
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+class Association(models.Model):
+    """An agent may use a number. Removed when the provider no longer says so."""
+
+    number = models.ForeignKey(Number, models.CASCADE)
+    agent = models.ForeignKey(Agent, models.CASCADE)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["number", "agent"], name="one_association_each")]
+
+    def __str__(self) -> str:
+        return f"{self.agent} on {self.number}"
+
+
+class Refresh(models.Model):
+    """One refresh of a mirror: running, done or failed. `lease_until` keeps a second one from starting."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="refreshes")
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="refreshes")
+    state = models.CharField(max_length=8, choices=State, default=State.RUNNING)
+    started_at = models.DateTimeField()
+    lease_until = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    requests = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True)
+    #: What changed, for people: {"numbers_added": [...], "numbers_gone": [...], "agents_added": …}
+    changes: Any = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection"], condition=models.Q(state="running"), name="one_refresh_at_a_time"
+            )
+        ]
+        indexes = [models.Index(fields=["connection", "-started_at"], name="newest_refresh")]
+
+    def __str__(self) -> str:
+        return f"{self.connection} at {self.started_at:%H:%M}"

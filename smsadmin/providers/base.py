@@ -1,0 +1,58 @@
+"""A provider is an adapter: an `Sms` in, a `Result` out. It raises nothing it can foresee."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from smsadmin.core.errors import SendError
+from smsadmin.core.message import Accepted, Sms
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer, as kept in the log. Holds no credential; `failure` says why there is no answer."""
+
+    method: str
+    url: str
+    request: Any = None
+    http_status: int | None = None
+    answer: str = ""
+    elapsed_ms: int = 0
+    failure: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        kept = {
+            "method": self.method,
+            "url": self.url,
+            "request": self.request,
+            "status": self.http_status,
+            "answer": self.answer,
+            "ms": self.elapsed_ms,
+            "failure": self.failure,
+        }
+        return {name: value for name, value in kept.items() if value not in (None, "")}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one attempt ended: exactly one of `accepted`, `error` and `retry_in` is set.
+
+    `retry_in` (seconds) says that the message surely never left and why it may be tried again: `reason` is
+    "rate_limited" or "unreachable". `learnt` are facts about the number that the answer proved.
+    """
+
+    exchange: Exchange
+    accepted: Accepted | None = None
+    error: SendError | None = None
+    retry_in: float | None = None
+    reason: str = ""
+    detail: str = ""
+    learnt: dict[str, bool] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    name: str
+
+    def send(self, sms: Sms) -> Result:
+        """Asks the provider to carry one SMS, once."""
+        ...

@@ -1,0 +1,282 @@
+"""Everything the stand-ins know, in memory, behind one lock. It survives nothing, on purpose."""
+
+import itertools
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from smsadmin.sandbox.scheduler import Scheduler
+
+PORTAL_ID = 9000001
+APP_ID = 123456
+HUBSPOT_CLIENT_ID = "sandbox-client-id"
+HUBSPOT_STATIC_TOKEN = "sandbox-hubspot-token"  # noqa: S105
+AIRCALL_API_ID = "sandbox-id"
+AIRCALL_API_TOKEN = "sandbox-token"  # noqa: S105
+
+KEPT_REQUESTS = 20_000
+
+
+@dataclass
+class Settings:
+    """How the stand-ins behave. Change any of them while running with POST /_control/settings.
+
+    Times are in seconds, shares between 0 and 1.
+    """
+
+    base_url: str = "http://127.0.0.1:8000"
+    """Where the product listens: the workflow runner calls it."""
+    hubspot_client_secret: str = "sandbox-client-secret"  # noqa: S105
+
+    aircall_requests_per_minute: int = 120
+    """REST limit of the company in one calendar minute; 0 is no limit."""
+    aircall_rate_headers: str = "at_limit"
+    """X-AircallApi-* headers: at_limit or always."""
+    aircall_users_in_number_list: bool = True
+    """Whether GET /v1/numbers embeds `users`, as GET /v1/numbers/:id always does."""
+    aircall_message_times: str = "ms"
+    """Times in send answers: ms (epoch milliseconds) or iso."""
+    aircall_raw_digits_plus: bool = False
+    """Whether `raw_digits` in send answers starts with +."""
+    aircall_number_limits: bool = True
+    """Whether a number refuses once its segments of the hour, day or month are used up."""
+    aircall_event_delay: float = 0.5
+    """Longest wait before each message event; each one draws its own."""
+    aircall_events_doubled: float = 0.0
+    """Share of message events delivered twice."""
+    aircall_events_shuffled: float = 0.0
+    """Share of messages whose events arrive in the wrong order."""
+    aircall_webhook_timeout: float = 5.0
+    aircall_webhook_retry_delay: float = 1.0
+    aircall_webhook_retries: int = 50
+    aircall_webhook_disabled_after: int = 10
+    """Failed deliveries in a row after which a webhook is switched off."""
+
+    hubspot_token_seconds: int = 1800
+    hubspot_rotate_refresh: bool = False
+    """Whether a refresh hands out a new refresh token and ends the old one."""
+    hubspot_requests_per_ten_seconds: int = 190
+    """Rolling limit of the app; 0 is no limit."""
+    hubspot_searches_per_second: int = 5
+    hubspot_search_delay: float = 0.0
+    """How long a new or changed record stays invisible to search."""
+
+    runner_payload: str = "full"
+    """full (every key seen in captured traffic) or documented (the documented core only)."""
+    runner_signature: str = "v2+v3"
+    """v2+v3, v2, bad, stale or none."""
+    runner_empty_input: str = "missing"
+    """How an input whose property has no value is sent: missing, null or empty."""
+    runner_connect_timeout: float = 3.0
+    runner_read_timeout: float = 30.0
+    runner_workers: int = 8
+    runner_retry_delay: float = 1.0
+    """Before the first repeat after a 5xx or no answer; doubled each time."""
+    runner_retry_cap: float = 8.0
+    runner_attempts: int = 6
+    runner_retry_after_unit: str = "ms"
+    """Unit in which Retry-After of a 429 is understood: ms or s."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """Settings from BASE_URL, HUBSPOT_CLIENT_SECRET and SANDBOX_AIRCALL_REQUESTS_PER_MINUTE.
+
+        Raises ValueError where the last one is not a whole number.
+        """
+        settings = cls()
+        if base_url := environ.get("BASE_URL"):
+            settings.base_url = base_url.rstrip("/")
+        if secret := environ.get("HUBSPOT_CLIENT_SECRET"):
+            settings.hubspot_client_secret = secret
+        if pace := environ.get("SANDBOX_AIRCALL_REQUESTS_PER_MINUTE"):
+            settings.aircall_requests_per_minute = int(pace)
+        return settings
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Take over new values; raises ValueError, changing nothing, for an unknown name or a wrong type."""
+        kinds = {item.name: type(getattr(self, item.name)) for item in fields(self)}
+        for name, value in changes.items():
+            if name not in kinds:
+                raise ValueError(f"There is no setting {name}. Settings: {', '.join(kinds)}.")
+            if kinds[name] is float and type(value) is int:
+                continue
+            if type(value) is not kinds[name]:
+                raise ValueError(f"{name} takes a {kinds[name].__name__}, not {value!r}.")
+        for name, value in changes.items():
+            setattr(self, name, kinds[name](value))
+
+
+@dataclass
+class ProxyConfiguration:
+    token: str
+    callback_url: str | None
+
+
+@dataclass
+class Number:
+    """An Aircall number, with the facts that Aircall's own API does not tell."""
+
+    id: int
+    name: str
+    e164: str
+    digits: str
+    country: str
+    time_zone: str
+    kind: str
+    created_at: float
+    sms: bool = True
+    third_party: bool = False
+    connected_to_hubspot: bool = True
+    registration_status: str = "verified"
+    body_cap: int = 1600
+    limits: dict[str, int] = field(default_factory=dict)
+    """Segments per hour, day and month."""
+    used: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(window, its start) to segments used."""
+    user_ids: list[int] = field(default_factory=list)
+    configuration: ProxyConfiguration | None = None
+
+
+@dataclass
+class User:
+    id: int
+    name: str
+    email: str
+    created_at: float
+    language: str = "en-US"
+    time_zone: str = "America/New_York"
+    available: bool = True
+    segments_left: int = 13_000
+
+
+@dataclass
+class Webhook:
+    id: str
+    url: str
+    custom_name: str
+    events: list[str]
+    token: str
+    created_at: float
+    active: bool = True
+    failures: int = 0
+    """Failed deliveries in a row."""
+
+
+@dataclass
+class Message:
+    """An SMS that a stand-in accepted or received."""
+
+    id: str
+    service: str
+    number_id: int
+    sender: str
+    recipient: str
+    body: str
+    time: float
+    status: str
+    direction: str = "outbound"
+    mode: str = "native"
+    user_id: int | None = None
+    user: str | None = None
+    """Email of the send-as user."""
+    segments: int = 1
+
+
+@dataclass
+class Record:
+    """A HubSpot record; `associations` maps an object path name to {record id: type ids}."""
+
+    id: str
+    properties: dict[str, str | None]
+    created_at: float
+    updated_at: float
+    archived: bool = False
+    associations: dict[str, dict[str, set[int]]] = field(default_factory=dict)
+
+
+@dataclass
+class Seeds:
+    """What a fresh sandbox starts with."""
+
+    numbers: dict[int, Number]
+    users: dict[int, User]
+    records: dict[str, dict[str, Record]]
+    properties: dict[str, dict[str, dict[str, Any]]]
+    owners: list[dict[str, Any]]
+    workflows: dict[str, Any]
+
+
+class State:
+    """One running sandbox. Handlers hold `lock` while they work; deliveries do not."""
+
+    def __init__(self, settings: Settings, seeds: Callable[[], Seeds], now: Callable[[], float] = time.time):
+        self.settings = settings
+        self.now = now
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.scheduler = Scheduler()
+        self.http = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=64))
+        self._seeds = seeds
+        self._first_settings = replace(settings)
+        # Numbered from the clock, so that a product that outlives the sandbox never sees an id again.
+        self._ids = itertools.count(int(time.time() * 1000))
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the seeds and the first settings; what was under way is dropped."""
+        with self.lock:
+            self.scheduler.clear()
+            self.settings = replace(self._first_settings)
+            self.random = random.Random(20261121)  # noqa: S311
+            self._reset_aircall(seeds := self._seeds())
+            self._reset_hubspot(seeds)
+            self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
+            self.faults: list[Any] = []
+
+    def _reset_aircall(self, seeds: Seeds) -> None:
+        self.numbers = seeds.numbers
+        self.users = seeds.users
+        self.webhooks: dict[str, Webhook] = {}
+        self.messages: list[Message] = []
+        self.calls: dict[int, dict[str, Any]] = {}
+        self.aircall_tokens: set[str] = set()
+        self.aircall_minute = (0, 0)
+
+    def _reset_hubspot(self, seeds: Seeds) -> None:
+        self.records = seeds.records
+        self.properties = seeds.properties
+        self.owners = seeds.owners
+        self.workflows = seeds.workflows
+        self.access_tokens: dict[str, dict[str, Any]] = {}
+        self.refresh_tokens: dict[str, dict[str, Any]] = {}
+        self.authorization_codes: dict[str, dict[str, Any]] = {}
+        self.hubspot_calls: deque[float] = deque()
+        self.hubspot_searches: deque[float] = deque()
+        self.executions: dict[str, Any] = {}
+        self.enrolments: dict[int, Any] = {}
+        self.callbacks: list[dict[str, Any]] = []
+
+    def new_id(self) -> int:
+        """A number never handed out before, not even by an earlier sandbox."""
+        return next(self._ids)
+
+    def wait_until(self, true: Callable[[], bool], seconds: float) -> bool:
+        """Wait, without the lock, until a change makes `true` hold; False when the time is up."""
+        with self.changed:
+            return self.changed.wait_for(true, seconds)
+
+    def close(self) -> None:
+        self.scheduler.close()
+        self.http.close()
+
+
+def iso(moment: float) -> str:
+    """Epoch seconds as both services write times: 2026-01-02T03:04:05.678Z."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,102 @@
+"""The front door: every request leaves exactly one row, queued or rejected, and a repeat finds it again."""
+
+from datetime import datetime
+
+import structlog
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
+
+from smsadmin.core import errors
+from smsadmin.core.message import SendRequest
+from smsadmin.core.trace import Step, Verdict, passed
+from smsadmin.directory import book
+from smsadmin.quotas import counting
+from smsadmin.quotas.models import Scope, Unit
+from smsadmin.sending import bell, log
+from smsadmin.sending.check import CHECKS
+from smsadmin.sending.models import Message
+from smsadmin.sending.resolve import RESOLVE, Draft, run
+
+logger = structlog.get_logger(__name__)
+
+
+def accept(ask: SendRequest, now: datetime | None = None) -> Message:
+    """Resolves, checks, counts and queues one message, or rejects it with the reason on its row.
+
+    A repeat of the same key returns the first row and changes nothing. Raises DatabaseError when nothing
+    could be written: then nothing was accepted, and the caller may ask again.
+    """
+    now = now or timezone.now()
+    draft = Draft(ask, book.of(ask.workspace_id))
+    try:
+        message = _judge(draft, now)
+    except IntegrityError:
+        return log.repeated(ask, now)
+    if message.connection_id is not None and message.next_attempt_at:
+        transaction.on_commit(lambda: bell.ring(message.connection_id))
+    return message
+
+
+def refuse(ask: SendRequest, error: errors.SendError, now: datetime | None = None) -> Message:
+    """A request that failed before it could be resolved leaves its row too."""
+    now = now or timezone.now()
+    draft = Draft(ask, book.of(ask.workspace_id))
+    try:
+        return log.rejected(draft, error, now)
+    except IntegrityError:
+        return log.repeated(ask, now)
+
+
+def _judge(draft: Draft, now: datetime) -> Message:
+    try:
+        run(draft, RESOLVE)
+        run(draft, CHECKS)
+        return _queue(draft, now)
+    except errors.SendError as error:
+        return log.rejected(draft, error, now)
+    except DatabaseError:
+        raise
+    except Exception as unforeseen:
+        logger.exception("accept.failed", trigger=draft.ask.trigger)
+        return log.rejected(draft, errors.InternalError(kind=type(unforeseen).__name__), now)
+
+
+def _queue(draft: Draft, now: datetime) -> Message:
+    """Counts in every window and writes the row, both or neither."""
+    assert draft.number and draft.measure
+    workspace = draft.ask.workspace_id
+    subjects = [counting.Subject(workspace, Scope.NUMBER, draft.number.pk)]
+    if draft.agent:
+        subjects.append(counting.Subject(workspace, Scope.USER, draft.agent.pk))
+    draft.trace.append(passed("quota", "quota.room" if draft.agent else "quota.number"))
+    try:
+        with transaction.atomic():
+            position = counting.reserve(subjects, draft.measure.segments, now)
+            return log.queued(draft, position, now)
+    except counting.QuotaExceeded as full:
+        error = _quota_error(draft, full)
+        draft.trace[-1] = Step("quota", Verdict.REFUSED, error.code, error.facts)
+        raise error from full
+
+
+def _quota_error(draft: Draft, full: counting.QuotaExceeded) -> errors.SendError:
+    assert draft.number and draft.measure
+    usage, limit = full.usage, full.usage.limit
+    resets = usage.resets_at.isoformat()
+    if full.subject.scope == Scope.NUMBER:
+        subject, error = draft.number.e164, errors.NumberQuotaExceeded
+    else:
+        assert draft.agent
+        subject, error = draft.agent.email, errors.UserQuotaExceeded
+        if limit.unit == Unit.SEGMENTS:
+            return errors.UserOutOfSegments(
+                email=subject, left=usage.left, limit=limit.limit, needed=draft.measure.segments, resets=resets
+            )
+    return error(
+        subject=subject,
+        used=usage.used,
+        limit=limit.limit,
+        unit=str(limit.unit),
+        window=limit.window.value,
+        resets=resets,
+    )

@@ -1,0 +1,46 @@
+"""What must be true of a resolved message before it may be counted and queued."""
+
+from smsadmin.core import errors, numbers
+from smsadmin.core.segments import Measure
+from smsadmin.core.trace import Step, passed
+from smsadmin.sending.resolve import Draft, DraftStep
+
+#: Aircall help, advanced Send SMS action: "up to 1,600 characters".
+MOST_CHARACTERS = 1_600
+
+
+def length(draft: Draft) -> Step:
+    measure = draft.measure
+    assert measure is not None
+    if measure.characters > MOST_CHARACTERS:
+        raise errors.MessageTooLong(characters=measure.characters, limit=MOST_CHARACTERS)
+    return passed("length", "length.fits", limit=MOST_CHARACTERS, **_figures(measure))
+
+
+def not_sender(draft: Draft) -> Step:
+    assert draft.recipient and draft.number
+    if draft.recipient.e164 == draft.number.e164:
+        raise errors.RecipientIsSender(sender=draft.number.e164)
+    return passed("not_sender", "not_sender.yes", recipient=draft.recipient.e164, sender=draft.number.e164)
+
+
+def line_type(draft: Draft) -> Step:
+    """North America cannot tell mobile from landline, so only lines that are surely not mobile are refused."""
+    assert draft.recipient
+    kind = draft.recipient.kind
+    if not draft.ask.config.mobile_only:
+        return passed("line_type", "line_type.any", kind=kind)
+    if not numbers.is_mobile_possible(kind):
+        raise errors.RecipientNotMobile(recipient=draft.recipient.e164, kind=kind)
+    return passed("line_type", "line_type.mobile", kind=kind)
+
+
+def _figures(measure: Measure) -> dict[str, object]:
+    return {"characters": measure.characters, "encoding": measure.encoding, "segments": measure.segments}
+
+
+CHECKS: tuple[tuple[str, DraftStep], ...] = (
+    ("length", length),
+    ("not_sender", not_sender),
+    ("line_type", line_type),
+)

@@ -1,0 +1,247 @@
+"""The worker's side: one drain per provider account claims queued rows, sends them, and writes what came of it.
+
+A drain holds its account by a lease in the database. Each claim is committed before anything leaves, so a
+worker that dies leaves rows in "sending": the sweep makes them unknown, never queued again.
+"""
+
+import math
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from threading import Event as Flag
+
+import structlog
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from smsadmin.core import errors
+from smsadmin.core.message import Sms
+from smsadmin.core.status import SETTLED, Status
+from smsadmin.directory.models import Number, Source
+from smsadmin.providers.base import Provider, Result
+from smsadmin.providers.registry import provider as provider_of
+from smsadmin.sending import bell, log
+from smsadmin.sending.log import Outcome
+from smsadmin.sending.models import Drain, Message
+from smsadmin.sending.signals import settled
+from smsadmin.workspaces.models import Connection
+
+logger = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = 50
+MOST_ATTEMPTS = 5
+LONGEST_TURN = 20.0  # seconds after which a drain lets other accounts have the thread
+stopping = Flag()  # set when the worker is asked to stop: a drain then ends after its batch
+
+
+@dataclass(slots=True)
+class Account:
+    """One provider account while this drain holds it."""
+
+    connection: Connection
+    provider: Provider
+    holder: uuid.UUID
+    next_slot_at: datetime
+    last_number_id: int
+    sleep: Callable[[float], None] = field(default=time.sleep)
+
+    @property
+    def per_minute(self) -> int:
+        return self.connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
+
+    @property
+    def at_once(self) -> int:
+        """What a second sends."""
+        return max(1, min(math.ceil(self.per_minute / 60), MOST_AT_ONCE))
+
+
+def drain(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Sends what the account has queued, at its pace; returns how many messages it sent for.
+
+    Does nothing when another drain holds the account: that one looks again before it ends.
+    """
+    account = _take(connection_id, sleep)
+    if account is None:
+        return 0
+    done = 0
+    try:
+        done = _work(account)
+    finally:
+        Drain.objects.filter(pk=connection_id, holder=account.holder).update(holder=None, lease_until=None)
+    if not stopping.is_set() and _numbers_waiting(connection_id, timezone.now()).exists():
+        bell.ring(connection_id)
+    return done
+
+
+def _take(connection_id: int, sleep: Callable[[float], None]) -> Account | None:
+    now, holder = timezone.now(), uuid.uuid4()
+    Drain.objects.get_or_create(pk=connection_id)
+    free = Q(holder=None) | Q(lease_until__lt=now)
+    if not Drain.objects.filter(free, pk=connection_id).update(holder=holder, lease_until=_lease(now)):
+        return None
+    row = Drain.objects.select_related("connection").get(pk=connection_id)
+    slot = row.next_slot_at or now
+    return Account(row.connection, provider_of(row.connection), holder, slot, row.last_number_id, sleep)
+
+
+def _lease(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.DISPATCH_LEASE)
+
+
+def _work(account: Account) -> int:
+    done, idle_since = 0, None
+    ends = time.monotonic() + LONGEST_TURN
+    while not stopping.is_set() and time.monotonic() < ends:
+        now = timezone.now()
+        if (wait := (account.next_slot_at - now).total_seconds()) > 0:
+            account.sleep(min(wait, 1.0))
+            continue
+        batch = _claim(account, now)
+        if batch:
+            _send_batch(account, batch)
+            done, idle_since = done + len(batch), None
+            continue
+        idle_since = idle_since or time.monotonic()
+        if time.monotonic() - idle_since >= settings.DISPATCH_LINGER:
+            break
+        account.sleep(settings.DISPATCH_LINGER / 8)
+    return done
+
+
+def _claim(account: Account, now: datetime) -> list[Message]:
+    """Due rows, a fair share for each number, and the slots they use up. Loses them all if the lease was lost."""
+    ids = _due(account, now)
+    if not ids:
+        return []
+    account.next_slot_at = max(account.next_slot_at, now) + timedelta(seconds=60 / account.per_minute * len(ids))
+    held = Drain.objects.filter(pk=account.connection.pk, holder=account.holder).update(
+        next_slot_at=account.next_slot_at, last_number_id=account.last_number_id, lease_until=_lease(now)
+    )
+    return log.claim(ids, account.holder, now, _lease(now)) if held else []
+
+
+def _numbers_waiting(connection_id: int, now: datetime):  # type: ignore[no-untyped-def]
+    waiting = Message.objects.filter(number=OuterRef("pk"), status=Status.QUEUED, next_attempt_at__lte=now)
+    return Number.objects.filter(Exists(waiting), connection_id=connection_id)
+
+
+def _due(account: Account, now: datetime) -> list[uuid.UUID]:
+    """The oldest rows of each waiting number in turn, beginning after the number served last."""
+    waiting = list(_numbers_waiting(account.connection.pk, now).order_by("pk").values_list("pk", flat=True))
+    if not waiting:
+        return []
+    after = [pk for pk in waiting if pk > account.last_number_id]
+    turn = (after + waiting)[: min(len(waiting), account.at_once)]
+    share = math.ceil(account.at_once / len(turn))
+    ids: list[uuid.UUID] = []
+    for number_id in turn:
+        queued = Message.objects.filter(number=number_id, status=Status.QUEUED, next_attempt_at__lte=now)
+        ids += queued.order_by("pk").values_list("pk", flat=True)[: min(share, account.at_once - len(ids))]
+        account.last_number_id = number_id
+        if len(ids) >= account.at_once:
+            break
+    return ids
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Kept for the life of the process, and with each thread its kept-alive client."""
+    return ThreadPoolExecutor(settings.DISPATCH_THREADS, thread_name_prefix="send")
+
+
+def _send_batch(account: Account, batch: Sequence[Message]) -> None:
+    """Sends outside any transaction, several at once, and writes all outcomes together."""
+    run = _threads().map if len(batch) > 1 else map
+    results = list(run(lambda message: _attempt(account.provider, message), batch))
+    outcomes = [_outcome(account.provider, m, r) for m, r in zip(batch, results, strict=True)]
+    log.finish(outcomes, account.holder)
+    _learn(account.connection, batch, results)
+    ids = [outcome.message_id for outcome in outcomes if outcome.status in SETTLED]
+    if ids:
+        settled.send(sender=Message, ids=ids)
+
+
+def _attempt(provider: Provider, message: Message) -> Result | Exception:
+    number, agent = message.number, message.agent
+    assert number
+    sms = Sms(
+        message_id=str(message.pk),
+        sender=message.sender,
+        sender_id=number.provider_id,
+        recipient=message.recipient,
+        body=message.body,
+        send_as_id=agent.provider_id if agent else "",
+    )
+    try:
+        return provider.send(sms)
+    except Exception as unforeseen:  # it may have left: the row says so, and the log has the traceback
+        logger.exception("dispatch.failed", message=str(message.pk))
+        return unforeseen
+
+
+def _outcome(provider: Provider, message: Message, result: Result | Exception) -> Outcome:
+    now = timezone.now()
+    if isinstance(result, Exception):
+        error = errors.ProviderUnknown(provider=provider.name, reason=f"internal error: {type(result).__name__}")
+        return Outcome(message.pk, Status.UNKNOWN, now, {"failure": repr(result)[:300]}, error)
+    event = result.exchange.as_json()
+    if result.accepted:
+        accepted = result.accepted
+        return Outcome(
+            message.pk,
+            Status.SENT,
+            now,
+            event,
+            provider_id=accepted.provider_id,
+            provider_status=accepted.provider_status,
+        )
+    if result.retry_in is not None:
+        return _again_or_given_up(provider, message, result, now)
+    assert result.error
+    unknown = isinstance(result.error, errors.ProviderUnknown)
+    return Outcome(message.pk, Status.UNKNOWN if unknown else Status.FAILED, now, event, result.error)
+
+
+def _again_or_given_up(provider: Provider, message: Message, result: Result, now: datetime) -> Outcome:
+    """It surely never left: back into the queue, later each time, until the attempts are used up."""
+    attempts, event = message.attempts + 1, result.exchange.as_json()
+    if attempts < MOST_ATTEMPTS:
+        wait = timedelta(seconds=(result.retry_in or 0) * (1 if result.reason == "rate_limited" else attempts**2))
+        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait)
+    error: errors.SendError
+    if result.reason == "rate_limited":
+        error = errors.RateLimited(provider=provider.name, attempts=attempts)
+    else:
+        error = errors.ProviderUnavailable(provider=provider.name, reason=result.detail, attempts=attempts)
+    return Outcome(message.pk, Status.FAILED, now, event, error)
+
+
+def _learn(
+    connection: Connection, batch: Sequence[Message], results: Sequence[Result | Exception]
+) -> None:
+    """What answers proved: facts about numbers, and whether the credentials are still good."""
+    answered = [r for r in results if isinstance(r, Result)]
+    for message, result in zip(batch, results, strict=True):
+        if isinstance(result, Result) and result.learnt and message.number_id:
+            facts = {f"{name}_source": Source.SEND for name in result.learnt} | result.learnt
+            Number.objects.filter(pk=message.number_id).update(**facts)
+    if any(isinstance(r.error, errors.CredentialRejected) for r in answered):
+        connection.mark(Connection.State.REJECTED, "Refused while sending")
+    elif connection.state != Connection.State.WORKING and any(r.accepted for r in answered):
+        connection.mark(Connection.State.WORKING)
+
+
+def sweep(now: datetime | None = None) -> None:
+    """Settles rows whose drain died, and rings for accounts with due rows that nobody holds."""
+    now = now or timezone.now()
+    if ids := log.lost(now):
+        settled.send(sender=Message, ids=ids)
+    due = Message.objects.filter(number=OuterRef("pk"), status=Status.QUEUED, next_attempt_at__lte=now)
+    accounts = Number.objects.filter(Exists(due)).values_list("connection_id", flat=True).distinct()
+    for connection_id in accounts:
+        bell.ring(connection_id)

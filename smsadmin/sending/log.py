@@ -1,0 +1,242 @@
+"""The only writer of Message and Event rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from smsadmin.core import errors
+from smsadmin.core.ids import key16
+from smsadmin.core.message import SendRequest
+from smsadmin.core.status import BEFORE, Status
+from smsadmin.sending.models import Event, Message, Reply
+from smsadmin.sending.resolve import Draft
+
+
+#: A caller told to wait must have read that answer before it is told how it ended.
+REPLY_NOT_BEFORE = timedelta(seconds=2)
+
+
+def queued(draft: Draft, position: list[dict[str, Any]], now: datetime) -> Message:
+    """Writes an accepted message. Raises IntegrityError when its key was used before."""
+    assert draft.number
+    message = _row(draft)
+    message.status = Status.QUEUED
+    message.connection_id = draft.number.connection_id
+    message.quota = position
+    message.accepted_at = message.next_attempt_at = now
+    message.reply = draft.ask.reply
+    message.reply_at = now + REPLY_NOT_BEFORE if draft.ask.reply == Reply.OWED else None
+    message.save(force_insert=True)
+    return message
+
+
+def rejected(draft: Draft, error: errors.SendError, now: datetime) -> Message:
+    """Writes a message we said no to. Raises IntegrityError when its key was used before."""
+    message = _row(draft)
+    message.status = Status.REJECTED
+    message.error_code, message.error_facts = error.code, error.facts
+    message.finished_at = now
+    with transaction.atomic():  # a used key must not spoil the caller's transaction
+        message.save(force_insert=True)
+    return message
+
+
+def _row(draft: Draft) -> Message:
+    ask, number, agent, measure = draft.ask, draft.number, draft.agent, draft.measure
+    return Message(
+        workspace_id=ask.workspace_id,
+        trigger=ask.trigger,
+        key=key16(ask.key),
+        origin=dict(ask.origin),
+        action_id=ask.action_id,
+        version_id=ask.version_id,
+        object_type=ask.record.object_type[:12],
+        object_id=ask.record.object_id[:40],
+        number=number,
+        agent=agent,
+        sender=number.e164 if number else "",
+        send_as=agent.email if agent else "",
+        recipient=draft.recipient.e164 if draft.recipient else "",
+        recipient_given=draft.recipient_given,
+        template=ask.config.message,
+        body=draft.body,
+        encoding=measure.encoding if measure else "",
+        characters=measure.characters if measure else 0,
+        segments=min(measure.segments, 32_767) if measure else 0,
+        trace=[step.as_json() for step in draft.trace],
+    )
+
+
+def found(ask: SendRequest) -> Message | None:
+    """The message an earlier request with the same key made."""
+    return Message.objects.filter(
+        workspace_id=ask.workspace_id, trigger=ask.trigger, key=key16(ask.key)
+    ).first()
+
+
+def repeated(ask: SendRequest, now: datetime) -> Message:
+    """The first row of a request that came again; its timeline shows the repeat."""
+    message = found(ask)
+    if message is None:
+        raise LookupError(f"No message of trigger {ask.trigger} has this key.")
+    Event.objects.create(message=message, at=now, kind=Event.Kind.REPEAT)
+    return message
+
+
+def claim(ids: Sequence[UUID], holder: UUID, now: datetime, lease_until: datetime) -> list[Message]:
+    """Takes queued rows for one drain, committed before anything is sent. Rows taken by another are left out."""
+    Message.objects.filter(pk__in=ids, status__in=BEFORE[Status.SENDING]).update(
+        status=Status.SENDING, claim=holder, claimed_at=now, lease_until=lease_until
+    )
+    mine = Message.objects.filter(pk__in=ids, status=Status.SENDING, claim=holder)
+    return list(mine.select_related("number", "agent").defer(*Message.LONG, "error_facts").order_by("pk"))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended: the status it leads to, and what goes on the row and into the timeline."""
+
+    message_id: UUID
+    status: Status
+    at: datetime
+    event: dict[str, Any] = field(default_factory=dict)
+    error: errors.SendError | None = None
+    provider_id: str = ""
+    provider_status: str = ""
+    next_attempt_at: datetime | None = None
+
+
+def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
+    """Writes the outcomes of a batch together: rows still held by this drain only, so a row that was given up
+    as lost, or settled by an early receipt, keeps what it has; its timeline shows the answer all the same."""
+    with transaction.atomic():
+        for chunk in _chunks(outcomes, 100):
+            _write(chunk, holder)
+        Event.objects.bulk_create(
+            [Event(message_id=o.message_id, at=o.at, kind=Event.Kind.ATTEMPT, data=o.event) for o in outcomes]
+        )
+
+
+def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
+    """One UPDATE … FROM (VALUES …), which PostgreSQL and SQLite both understand."""
+    columns = ("status", "error_code", "error_facts", "provider_id", "provider_status", "at", "next")
+    fields = [Message._meta.get_field(name) for name in _OUTCOME_FIELDS]
+    rows = [
+        [
+            f.get_db_prep_save(value, connection)
+            for f, value in zip(fields, _outcome_values(outcome), strict=True)
+        ]
+        for outcome in outcomes
+    ]
+    one = ", ".join(_placeholder(f) for f in fields)
+    values = ", ".join(f"({one})" for _ in rows)
+    id_field = Message._meta.get_field("claim")
+    sql = (
+        f"WITH answer (id, {', '.join(columns)}) AS (VALUES {values}) "  # noqa: S608 (our own column names)
+        "UPDATE sending_message SET status = answer.status, error_code = answer.error_code, "
+        "error_facts = answer.error_facts, provider_id = answer.provider_id, "
+        "provider_status = answer.provider_status, finished_at = answer.at, next_attempt_at = answer.next, "
+        "attempts = attempts + 1, claim = NULL, lease_until = NULL FROM answer "
+        "WHERE sending_message.id = answer.id AND sending_message.status = %s AND sending_message.claim = %s"
+    )
+    parameters = [value for row in rows for value in row]
+    parameters += [Status.SENDING.value, id_field.get_db_prep_save(holder, connection)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+
+
+_OUTCOME_FIELDS = (
+    "id",
+    "status",
+    "error_code",
+    "error_facts",
+    "provider_id",
+    "provider_status",
+    "finished_at",
+    "next_attempt_at",
+)
+
+
+def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
+    back = outcome.status == Status.QUEUED
+    return (
+        outcome.message_id,
+        outcome.status.value,
+        outcome.error.code if outcome.error else "",
+        outcome.error.facts if outcome.error else {},
+        outcome.provider_id[:120],
+        outcome.provider_status[:40],
+        None if back else outcome.at,
+        outcome.next_attempt_at,
+    )
+
+
+def _placeholder(f: Any) -> str:
+    """PostgreSQL must be told the type of a VALUES column; SQLite has none."""
+    return f"%s::{f.db_type(connection)}" if connection.vendor == "postgresql" else "%s"
+
+
+def lost(now: datetime, limit: int = 500) -> list[UUID]:
+    """Rows whose drain died between claim and answer become unknown: they may have gone out."""
+    error = errors.ProviderUnknown(provider="Aircall", reason="its worker stopped before the answer")
+    stale = Message.objects.filter(status=Status.SENDING, lease_until__lt=now)
+    ids = list(stale.values_list("pk", flat=True)[:limit])
+    moved = [pk for pk in ids if move(pk, Status.UNKNOWN, now, error=error)]
+    Event.objects.bulk_create([Event(message_id=pk, at=now, kind=Event.Kind.LOST) for pk in moved])
+    return moved
+
+
+def reply_given(ids: Iterable[UUID], now: datetime, detail: dict[str, Any] | None = None) -> None:
+    """The caller has heard how these messages ended."""
+    _replied(ids, now, Reply.GIVEN, None, detail or {})
+
+
+def reply_put_off(ids: Iterable[UUID], now: datetime, until: datetime, detail: dict[str, Any]) -> None:
+    """The caller could not be told yet."""
+    _replied(ids, now, Reply.OWED, until, detail)
+
+
+def reply_given_up(ids: Iterable[UUID], now: datetime, detail: dict[str, Any]) -> None:
+    """The caller will not be told: it no longer listens."""
+    _replied(ids, now, Reply.FAILED, None, detail)
+
+
+def _replied(
+    ids: Iterable[UUID], now: datetime, reply: Reply, reply_at: datetime | None, detail: dict[str, Any]
+) -> None:
+    ids = list(ids)
+    Message.objects.filter(pk__in=ids).update(reply=reply, reply_at=reply_at)
+    data = {"reply": reply.value, **detail}
+    Event.objects.bulk_create([Event(message_id=pk, at=now, kind=Event.Kind.REPLY, data=data) for pk in ids])
+
+
+def owe_reply(message_id: UUID, now: datetime) -> None:
+    """The caller waited in vain, and was told that it will hear."""
+    Message.objects.filter(pk=message_id, reply=Reply.WAITING).update(
+        reply=Reply.OWED, reply_at=now + REPLY_NOT_BEFORE
+    )
+
+
+def answered(message_id: UUID) -> None:
+    """The caller read the outcome in the answer to its own request."""
+    Message.objects.filter(pk=message_id, reply=Reply.WAITING).update(reply=Reply.GIVEN)
+
+
+def move(
+    message_id: UUID, status: Status, now: datetime, *, error: errors.SendError | None = None, **columns: Any
+) -> bool:
+    """One guarded step along the status table; False when the row is no longer where the step begins."""
+    columns["error_code"] = error.code if error else ""
+    columns["error_facts"] = error.facts if error else {}
+    rows: QuerySet[Message] = Message.objects.filter(pk=message_id, status__in=BEFORE[status])
+    return bool(rows.update(status=status, finished_at=now, claim=None, lease_until=None, **columns))
+
+
+def _chunks(outcomes: Sequence[Outcome], size: int) -> Iterable[Sequence[Outcome]]:
+    for start in range(0, len(outcomes), size):
+        yield outcomes[start : start + size]

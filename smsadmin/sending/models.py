@@ -1,0 +1,162 @@
+"""The log: one row for each message, and the events that befell it afterwards."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+
+from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.core import errors
+from smsadmin.core.ids import moment_of, uuid7
+from smsadmin.core.status import SETTLED, Status
+from smsadmin.directory.models import Agent, Number
+from smsadmin.workspaces.models import Connection, Workspace
+
+
+class Reply(models.TextChoices):
+    """Whether the caller still has to hear how it ended (HubSpot docs: custom workflow actions, BLOCK)."""
+
+    NONE = "", "nobody waits"
+    WAITING = "waiting", "the request itself is still open"
+    OWED = "owed", "it was told to wait"
+    GIVEN = "given", "it was told"
+    FAILED = "failed", "it could not be told"
+
+
+class Message(models.Model):
+    """One wish to send one message. The row is the queue, the log and the answer. Written by sending.log alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="messages")
+    trigger = models.CharField(max_length=16)
+    key = models.UUIDField()  # core.ids.key16 of the trigger's own idempotency key
+    origin: Any = models.JSONField(default=dict)
+    action = models.ForeignKey(Action, models.SET_NULL, null=True, related_name="messages", db_index=False)
+    version = models.ForeignKey(ActionVersion, models.SET_NULL, null=True, related_name="+", db_index=False)
+    object_type = models.CharField(max_length=12, blank=True)
+    object_id = models.CharField(max_length=40, blank=True)
+
+    connection = models.ForeignKey(Connection, models.PROTECT, null=True, related_name="+", db_index=False)
+    number = models.ForeignKey(Number, models.PROTECT, null=True, related_name="messages", db_index=False)
+    agent = models.ForeignKey(Agent, models.PROTECT, null=True, related_name="messages", db_index=False)
+    sender = models.CharField(max_length=20, blank=True)
+    send_as = models.CharField(max_length=254, blank=True)
+    recipient = models.CharField(max_length=20, blank=True)
+    recipient_given = models.CharField(max_length=60, blank=True)
+    template = models.TextField(blank=True)
+    body = models.TextField(blank=True)
+    encoding = models.CharField(max_length=8, blank=True)
+    characters = models.PositiveIntegerField(default=0)
+    segments = models.PositiveSmallIntegerField(default=0)
+
+    status = models.CharField(max_length=12, default=Status.RECEIVED)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_facts: Any = models.JSONField(default=dict)
+    trace: Any = models.JSONField(default=list)
+    quota: Any = models.JSONField(default=list)
+
+    accepted_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    claim = models.UUIDField(null=True)
+    claimed_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    provider_id = models.CharField(max_length=120, blank=True)
+    provider_status = models.CharField(max_length=40, blank=True)
+
+    reply = models.CharField(max_length=8, choices=Reply, default=Reply.NONE, blank=True)
+    reply_at = models.DateTimeField(null=True)
+
+    #: The columns the log's list needs; the long ones stay where they are.
+    LONG: ClassVar = ("origin", "template", "trace", "quota")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "trigger", "key"], name="one_message_per_key")]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="log_newest"),
+            models.Index(fields=["workspace", "status", "-id"], name="log_by_status"),
+            models.Index(fields=["workspace", "recipient", "-id"], name="log_by_recipient"),
+            models.Index(fields=["number", "-id"], name="log_by_number"),
+            models.Index(fields=["agent", "-id"], name="log_by_agent", condition=models.Q(agent__isnull=False)),
+            models.Index(fields=["action", "-id"], name="log_by_action", condition=models.Q(action__isnull=False)),
+            models.Index(
+                fields=["workspace", "error_code", "-id"], name="log_by_error", condition=~models.Q(error_code="")
+            ),
+            models.Index(fields=["number", "id"], name="queue", condition=models.Q(status="queued")),
+            models.Index(fields=["lease_until"], name="in_flight", condition=models.Q(status="sending")),
+            models.Index(fields=["provider_id"], name="by_receipt", condition=~models.Q(provider_id="")),
+            models.Index(
+                fields=["reply_at"],
+                name="replies_due",
+                condition=models.Q(reply="owed", status__in=sorted(SETTLED)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sender or '?'} → {self.recipient or self.recipient_given or '?'} ({self.status})"
+
+    @property
+    def received_at(self) -> Any:
+        """When the request came in: the time its id was made."""
+        return moment_of(self.id)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.status in SETTLED
+
+    @property
+    def error(self) -> type[errors.SendError] | None:
+        """The catalogue's entry for what stopped this message."""
+        return errors.CATALOGUE.get(self.error_code)
+
+
+class Event(models.Model):
+    """Something that happened to a message after it was accepted: an attempt, a receipt, a callback."""
+
+    class Kind(models.TextChoices):
+        ATTEMPT = "attempt", "attempt"  # one exchange with the provider
+        RECEIPT = "receipt", "receipt"
+        LOST = "lost", "lost"  # its worker died between claim and answer
+        REPLY = "reply", "reply"  # the caller was told, or could not be
+        REPEAT = "repeat", "repeat"  # the same request came again
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=8, choices=Kind)
+    data: Any = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at:%H:%M:%S}"
+
+
+class Drain(models.Model):
+    """The state of an account's one drain: who holds it, until when, and when the next request may leave."""
+
+    connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="drain")
+    holder = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    next_slot_at = models.DateTimeField(null=True)
+    last_number_id = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"drain of {self.connection_id}"
+
+
+class RefusedCall(models.Model):
+    """A call made to us that was turned away before it became a message: bad signature, unknown portal …"""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, null=True, related_name="refused_calls")
+    at = models.DateTimeField(auto_now_add=True)
+    path = models.CharField(max_length=200)
+    reason = models.CharField(max_length=40)
+    detail = models.CharField(max_length=300, blank=True)
+    portal = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-at"], name="refused_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.reason} at {self.path}"

@@ -1,0 +1,230 @@
+"""Who sends, as whom, to whom, and what: each step finds one of them or raises the error that says why not.
+
+The same steps serve the preview, the dry run and the real send; they read, and change nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from smsadmin.core import errors, numbers, segments, tokens
+from smsadmin.core.message import Record, SendRequest
+from smsadmin.core.trace import Step, Verdict, passed, warned
+from smsadmin.directory.book import Book
+from smsadmin.directory.models import Agent, Number
+
+INPUTS = "inputs"  # a workflow step's own fields, beside the record's properties
+
+
+@dataclass(slots=True)
+class Draft:
+    """A message in the making: what was found so far, and the trace of how."""
+
+    ask: SendRequest
+    book: Book
+    number: Number | None = None
+    agent: Agent | None = None
+    recipient: numbers.Number | None = None
+    recipient_given: str = ""
+    body: str = ""
+    measure: segments.Measure | None = None
+    trace: list[Step] = field(default_factory=list)
+
+    def value(self, path: str) -> str:
+        """The property's value, "" when it has none or does not exist."""
+        first, dot, rest = path.partition(".")
+        object_name, name = (first, rest) if dot else (tokens.ENROLLED, path)
+        try:
+            return (lookup(self.ask.record, object_name, name) or "").strip()
+        except LookupError:
+            return ""
+
+
+DraftStep = Callable[[Draft], Step]
+
+
+def run(draft: Draft, steps: Iterable[tuple[str, DraftStep]]) -> None:
+    """Takes the steps in order, keeping the trace; the first refusal ends it and is raised."""
+    for name, step in steps:
+        try:
+            draft.trace.append(step(draft))
+        except errors.SendError as error:
+            draft.trace.append(Step(name, Verdict.REFUSED, error.code, error.facts))
+            raise
+
+
+def lookup(record: Record, object_name: str, name: str) -> str | None:
+    """A property of the record or of a related one, names compared as tokens compare them.
+
+    Raises LookupError where there is no such object or property.
+    """
+    wanted = tokens.key(object_name)
+    if wanted in (tokens.key(tokens.ENROLLED), tokens.key(record.object_type)):
+        properties = record.properties
+    else:
+        properties = {tokens.key(kind): found for kind, found in record.related.items()}[wanted]
+    if name in properties:
+        return properties[name]
+    return {tokens.key(each): value for each, value in properties.items()}[tokens.key(name)]
+
+
+def source(path: str) -> str:
+    """How a property is named in a sentence."""
+    return path.removeprefix(f"{INPUTS}.")
+
+
+def action(draft: Draft) -> Step:
+    ask = draft.ask
+    if not ask.action_enabled:
+        raise errors.ActionDisabled(action=ask.action_name)
+    if not ask.action_name:
+        return passed("action", "action.inline")
+    return passed("action", "action.saved", action=ask.action_name, version=ask.version_number)
+
+
+def sender(draft: Draft) -> Step:
+    """Aircall help, advanced Send SMS action: a number of the list, or E.164 in a property. No fallback, ever."""
+    config = draft.ask.config
+    if config.sender_kind == "number":
+        return _chosen_sender(draft)
+    value = draft.value(config.sender_property)
+    if not value:
+        raise errors.SenderRequired(source=source(config.sender_property))
+    try:
+        e164 = numbers.e164_strict(value)
+    except numbers.NumberError as error:
+        raise errors.NumberNotE164(value=value[:60]) from error
+    draft.number = draft.book.by_e164.get(e164)
+    if draft.number is None:
+        raise errors.NumberNotInIntegration(sender=e164)
+    return passed(
+        "sender",
+        "sender.property",
+        source=source(config.sender_property),
+        value=value,
+        sender=e164,
+        name=draft.number.name,
+    )
+
+
+def _chosen_sender(draft: Draft) -> Step:
+    config = draft.ask.config
+    if config.sender_number_id is None:
+        raise errors.SenderRequired(source="sender_number")
+    draft.number = draft.book.numbers.get(config.sender_number_id)
+    if draft.number is None:
+        raise errors.NumberNotInIntegration(sender=config.sender_given or f"№ {config.sender_number_id}")
+    return passed("sender", "sender.chosen", sender=draft.number.e164, name=draft.number.name)
+
+
+def eligible(draft: Draft) -> Step:
+    """Aircall help, "Why your number may not appear": connected, SMS-capable, no third party, no Messaging API."""
+    number = _found(draft.number)
+    if number.gone_at or not number.connected:
+        raise errors.NumberNotInIntegration(sender=number.e164)
+    if not number.sms_capable:
+        raise errors.NumberNotSmsCapable(sender=number.e164)
+    if number.third_party:
+        raise errors.NumberThirdPartyMessaging(sender=number.e164)
+    if number.proxy_mode:
+        raise errors.NumberInProxyMode(sender=number.e164)
+    return passed("eligible", "eligible.yes")
+
+
+def send_as(draft: Draft) -> Step:
+    """Aircall help, advanced Send SMS action: the user must be one of the chosen number's, or nothing is sent."""
+    config, number = draft.ask.config, _found(draft.number)
+    if config.send_as_kind == "none":
+        return passed("send_as", "send_as.none")
+    agent = _chosen_agent(draft) if config.send_as_kind == "user" else _agent_by_email(draft)
+    if agent.pk not in draft.book.on_number.get(number.pk, ()) or agent.gone_at:
+        raise errors.UserNotOnNumber(email=agent.email, sender=number.e164)
+    draft.agent = agent
+    users = len(draft.book.on_number[number.pk])
+    return passed("send_as", "send_as.user", email=agent.email, users=users, sender=number.e164)
+
+
+def _chosen_agent(draft: Draft) -> Agent:
+    chosen = draft.ask.config.send_as_user_id
+    if chosen is None:
+        raise errors.UserRequired(source="send_as_user")
+    agent = draft.book.agents.get(chosen)
+    if agent is None:
+        raise errors.UserNotFound(email=draft.ask.config.send_as_given or f"№ {chosen}")
+    return agent
+
+
+def _agent_by_email(draft: Draft) -> Agent:
+    path = draft.ask.config.send_as_property
+    email = draft.value(path)
+    if not email:
+        raise errors.UserRequired(source=source(path))
+    agent = draft.book.by_email.get(email.casefold())
+    if agent is None:
+        raise errors.UserNotFound(email=email[:254])
+    return agent
+
+
+_UNREADABLE: dict[str, type[errors.SendError]] = {
+    "no_country_code": errors.RecipientNoCountryCode,
+    "too_short": errors.RecipientImpossible,
+    "too_long": errors.RecipientImpossible,
+    "impossible": errors.RecipientImpossible,
+}
+
+
+def recipient(draft: Draft) -> Step:
+    """Aircall help, "Phone number formatting": the country code is required; nothing is guessed."""
+    config = draft.ask.config
+    path = config.recipient_property
+    value = draft.value(path)
+    draft.recipient_given = value[:60]
+    if not value:
+        raise errors.RecipientMissing(source=source(path))
+    try:
+        draft.recipient = found = numbers.read(value, config.default_region or None)
+    except numbers.NumberError as error:
+        refusal = _UNREADABLE.get(error.reason, errors.RecipientNotE164)
+        raise refusal(value=draft.recipient_given) from error
+    facts = {"source": source(path), "value": draft.recipient_given, "recipient": found.e164}
+    if not found.valid:
+        return warned("recipient", "recipient.unusual", **facts)
+    if config.default_region and not value.startswith("+"):
+        return passed("recipient", "recipient.region", region=config.default_region, **facts)
+    return passed("recipient", "recipient.read", **facts)
+
+
+def message(draft: Draft) -> Step:
+    """Fills the tokens in: a token without value and without fallback refuses the message."""
+    template = draft.ask.config.message
+    try:
+        rendered = tokens.render(template, lambda kind, name: lookup(draft.ask.record, kind, name))
+    except tokens.TemplateError as error:
+        raise errors.TokenUnknown(token=error.piece) from error
+    if rendered.unknown:
+        raise errors.TokenUnknown(token=rendered.unknown[0].raw)
+    if rendered.missing:
+        raise errors.TokenUnresolved(token=rendered.missing[0].raw)
+    draft.body = segments.normalise(rendered.text)
+    if not draft.body.strip():
+        raise errors.MessageEmpty()
+    draft.measure = segments.measure(draft.body)
+    if not rendered.used:
+        return passed("message", "message.plain")
+    values = [f"{used.token.object}.{used.token.property} = “{used.value}”" for used in rendered.used]
+    return passed("message", "message.tokens", tokens=", ".join(values)[:500])
+
+
+def _found(number: Number | None) -> Number:
+    if number is None:
+        raise errors.SenderRequired(source="sender_number")
+    return number
+
+
+RESOLVE: tuple[tuple[str, DraftStep], ...] = (
+    ("action", action),
+    ("sender", sender),
+    ("eligible", eligible),
+    ("send_as", send_as),
+    ("recipient", recipient),
+    ("message", message),
+)

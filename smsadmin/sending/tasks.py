@@ -1,0 +1,17 @@
+"""Bells: each task calls one function."""
+
+from celery import shared_task
+
+from smsadmin.sending import dispatch
+
+
+@shared_task
+def drain(connection_id: int) -> None:
+    """Sends what this account has queued, at its pace. Rung at acceptance and by the sweep."""
+    dispatch.drain(connection_id)
+
+
+@shared_task(expires=30)
+def sweep() -> None:
+    """Rings for rows nobody fetched, and settles rows whose worker died."""
+    dispatch.sweep()

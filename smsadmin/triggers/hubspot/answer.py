@@ -1,0 +1,84 @@
+"""How a message is told to HubSpot, at once or later (HubSpot docs: "Custom workflow actions", execution).
+
+What cannot change on a repeat is 200 with FAIL_CONTINUE and a code; HubSpot repeats a 5xx for three days, so
+that is only said when nothing was accepted. A quota is never 429, for the same reason.
+"""
+
+import time
+from threading import BoundedSemaphore
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone, translation
+
+from smsadmin.core.status import LEFT
+from smsadmin.sending import explain, log
+from smsadmin.sending.models import Message, Reply
+
+EXPIRES = "PT1H"
+_POLL = 0.05
+_IMPATIENT_FOR = 10.0  # seconds without waiting after one wait was in vain: there is a queue
+
+
+class Waiters:
+    """How many requests of this process may wait for the provider's answer: few, for each holds a thread."""
+
+    def __init__(self, most: int) -> None:
+        self._free = BoundedSemaphore(most) if most else None
+        self._impatient_until = 0.0
+
+    def enter(self) -> bool:
+        if self._free is None or time.monotonic() < self._impatient_until:
+            return False
+        return self._free.acquire(blocking=False)
+
+    def leave(self, *, in_vain: bool) -> None:
+        assert self._free
+        self._free.release()
+        if in_vain:
+            self._impatient_until = time.monotonic() + _IMPATIENT_FOR
+
+
+def wait(message: Message) -> Message:
+    """The message once it is settled, or as it is when the time is up."""
+    ends = time.monotonic() + settings.HUBSPOT_ANSWER_WAIT
+    while not message.is_settled and time.monotonic() < ends:
+        time.sleep(_POLL)
+        message.refresh_from_db()
+    if message.is_settled:
+        log.answered(message.pk)
+    else:
+        log.owe_reply(message.pk, timezone.now())
+    return message
+
+
+def body(message: Message, language: str) -> dict[str, Any]:
+    """The answer to an execution: how it ended, or BLOCK while nobody knows, or, where nobody could complete a
+    blocked one for want of a token, that it was accepted."""
+    fields = outputs(message, language)
+    if message.is_settled:
+        fields["hs_execution_state"] = "SUCCESS" if message.status in LEFT else "FAIL_CONTINUE"
+    elif message.reply == Reply.NONE:
+        fields["hs_execution_state"] = "SUCCESS"
+    else:
+        fields |= {"hs_execution_state": "BLOCK", "hs_expiration_duration": EXPIRES}
+    return {"outputFields": fields}
+
+
+def outputs(message: Message, language: str) -> dict[str, str]:
+    """The output fields of the action; all values are strings."""
+    if not message.is_settled:
+        status = "accepted"
+    else:
+        status = "sent" if message.status in LEFT else "failed"
+    with translation.override(language):
+        sentence = explain.sentence(message) if message.error_code and status == "failed" else ""
+    return {
+        "status": status,
+        "message_id": str(message.pk),
+        "segments": str(message.segments),
+        "sender": message.sender,
+        "recipient_e164": message.recipient,
+        "errorCode": message.error_code if status == "failed" else "",
+        "errorMessage": sentence,
+    }

@@ -1,0 +1,112 @@
+"""A call from HubSpot: verified before anything in it is believed."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+
+from smsadmin.cache import remembered
+from smsadmin.sending.models import RefusedCall
+from smsadmin.triggers.hubspot import signature
+from smsadmin.triggers.hubspot.parse import PayloadError, portal_of
+from smsadmin.workspaces.models import Connection
+
+logger = structlog.get_logger(__name__)
+
+_STATUS = {"malformed": 400, "portal": 403}
+
+
+class RefusedError(Exception):
+    """A call turned away before it became a message. HubSpot does not repeat a 4xx."""
+
+    def __init__(self, reason: str, detail: str, code: str, portal: str = "") -> None:
+        self.reason, self.detail, self.code, self.portal = reason, detail, code, portal
+        super().__init__(detail)
+
+    @property
+    def response(self) -> JsonResponse:
+        return JsonResponse({"message": self.detail, "errorCode": self.code}, status=_STATUS.get(self.reason, 401))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A verified call: whose portal it is, and what it says."""
+
+    connection: Connection
+    payload: dict[str, Any]
+
+
+def verified(request: HttpRequest) -> Call:
+    """The call, if its portal is known and its signature fits; raises RefusedError, which is kept for the admin."""
+    connection = None
+    try:
+        payload = _payload(request.body)
+        portal = portal_of(payload)
+        connection = connection_of(portal)
+        if connection is None:
+            words = f"The HubSpot portal {portal or '(none given)'} is not connected to any workspace here."
+            raise RefusedError("portal", words, "PORTAL_NOT_CONNECTED", portal)
+        _check_signature(request, connection)
+        return Call(connection, payload)
+    except PayloadError as error:
+        refusal = RefusedError("malformed", str(error), "MALFORMED_REQUEST")
+        _keep(request, refusal, connection)
+        raise refusal from error
+    except RefusedError as refusal:
+        _keep(request, refusal, connection)
+        raise
+
+
+def connection_of(portal: str) -> Connection | None:
+    """The connection of a portal. A portal belongs to one workspace."""
+
+    def load() -> Connection | None:
+        found = Connection.objects.filter(kind=Connection.Kind.HUBSPOT, external_id=portal)
+        return found.select_related("workspace").first()
+
+    return remembered(("portal", portal), load)
+
+
+def refuse(request: HttpRequest, connection: Connection, detail: str) -> JsonResponse:
+    """Turns away a verified call whose content cannot be read."""
+    refusal = RefusedError("malformed", detail, "MALFORMED_REQUEST", connection.external_id)
+    _keep(request, refusal, connection)
+    return refusal.response
+
+
+def _payload(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"The body is not JSON: {error}") from error
+
+
+def _check_signature(request: HttpRequest, connection: Connection) -> None:
+    secrets = [s for s in (connection.secrets.get("client_secret"), settings.HUBSPOT_CLIENT_SECRET) if s]
+    signed = signature.Signed(request.method or "", public_uri(request), request.body, request.headers)
+    try:
+        signature.verify(signed, secrets, time.time_ns() // 1_000_000)
+    except signature.SignatureError as error:
+        code = f"SIGNATURE_{error.reason.upper()}"
+        raise RefusedError(f"signature {error.reason}", str(error), code, connection.external_id) from error
+
+
+def public_uri(request: HttpRequest) -> str:
+    """The URI HubSpot called: our public base and the request's own target, never what a proxy shows."""
+    query = request.META.get("QUERY_STRING", "")
+    return f"{settings.BASE_URL}{request.path}{'?' + query if query else ''}"
+
+
+def _keep(request: HttpRequest, refusal: RefusedError, connection: Connection | None) -> None:
+    logger.warning("hubspot.refused", path=request.path, reason=refusal.reason, portal=refusal.portal)
+    RefusedCall.objects.create(
+        workspace_id=connection.workspace_id if connection else None,
+        path=request.path[:200],
+        reason=refusal.reason,
+        detail=refusal.detail[:300],
+        portal=refusal.portal[:40],
+    )

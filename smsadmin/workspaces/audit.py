@@ -1,0 +1,15 @@
+"""Who changed what: django-auditlog over everything a person configures, secrets left out."""
+
+from auditlog.registry import auditlog
+
+
+def register() -> None:
+    from smsadmin.actions.models import Action, ActionVersion
+    from smsadmin.directory.models import Number
+    from smsadmin.quotas.models import Rule
+    from smsadmin.workspaces.models import Connection, Member, Workspace
+
+    auditlog.register(Connection, exclude_fields=["secrets", "checked_at", "state", "state_detail"])
+    auditlog.register(Number, exclude_fields=["seen_at", "probed_at"])
+    for model in (Workspace, Member, Action, ActionVersion, Rule):
+        auditlog.register(model)

@@ -1,0 +1,27 @@
+"""What must not be so when the product starts for real."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+SAMPLE_EMAIL, SAMPLE_PASSWORD = "admin@example.com", "sandbox"  # noqa: S105
+
+
+@register(Tags.database)
+def no_sample_sign_in(databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """The published sample sign-in may exist only where the sandbox plays the outside world."""
+    from smsadmin.workspaces.models import User
+
+    if settings.SANDBOX or not databases:
+        return []
+    user = User.objects.filter(email=SAMPLE_EMAIL, is_active=True).first()
+    if user is None or not user.check_password(SAMPLE_PASSWORD):
+        return []
+    return [
+        Error(
+            "The sample sign-in admin@example.com / sandbox exists, and this installation talks to real providers.",
+            hint="Change its password (manage.py changepassword admin@example.com) or delete the user.",
+            id="smsadmin.E001",
+        )
+    ]

@@ -1,0 +1,83 @@
+"""`manage.py seed_sample`: the sample workspace of a fresh clone, connected to the sandbox."""
+
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.directory import mirror
+from smsadmin.directory.models import Number, Source
+from smsadmin.workspaces.checks import SAMPLE_EMAIL, SAMPLE_PASSWORD
+from smsadmin.workspaces.models import Connection, User, Workspace
+from smsadmin.workspaces.setup import new_workspace
+
+PORTAL = "9000001"
+
+
+class Command(BaseCommand):
+    help = "Creates the sample workspace, once. Only where the sandbox plays the outside world."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.SANDBOX:
+            raise CommandError("The sample workspace is for the sandbox only, and this installation uses real providers.")
+        if User.objects.filter(email=SAMPLE_EMAIL).exists():
+            return
+        owner = User.objects.create_user(SAMPLE_EMAIL, SAMPLE_PASSWORD, name="Alex Admin")
+        workspace = new_workspace("Sample workspace", owner)
+        aircall = self._connect(workspace)
+        run = mirror.refresh(aircall.pk, sleep=lambda seconds: None)  # the sandbox is ours to hurry
+        if run is None or run.state != run.State.DONE:
+            owner.delete()
+            workspace.delete()
+            raise CommandError(f"The sandbox's directory could not be read: {run.error if run else 'busy'}")
+        self._confirm_numbers(aircall)
+        self._add_action(workspace, owner)
+        self.stdout.write("Sample workspace created.")
+
+    def _connect(self, workspace: Workspace) -> Connection:
+        Connection.objects.create(
+            workspace=workspace,
+            kind=Connection.Kind.HUBSPOT,
+            name="Sandbox portal",
+            external_id=PORTAL,
+            secrets={"client_secret": "sandbox-client-secret", "access_token": "sandbox-hubspot-token"},
+        )
+        return Connection.objects.create(
+            workspace=workspace,
+            kind=Connection.Kind.AIRCALL,
+            name="Sandbox account",
+            external_id="sandbox-id",
+            secrets={"api_id": "sandbox-id", "api_token": "sandbox-token"},
+        )
+
+    def _confirm_numbers(self, aircall: Connection) -> None:
+        """What an admin would confirm by hand, taken from what the sandbox knows of its own numbers."""
+        url = f"http://127.0.0.1:{settings.SANDBOX_PORT}/_control/aircall/numbers"
+        truth = {str(each["id"]): each for each in httpx.get(url, timeout=10, trust_env=False).json()}
+        for number in Number.objects.filter(connection=aircall):
+            known = truth[number.provider_id]
+            number.connected, number.sms_capable = known["connected_to_hubspot"], known["sms"]
+            number.third_party = known["third_party"]
+            number.connected_source = number.sms_capable_source = number.third_party_source = Source.ADMIN
+            number.save()
+
+    def _add_action(self, workspace: Workspace, owner: User) -> None:
+        sender = Number.objects.filter(workspace=workspace, country="US").order_by("pk")
+        action = Action.objects.create(workspace=workspace, name="Welcome new contacts")
+        action.current = ActionVersion.objects.create(
+            action=action,
+            number=1,
+            sender_kind="number",
+            sender_number=next(number for number in sender if number.is_eligible),
+            recipient_property="Contact.phone",
+            message=(
+                'Hi {{Contact.FirstName | default("there")}}, this is Example Ltd. '
+                "Thank you for signing up! Reply STOP to opt out."
+            ),
+            created_by=owner,
+            created_at=timezone.now(),
+        )
+        action.save()

@@ -1,0 +1,125 @@
+"""Who owns what: people, workspaces, their members and their connections to the outside."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from smsadmin.workspaces.fields import EncryptedJSONField
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **extra)
+        user.set_password(password)
+        user.save()
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> "User":
+        return self.create_user(email, password, is_superuser=True, **extra)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in, by email address. (Aircall's users are `directory.Agent`.)"""
+
+    email = models.EmailField(_("email address"), unique=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "email"
+    objects: ClassVar[UserManager] = UserManager()
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Workspace(models.Model):
+    """One customer's own numbers, actions, messages and people. Nothing is shared between two."""
+
+    name = models.CharField(_("name"), max_length=80)
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    language = models.CharField(
+        _("language of answers to HubSpot"), max_length=5, default="en", choices=[("en", _("English")), ("de", _("German"))]
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    members = models.ManyToManyField(User, through="Member", related_name="workspaces")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """Each role may do what those after it may."""
+
+    OWNER = "owner", _("Owner")
+    EDITOR = "editor", _("Editor")
+    OPERATOR = "operator", _("Operator")
+    VIEWER = "viewer", _("Viewer")
+
+
+RANK = {role: rank for rank, role in enumerate(reversed(Role))}
+
+
+class Member(models.Model):
+    workspace = models.ForeignKey(Workspace, models.CASCADE)
+    user = models.ForeignKey(User, models.CASCADE)
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.VIEWER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_each")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()})"
+
+    def may(self, role: str) -> bool:
+        """Whether this member may do what `role` may: viewer < operator < editor < owner."""
+        return RANK[Role(self.role)] >= RANK[Role(role)]
+
+
+class Connection(models.Model):
+    """An account at a provider or a HubSpot portal, with its secrets encrypted.
+
+    `external_id` is what the outside calls it: the HubSpot portal id, or the Aircall API id.
+    Secrets: aircall {"api_id", "api_token"}; hubspot {"client_secret", "access_token"}.
+    """
+
+    class Kind(models.TextChoices):
+        AIRCALL = "aircall", "Aircall"
+        HUBSPOT = "hubspot", "HubSpot"
+
+    class State(models.TextChoices):
+        UNTESTED = "untested", _("Not tested yet")
+        WORKING = "working", _("Working")
+        REJECTED = "rejected", _("Credentials rejected")
+        UNREACHABLE = "unreachable", _("Not reachable")
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="connections")
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    name = models.CharField(_("name"), max_length=80)
+    external_id = models.CharField(max_length=80)
+    secrets = EncryptedJSONField(default=dict)
+    requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
+    state = models.CharField(max_length=12, choices=State, default=State.UNTESTED)
+    state_detail = models.CharField(max_length=300, blank=True)
+    checked_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "external_id"], name="one_workspace_per_account")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.get_kind_display()})"
+
+    def mark(self, state: str, detail: str = "") -> None:
+        """Records what the latest exchange told about the credentials."""
+        if (self.state, self.state_detail) != (state, detail[:300]):
+            self.state, self.state_detail = state, detail[:300]
+        self.checked_at = timezone.now()
+        self.save(update_fields=["state", "state_detail", "checked_at"])

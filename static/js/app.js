@@ -1,0 +1,176 @@
+// What the pages gain from JavaScript. Every page works without it.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const live = document.getElementById("live");
+  const UNSAFE = new Set(["post", "put", "patch", "delete"]);
+  const YEAR = 365 * 24 * 3600;
+
+  const cookie = (name) => document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`))?.split("=")[1];
+  const keep = (name, value) => {
+    const secure = location.protocol === "https:" ? "; secure" : "";
+    document.cookie = `${name}=${value}; path=/; max-age=${YEAR}; samesite=lax${secure}`;
+  };
+
+  /** Reads a sentence out; emptied first, so that the same one is read again. */
+  const announce = (text) => {
+    if (!live || !text) return;
+    live.textContent = "";
+    setTimeout(() => { live.textContent = text; }, 50);
+  };
+
+  // --- Clicks: one listener for the whole page, so swapped parts need no set-up ---------------------
+
+  const copy = async (button) => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    const word = button.querySelector(".btn-copy-word");
+    const before = word.textContent;
+    word.textContent = button.dataset.copied;
+    announce(button.dataset.copied);
+    setTimeout(() => { word.textContent = before; }, 2000);
+  };
+
+  const dismiss = (button) => {
+    const notice = button.closest(".alert");
+    const region = notice.parentElement.closest("[id]") ?? document.getElementById("main");
+    notice.remove();
+    if (!region.hasAttribute("tabindex")) region.tabIndex = -1;
+    region.focus({ preventScroll: true });
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-dismiss], [data-opens]");
+    if (button?.dataset.copy !== undefined) copy(button);
+    else if (button?.dataset.dismiss !== undefined) dismiss(button);
+    else if (button) document.getElementById(button.dataset.opens).showModal();
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target) || button?.dataset.opens) menu.open = false;
+    }
+  });
+
+  // A number is shown as people read it and copied as E.164.
+  document.addEventListener("copy", (event) => {
+    const chosen = getSelection();
+    const node = chosen.anchorNode?.parentElement?.closest("[data-copies]");
+    if (!node || chosen.toString().trim() !== node.textContent.trim()) return;
+    event.clipboardData.setData("text/plain", node.dataset.copies);
+    event.preventDefault();
+  });
+
+  // --- Light, dark, as the system ---------------------------------------------------------------------
+
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-theme-switch]") || !event.submitter) return;
+    event.preventDefault();
+    const choice = event.submitter.value;
+    keep("theme", choice);
+    root.dataset.themeChoice = choice;
+    document.dispatchEvent(new Event("theme-chosen"));
+    for (const button of document.querySelectorAll("[data-theme-switch] button")) {
+      button.setAttribute("aria-pressed", String(button.value === choice));
+    }
+  });
+
+  // --- Keyboard -----------------------------------------------------------------------------------------
+
+  const shortcuts = document.getElementById("shortcuts");
+  const shortcutsOn = () => cookie("shortcuts") !== "off";
+  const typing = (element) => element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
+
+  const step = (by) => {
+    const rows = [...document.querySelectorAll("#main tbody tr a.row-link")];
+    if (!rows.length) return;
+    const at = rows.indexOf(document.activeElement.closest("tr")?.querySelector("a.row-link"));
+    const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1);
+    rows[next].focus();
+  };
+
+  const KEYS = {
+    "/": () => document.querySelector("[data-search]")?.focus(),
+    "?": () => shortcuts?.showModal(),
+    j: () => step(1),
+    k: () => step(-1),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const menu = document.querySelector("details.menu[open]");
+      if (menu) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (!shortcutsOn() || document.querySelector("dialog[open]")) return;
+    const act = Object.hasOwn(KEYS, event.key) && KEYS[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+
+  const shortcutsBox = document.querySelector("[data-shortcuts-on]");
+  if (shortcutsBox) {
+    shortcutsBox.checked = shortcutsOn();
+    root.classList.toggle("shortcuts-off", !shortcutsOn());
+    shortcutsBox.addEventListener("change", () => {
+      keep("shortcuts", shortcutsBox.checked ? "on" : "off");
+      root.classList.toggle("shortcuts-off", !shortcutsBox.checked);
+    });
+  }
+
+  // --- htmx: tokens, waiting, results, failures ------------------------------------------------------
+
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (UNSAFE.has(detail.verb)) {
+      detail.headers["X-CSRFToken"] = document.querySelector('meta[name="csrf-token"]').content;
+    }
+  });
+
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    detail.target.setAttribute("aria-busy", "true");
+    detail.target.querySelector(":scope > .region-error")?.remove();
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => detail.target.removeAttribute("aria-busy"));
+
+  /** A session that ended answers a swap with the sign-in page, or 401: go there as a whole page. */
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { xhr } = event.detail;
+    const signIn = document.body.dataset.loginUrl;
+    const arrived = xhr.responseURL ? new URL(xhr.responseURL).pathname : "";
+    if (xhr.status !== 401 && (arrived !== signIn || location.pathname === signIn)) return;
+    event.preventDefault();
+    location.assign(`${signIn}?next=${encodeURIComponent(location.pathname + location.search)}`);
+  });
+
+  const focusErrors = (within) => within.querySelector("[data-error-summary]")?.focus();
+
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    focusErrors(detail.elt);
+    const said = detail.elt.matches?.("[data-announce]") ? detail.elt : detail.elt.querySelector?.("[data-announce]");
+    announce(said?.textContent.trim().replace(/\s+/g, " "));
+  });
+  focusErrors(document);
+
+  /** Shows what failed inside the region that asked, above what it showed before. */
+  const fail = (target, kind, requestId) => {
+    const template = document.getElementById("region-error");
+    if (!template || !target.isConnected) return;
+    const banner = template.content.firstElementChild.cloneNode(true);
+    for (const text of banner.querySelectorAll("p")) text.hidden = !text.classList.contains(`region-error-${kind}`);
+    for (const id of banner.querySelectorAll("[data-request-id]")) {
+      id.hidden = !requestId;
+      id.querySelector("code").textContent = requestId ?? "";
+    }
+    target.querySelector(":scope > .region-error")?.remove();
+    target.prepend(banner);
+  };
+
+  document.addEventListener("htmx:responseError", ({ detail }) => {
+    const { xhr } = detail;
+    if (xhr.status !== 401) fail(detail.target, xhr.status >= 500 ? "server" : "refused", xhr.getResponseHeader("X-Request-ID"));
+  });
+  for (const lost of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(lost, ({ detail }) => fail(detail.target, "network"));
+  }
+})();
