@@ -1,4 +1,5 @@
-# The commands of smsadmin. PORT, SANDBOX_PORT and DATA_DIR move an instance: make run PORT=8010 SANDBOX_PORT=8011 DATA_DIR=data2
+# The commands of smsadmin. PORT, SANDBOX_PORT and DATA_DIR move an instance, so that copies run side by side:
+# make run PORT=8010 SANDBOX_PORT=8011 DATA_DIR=/tmp/second
 
 PYTHON ?= python3
 ARGS ?=

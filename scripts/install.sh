@@ -21,7 +21,7 @@ command -v "$python" >/dev/null || fail "there is no $python. Install Python 3.1
 "$python" -c 'import venv, ensurepip' 2>/dev/null ||
     fail "$python lacks its venv module (Debian, Ubuntu: apt install python3-venv)."
 
-case $lock in requirements-dev.txt) needed=1500 seconds=90 ;; *) needed=500 seconds=30 ;; esac
+case $lock in requirements-dev.txt) needed=1500 seconds=90 ;; *) needed=500 seconds=20 ;; esac
 free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1024) }')
 [ "$free" -ge "$needed" ] || fail "only $free MB free on this disk, $needed MB needed."
 

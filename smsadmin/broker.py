@@ -71,7 +71,7 @@ class Channel(filesystem.Channel):
 class Transport(filesystem.Transport):
     Channel = Channel
 
-    def drain_events(self, connection: Any, **kwargs: Any) -> None:
+    def drain_events(self, connection: Any, **kwargs: Any) -> None:  # type: ignore[override]
         """Wait in short turns: between two of them the worker sees that it is to stop."""
         if timeout := kwargs.get("timeout"):
             kwargs["timeout"] = min(timeout, 0.2)

@@ -100,6 +100,10 @@ MIDDLEWARE = [
     "smsadmin.workspaces.middleware.WorkspaceMiddleware",
 ]
 
+# What machines call has no session, no messages and no CSRF token, and answers a burst (smsadmin/wsgi.py).
+MACHINE_PATHS = ("/hubspot/actions/", "/hubspot/options/", "/healthz", "/readyz")
+MACHINE_MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
+
 ROOT_URLCONF = "smsadmin.urls"
 WSGI_APPLICATION = "smsadmin.wsgi.application"
 

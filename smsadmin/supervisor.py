@@ -324,6 +324,13 @@ def children(settings: Any) -> Iterable[Child]:
     yield Child("beat", [*celery, "beat"])
 
 
+def share(settings: Any) -> None:
+    """Let every child see the same addresses, whether it reads settings or the environment."""
+    for name in ("PORT", "SANDBOX_PORT", "BASE_URL", "AIRCALL_BASE_URL", "HUBSPOT_BASE_URL"):
+        os.environ.setdefault(name, str(getattr(settings, name)))
+    os.environ["SANDBOX"] = str(settings.SANDBOX).lower()
+
+
 def announcement(settings: Any) -> str:
     url = f"http://{HOST}:{settings.PORT}"
     sign_in = "  sign in as admin@example.com / sandbox" if settings.SANDBOX else ""
@@ -364,6 +371,7 @@ def supervise() -> int:
     settings = loaded_settings()
     check_ports(settings)
     check_disk(settings.DATA_DIR)
+    share(settings)
     with sole_user_of(settings.DATA_DIR):
         print(f"Preparing {settings.DATA_DIR} …", flush=True)
         preparation = Child("prepare", python("smsadmin.supervisor", "--prepare"))

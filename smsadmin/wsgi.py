@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smsadmin.settings")
@@ -30,4 +31,24 @@ def reads_chunked(app: Application) -> Application:
     return wrapped
 
 
-application = reads_chunked(get_wsgi_application())
+def machines_handler() -> Application:
+    """Django's handler with the few middlewares that a machine's request needs: it has no session and no look."""
+    people = settings.MIDDLEWARE
+    settings.MIDDLEWARE = settings.MACHINE_MIDDLEWARE
+    try:
+        return WSGIHandler()
+    finally:
+        settings.MIDDLEWARE = people
+
+
+def by_caller(people: Application, machines: Application) -> Application:
+    """Two handlers over the same addresses: which one answers is decided by the path alone."""
+
+    def routed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        is_machine = environ.get("PATH_INFO", "").startswith(settings.MACHINE_PATHS)
+        return (machines if is_machine else people)(environ, start_response)
+
+    return routed
+
+
+application = reads_chunked(by_caller(get_wsgi_application(), machines_handler()))

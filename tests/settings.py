@@ -10,6 +10,7 @@ def _data_folder() -> str:
     """One temporary folder for the run; processes that the tests start inherit it."""
     if "TEST_DATA_DIR" not in os.environ:
         os.environ["TEST_DATA_DIR"] = tempfile.mkdtemp(prefix="smsadmin-tests-")
+        os.mkdir(f"{os.environ['TEST_DATA_DIR']}/static")  # WhiteNoise warns where there is none
         atexit.register(shutil.rmtree, os.environ["TEST_DATA_DIR"], ignore_errors=True)
     return os.environ["TEST_DATA_DIR"]
 

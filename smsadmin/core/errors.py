@@ -93,7 +93,9 @@ class NumberNotE164(SendError):
 class NumberNotInIntegration(SendError):
     code = "NUMBER_NOT_IN_INTEGRATION"
     text = gettext_noop("{sender} is not connected to this integration, so nothing was sent.")
-    fix = gettext_noop("Connect the number in Aircall and confirm it in the directory, or send from another one.")
+    fix = gettext_noop(
+        "Connect the number in Aircall and confirm it in the directory, or send from another one."
+    )
     place = "directory"
 
 
@@ -106,8 +108,12 @@ class NumberNotSmsCapable(SendError):
 
 class NumberInProxyMode(SendError):
     code = "NUMBER_IN_PROXY_MODE"
-    text = gettext_noop("{sender} is used by the Aircall Messaging API (proxy mode), so it cannot text from here.")
-    fix = gettext_noop("Remove the number's Messaging API configuration in Aircall, then refresh the directory.")
+    text = gettext_noop(
+        "{sender} is used by the Aircall Messaging API (proxy mode), so it cannot text from here."
+    )
+    fix = gettext_noop(
+        "Remove the number's Messaging API configuration in Aircall, then refresh the directory."
+    )
     place = "directory"
 
 
@@ -167,14 +173,18 @@ class UserOutOfSegments(SendError):
 
 class UserQuotaExceeded(SendError):
     code = "USER_QUOTA_EXCEEDED"
-    text = gettext_noop("{subject} has used {used} of {limit} {unit} per {window}; there is room again at {resets}.")
+    text = gettext_noop(
+        "{subject} has used {used} of {limit} {unit} per {window}; there is room again at {resets}."
+    )
     fix = gettext_noop("Send as another user, spread the sends, or wait. This limit cannot be raised.")
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
 
 
 class NumberQuotaExceeded(SendError):
     code = "NUMBER_QUOTA_EXCEEDED"
-    text = gettext_noop("{subject} has used {used} of {limit} {unit} per {window}; there is room again at {resets}.")
+    text = gettext_noop(
+        "{subject} has used {used} of {limit} {unit} per {window}; there is room again at {resets}."
+    )
     fix = gettext_noop("Send from another number, spread the sends, or wait. This limit cannot be raised.")
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
 
@@ -205,7 +215,9 @@ class RecipientNotE164(SendError):
 
 class RecipientImpossible(SendError):
     code = "RECIPIENT_IMPOSSIBLE"
-    text = gettext_noop("The recipient “{value}” cannot exist: it has too few or too many digits for its country.")
+    text = gettext_noop(
+        "The recipient “{value}” cannot exist: it has too few or too many digits for its country."
+    )
     fix = gettext_noop("Correct the phone number on the record.")
     whose, place = Whose.RECORD, "record"
 
@@ -340,7 +352,9 @@ class CredentialRejected(SendError):
 
 class RateLimited(SendError):
     code = "RATE_LIMITED"
-    text = gettext_noop("{provider} asked to slow down {attempts} times, so the message was given up. It never left.")
+    text = gettext_noop(
+        "{provider} asked to slow down {attempts} times, so the message was given up. It never left."
+    )
     fix = gettext_noop("Lower the pace of the connection, or send it again later.")
     whose, stage, retry = Whose.PROVIDER, Stage.DISPATCH, Retry.SAFE
     status, place = Status.FAILED, "connections"
@@ -349,13 +363,17 @@ class RateLimited(SendError):
 class ProviderRejected(SendError):
     code = "PROVIDER_REJECTED"
     text = gettext_noop("{provider} refused the message: {answer} (HTTP {http_status}).")
-    fix = gettext_noop("Read the provider's answer below; correct the number, the recipient or the text it names.")
+    fix = gettext_noop(
+        "Read the provider's answer below; correct the number, the recipient or the text it names."
+    )
     whose, stage, status, place = Whose.PROVIDER, Stage.DISPATCH, Status.FAILED, "message"
 
 
 class ProviderUnavailable(SendError):
     code = "PROVIDER_UNAVAILABLE"
-    text = gettext_noop("{provider} could not be reached ({reason}) in {attempts} attempts. The message never left.")
+    text = gettext_noop(
+        "{provider} could not be reached ({reason}) in {attempts} attempts. The message never left."
+    )
     fix = gettext_noop("Check the provider's status and the network of this server, then send it again.")
     whose, stage, retry = Whose.PROVIDER, Stage.DISPATCH, Retry.SAFE
     status, place = Status.FAILED, "connections"

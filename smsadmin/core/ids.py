@@ -3,8 +3,10 @@
 import os
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def uuid7() -> uuid.UUID:
@@ -14,7 +16,7 @@ def uuid7() -> uuid.UUID:
 
 def first_uuid7(moment: datetime) -> uuid.UUID:
     """The smallest UUID version 7 of that moment: a bound for "received since"."""
-    return _uuid7(int(moment.timestamp() * 1000), bytes(10))
+    return _uuid7((moment - _EPOCH) // timedelta(milliseconds=1), bytes(10))
 
 
 def moment_of(identifier: uuid.UUID) -> datetime:
@@ -25,7 +27,7 @@ def moment_of(identifier: uuid.UUID) -> datetime:
 def key16(*parts: object) -> uuid.UUID:
     """Any idempotency key, however long, in the 16 bytes an index likes."""
     text = "\x1f".join(str(part) for part in parts)
-    return uuid.UUID(bytes=blake2b(text.encode(), digest_size=16).digest())
+    return uuid.UUID(bytes=blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest())
 
 
 def _uuid7(milliseconds: int, tail: bytes) -> uuid.UUID:

@@ -35,12 +35,18 @@ SENTENCES: dict[str, str] = {
     "action.saved": gettext_noop("“{action}”, version {version}, is on"),
     "sender.chosen": gettext_noop("{sender} ({name}) is chosen in the action"),
     "sender.property": gettext_noop("{source} holds “{value}”, which is {sender} ({name})"),
-    "eligible.yes": gettext_noop("Connected, SMS-capable, not with another messaging service, not in proxy mode"),
+    "eligible.yes": gettext_noop(
+        "Connected, SMS-capable, not with another messaging service, not in proxy mode"
+    ),
     "send_as.none": gettext_noop("No user: the message is sent as the number"),
     "send_as.user": gettext_noop("{email} is one of {users} users of {sender}"),
     "recipient.read": gettext_noop("{source} holds “{value}”, read as {recipient}"),
-    "recipient.region": gettext_noop("{source} holds “{value}”, read as {recipient} with the default region {region}"),
-    "recipient.unusual": gettext_noop("{source} holds “{value}”, read as {recipient}; no known number looks like this"),
+    "recipient.region": gettext_noop(
+        "{source} holds “{value}”, read as {recipient} with the default region {region}"
+    ),
+    "recipient.unusual": gettext_noop(
+        "{source} holds “{value}”, read as {recipient}; no known number looks like this"
+    ),
     "message.plain": gettext_noop("The text has no tokens"),
     "message.tokens": gettext_noop("{tokens} filled in"),
     "length.fits": gettext_noop("{characters} of {limit} characters, {encoding}, {segments} segments"),

@@ -1,19 +1,42 @@
 """The overview, the look, and what operators' probes ask."""
 
+from dataclasses import asdict
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from smsadmin.core.status import LEFT, TROUBLE
+from smsadmin.dashboard import health, today
 from smsadmin.dashboard.context import THEMES
+from smsadmin.dashboard.pages import render_page
+from smsadmin.sending.views import refused_today
 from smsadmin.workspaces.access import viewer_required
+from smsadmin.workspaces.models import Connection
 
 
 @require_GET
 @viewer_required
 def overview(request: HttpRequest) -> HttpResponse:
-    """Is everything all right?"""
-    return render(request, "base.html")
+    """Is everything all right? Today's figures, what waits, and how the machinery is."""
+    workspace, now = request.workspace, timezone.now()  # type: ignore[attr-defined]
+    connections = list(workspace.connections.order_by("kind", "name"))
+    accounts = [each for each in connections if each.kind == Connection.Kind.AIRCALL]
+    if not accounts:
+        return render_page(request, "overview/start.html", {"connections": connections})
+    context = {
+        "now": now,
+        "sent": today.compared(workspace, "left", LEFT, now),
+        "failed": today.compared(workspace, "trouble", TROUBLE, now),
+        "causes": today.causes(workspace, now),
+        "risks": today.risks(workspace, now),
+        "queue": today.queue(workspace, accounts, now),
+        "accounts": [today.account(each, now) for each in connections],
+        "pulse": today.pulse(now),
+        "refused": refused_today(request),
+    }
+    return render_page(request, "overview/overview.html", context, fragment="overview/_overview.html")
 
 
 @require_POST
@@ -34,6 +57,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
+@require_GET
 def readyz(request: HttpRequest) -> HttpResponse:
     """Every part the work needs, each with what is wrong with it; 503 when one is missing."""
-    return JsonResponse({})
+    checks = health.checks()
+    ok = all(check.ok for check in checks.values())
+    body = {
+        "status": "ok" if ok else "failing",
+        "checks": {name: asdict(check) for name, check in checks.items()},
+    }
+    return JsonResponse(body, status=200 if ok else 503)

@@ -55,9 +55,9 @@ def refresh(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> 
     if run is None:
         return None
     client = aircall(connection)
-    client.pause = sleep
+    client.pause = _keeping(run, sleep)
     try:
-        seen = _read(client)
+        seen = _read(client, connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE)
         with transaction.atomic():
             run.changes = _write(connection, seen, timezone.now())
         _probe(connection, client)
@@ -92,13 +92,23 @@ def _begin(connection: Connection, now: datetime) -> Refresh | None:
         return None
 
 
+def _keeping(run: Refresh, sleep: Callable[[float], None]) -> Callable[[float], None]:
+    """A pause that also keeps the refresh of a large account from being taken for one that was cut off."""
+
+    def pause(seconds: float) -> None:
+        sleep(seconds)
+        Refresh.objects.filter(pk=run.pk).update(lease_until=timezone.now() + LEASE)
+
+    return pause
+
+
 def _end(run: Refresh, client: Aircall, state: str, error: str = "") -> None:
     run.state, run.error, run.requests = state, error[:300], client.reads
     run.finished_at = timezone.now()
     run.save()
 
 
-def _read(client: Aircall) -> Seen:
+def _read(client: Aircall, per_minute: int) -> Seen:
     """Numbers and users, paged; who is on which number by the cheaper of two ways when the list does not say.
 
     The first pages come at once; after that the refresh keeps to half the account's pace.
@@ -108,7 +118,7 @@ def _read(client: Aircall) -> Seen:
         seen.numbers[str(number["id"])] = number
     for user in client.pages("/v2/users", "users"):
         seen.users[str(user["id"])] = user
-    client.interval = 120 / settings.AIRCALL_REQUESTS_PER_MINUTE
+    client.interval = 120 / per_minute
     if all("users" in number for number in seen.numbers.values()):
         _pair_by_number(seen, seen.numbers.values())
     elif len(seen.users) < len(seen.numbers):
@@ -217,12 +227,22 @@ def _difference(before: dict[str, set[str]], after: dict[str, set[str]]) -> dict
 
 
 def _probe(connection: Connection, client: Aircall) -> None:
-    """Asks some numbers whether they are in proxy mode. What an admin set stays as it is."""
+    """Asks some numbers whether they are in proxy mode. What an admin set stays as it is, and so does what cannot
+    be asked: the mirror is up to date without it."""
     askable = Number.objects.filter(connection=connection, gone_at=None).exclude(proxy_mode_source=Source.ADMIN)
     for number in askable.order_by("probed_at", "pk")[:PROBES]:
-        answer = client.get(f"/v1/numbers/{number.provider_id}/messages/configuration")
-        found = isinstance(answer.body, dict) and answer.body.get("type") == "Public Api"
-        proxy_mode = answer.status == 200 and found
-        Number.objects.filter(pk=number.pk).update(
-            proxy_mode=proxy_mode, proxy_mode_source=Source.PROBE, probed_at=timezone.now()
-        )
+        facts: dict[str, Any] = {"probed_at": timezone.now()}
+        try:
+            facts |= {"proxy_mode": _in_proxy_mode(client, number), "proxy_mode_source": Source.PROBE}
+        except AircallError as error:
+            logger.warning("mirror.not_probed", number=number.pk, error=str(error))
+            if not error.credential:  # 401 and 403 may concern this one number; anything else, all of them
+                break
+        finally:
+            askable.filter(pk=number.pk).update(**facts)
+
+
+def _in_proxy_mode(client: Aircall, number: Number) -> bool:
+    """Aircall answers 404 for a number that was never configured."""
+    answer = client.get(f"/v1/numbers/{number.provider_id}/messages/configuration")
+    return answer.status == 200 and isinstance(answer.body, dict) and answer.body.get("type") == "Public Api"

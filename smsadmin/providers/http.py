@@ -4,7 +4,6 @@ Connect failures are retried by the transport, for then nothing was sent. Nothin
 mean is the caller's to decide, so each call returns an Exchange that says how far it came.
 """
 
-import json
 import threading
 import time
 from dataclasses import dataclass
@@ -20,7 +19,14 @@ NO_ANSWER = "no_answer"  # the request may have arrived
 MOST_KEPT = 1_000  # characters of an answer that the log keeps
 
 _local = threading.local()
-_FAILURES = {
+_NOTHING_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.InvalidURL,
+    httpx.UnsupportedProtocol,
+)
+_FAILURES: dict[type[Exception], str] = {
     httpx.ReadTimeout: "no answer within {read:g} s",
     httpx.WriteTimeout: "the request could not be written within {read:g} s",
     httpx.ReadError: "the connection was reset",
@@ -56,15 +62,21 @@ def call(
     """Makes one request; never raises for what the network or the other side does."""
     started = time.monotonic()
     logged: dict[str, Any] = {"method": method, "url": url, "request": json_body}
-    timeout = httpx.Timeout(read_timeout or settings.PROVIDER_READ_TIMEOUT, connect=settings.PROVIDER_CONNECT_TIMEOUT)
+    timeout = httpx.Timeout(
+        read_timeout or settings.PROVIDER_READ_TIMEOUT, connect=settings.PROVIDER_CONNECT_TIMEOUT
+    )
     try:
         response = client().request(
             method, url, headers=headers, auth=auth, json=json_body, params=params, data=data, timeout=timeout
         )
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
-        return Answer(Exchange(**logged, elapsed_ms=_since(started), failure=_words(error, timeout)), NOT_SENT)
+    except _NOTHING_SENT as error:
+        return Answer(
+            Exchange(**logged, elapsed_ms=_since(started), failure=_words(error, timeout)), NOT_SENT
+        )
     except httpx.HTTPError as error:
-        return Answer(Exchange(**logged, elapsed_ms=_since(started), failure=_words(error, timeout)), NO_ANSWER)
+        return Answer(
+            Exchange(**logged, elapsed_ms=_since(started), failure=_words(error, timeout)), NO_ANSWER
+        )
     exchange = Exchange(
         **logged,
         http_status=response.status_code,
@@ -88,13 +100,13 @@ def client() -> httpx.Client:
             headers={"User-Agent": "smsadmin", "Accept": "application/json"},
             follow_redirects=False,
         )
-    return _local.client  # type: ignore[no-any-return]
+    return _local.client
 
 
 def _parsed(response: httpx.Response) -> Any:
     try:
         return response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return None
 
 

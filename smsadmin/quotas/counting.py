@@ -20,7 +20,12 @@ from smsadmin.quotas.models import Counter, Rule, Scope, Unit
 SHIPPED = [
     (scope, window, Unit.MESSAGES, limit, "Aircall help: advanced Send SMS action")
     for scope in (Scope.NUMBER, Scope.USER)
-    for window, limit in ((Window.MINUTE, 200), (Window.HOUR, 1_000), (Window.DAY, 5_000), (Window.MONTH, 10_000))
+    for window, limit in (
+        (Window.MINUTE, 200),
+        (Window.HOUR, 1_000),
+        (Window.DAY, 5_000),
+        (Window.MONTH, 10_000),
+    )
 ] + [(Scope.USER, Window.MONTH, Unit.SEGMENTS, 13_000, "Aircall help: SMS limits")]
 
 
@@ -102,16 +107,18 @@ def reserve(subjects: Iterable[Subject], segments: int, now: datetime) -> list[d
 def _count(subject: Subject, segments: int, now: datetime) -> dict[str, Any]:
     rules = limits(subject.workspace_id, subject.scope)
     statement, parameters = _reservation(subject, rules, segments, Moment.of(now))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        row = cursor.fetchone()
-        if row is None and _make_counter(subject):
-            cursor.execute(statement, parameters)
-            row = cursor.fetchone()
-    if row is None:
-        raise QuotaExceeded(subject, _full(subject, segments, now))
+    while (row := _one(statement, parameters)) is None:
+        if no_room := full(subject, rules, segments, now):
+            raise QuotaExceeded(subject, no_room)
+        make_counter(subject)  # there was none, or another request has just made it
     used = {rule.column: value for rule, value in zip(rules, row[1:], strict=True)}
     return {"scope": subject.scope, "subject": subject.subject_id, **used}
+
+
+def _one(statement: str, parameters: dict[str, Any]) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchone()
 
 
 def _reservation(
@@ -151,28 +158,29 @@ def _statement(columns: tuple[str, ...]) -> str:
     return _statements[columns]
 
 
-def _make_counter(subject: Subject) -> bool:
-    """True when the subject had no counter row yet: it has one now."""
-    if Counter.objects.filter(scope=subject.scope, subject_id=subject.subject_id).exists():
-        return False
+def make_counter(subject: Subject) -> None:
+    """Gives the subject its counter row; harmless when it has one."""
     Counter.objects.bulk_create(
         [Counter(workspace_id=subject.workspace_id, scope=subject.scope, subject_id=subject.subject_id)],
         ignore_conflicts=True,
     )
-    return True
 
 
-def _full(subject: Subject, segments: int, now: datetime) -> Usage:
+def full(subject: Subject, rules: Iterable[Limit], segments: int, now: datetime) -> Usage | None:
     """The limit that has no room; the one whose window resets last, for that is when there is room again."""
-    usages = usage(subject, now)
-    full = [u for u in usages if u.left < (segments if u.limit.unit == Unit.SEGMENTS else 1)]
-    return max(full or usages, key=lambda u: u.resets_at)
+    amounts = {Unit.MESSAGES: 1, Unit.SEGMENTS: segments}
+    usages = usage_of(_counter(subject), rules, now)
+    spent = [u for u in usages if u.used + amounts[Unit(u.limit.unit)] > u.limit.limit]
+    return max(spent, key=lambda u: u.resets_at, default=None)
+
+
+def _counter(subject: Subject) -> Counter | None:
+    return Counter.objects.filter(scope=subject.scope, subject_id=subject.subject_id).first()
 
 
 def usage(subject: Subject, now: datetime | None = None) -> list[Usage]:
     """Every limit of a subject with what is used and when it resets; counts nothing and locks nothing."""
-    counter = Counter.objects.filter(scope=subject.scope, subject_id=subject.subject_id).first()
-    return usage_of(counter, limits(subject.workspace_id, subject.scope), now or timezone.now())
+    return usage_of(_counter(subject), limits(subject.workspace_id, subject.scope), now or timezone.now())
 
 
 def usage_of(counter: Counter | None, rules: Iterable[Limit], now: datetime) -> list[Usage]:

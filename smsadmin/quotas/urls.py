@@ -1,5 +1,5 @@
 from django.urls import path
 
-from smsadmin.dashboard import views
+from smsadmin.quotas import views
 
-urlpatterns = [path("", views.overview, name="quotas")]
+urlpatterns = [path("", views.quotas, name="quotas")]

@@ -126,8 +126,9 @@ def _deliver(state: State, webhook: Webhook, body: dict[str, Any], attempt: int)
     """One POST. A failed event keeps being tried, even once the webhook is off; a success revives it."""
     settings = state.settings
     if _posted(state, webhook.url, body):
-        with state.lock:
+        with state.changed:
             webhook.active, webhook.failures = True, 0
+            state.changed.notify_all()
         return
     with state.lock:
         webhook.failures += 1

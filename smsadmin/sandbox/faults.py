@@ -27,7 +27,7 @@ Kinds that strike after it was accepted (the message is sent, the caller cannot 
     cut          half of the body, then the end of the connection
     garbage      bytes that are not HTTP
 
-Texts to these recipients always meet the fault named here, without any being set:
+Texts to the recipients in MAGIC_RECIPIENTS always meet the fault named there, without any being set.
 """
 
 import itertools
@@ -91,7 +91,11 @@ class Fault:
             raise ValueError(f"service is one of {', '.join(SERVICES)}.")
         if not is_status(fault.kind) and fault.kind not in REFUSALS | BEFORE | AFTER:
             raise ValueError(f"kind is an HTTP status from 400 to 599 or one of {', '.join(kinds())}.")
-        re.compile(fault.path)
+        fault.share = None if fault.share is None else float(fault.share)
+        fault.count = None if fault.count is None else int(fault.count)
+        fault.seconds = None if fault.seconds is None else float(fault.seconds)
+        if not is_pattern(fault.path):
+            raise ValueError("path is not a regular expression.")
         if not fault.path and fault.service == "aircall":
             fault.path = SEND_PATHS
         return fault
@@ -112,6 +116,14 @@ class Fault:
 
 def kinds() -> list[str]:
     return sorted(REFUSALS | BEFORE | AFTER)
+
+
+def is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
 
 
 def is_status(kind: str) -> bool:
@@ -161,6 +173,3 @@ def after(kind: str, seconds: float | None, response: Response) -> Response:
         case "garbage":
             response.wire = Wire.GARBAGE
     return response
-
-
-__doc__ += "\n" + "\n".join(f"    {recipient}  {kind}" for recipient, kind in MAGIC_RECIPIENTS.items())

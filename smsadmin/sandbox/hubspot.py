@@ -62,7 +62,10 @@ def handle(state: State, request: Request) -> Response:
     if found is None:
         raise _not_found()
     handler, arguments = found
-    response = handler(state, request, **arguments)
+    try:
+        response = handler(state, request, **arguments)
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise _invalid(f"Invalid input: {problem!r}") from problem
     response.headers.update(headers)
     return response
 

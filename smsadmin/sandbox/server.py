@@ -122,6 +122,8 @@ def index(server: SandboxServer) -> Response:
             "aircall": f"{url}/aircall/v1",
             "hubspot": f"{url}/hubspot",
             "control": control.INDEX,
+            "fault_kinds": faults.kinds(),
+            "magic_recipients": faults.MAGIC_RECIPIENTS,
         }
     )
 

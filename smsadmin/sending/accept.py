@@ -1,6 +1,7 @@
 """The front door: every request leaves exactly one row, queued or rejected, and a repeat finds it again."""
 
 from datetime import datetime
+from functools import partial
 
 import structlog
 from django.db import DatabaseError, IntegrityError, transaction
@@ -12,7 +13,7 @@ from smsadmin.core.trace import Step, Verdict, passed
 from smsadmin.directory import book
 from smsadmin.quotas import counting
 from smsadmin.quotas.models import Scope, Unit
-from smsadmin.sending import bell, log
+from smsadmin.sending import bell, ledger, log
 from smsadmin.sending.check import CHECKS
 from smsadmin.sending.models import Message
 from smsadmin.sending.resolve import RESOLVE, Draft, run
@@ -31,9 +32,11 @@ def accept(ask: SendRequest, now: datetime | None = None) -> Message:
     try:
         message = _judge(draft, now)
     except IntegrityError:
+        if not log.found(ask):  # the database refused something else
+            raise
         return log.repeated(ask, now)
-    if message.connection_id is not None and message.next_attempt_at:
-        transaction.on_commit(lambda: bell.ring(message.connection_id))
+    if message.connection_id and message.next_attempt_at:
+        transaction.on_commit(partial(bell.ring, message.connection_id))
     return message
 
 
@@ -44,6 +47,8 @@ def refuse(ask: SendRequest, error: errors.SendError, now: datetime | None = Non
     try:
         return log.rejected(draft, error, now)
     except IntegrityError:
+        if not log.found(ask):  # the database refused something else
+            raise
         return log.repeated(ask, now)
 
 
@@ -63,26 +68,28 @@ def _judge(draft: Draft, now: datetime) -> Message:
 
 def _queue(draft: Draft, now: datetime) -> Message:
     """Counts in every window and writes the row, both or neither."""
-    assert draft.number and draft.measure
+    assert draft.number
+    assert draft.measure
     workspace = draft.ask.workspace_id
     subjects = [counting.Subject(workspace, Scope.NUMBER, draft.number.pk)]
     if draft.agent:
         subjects.append(counting.Subject(workspace, Scope.USER, draft.agent.pk))
-    draft.trace.append(passed("quota", "quota.room" if draft.agent else "quota.number"))
+    message = log.queued(draft, passed("quota", "quota.room" if draft.agent else "quota.number"), now)
     try:
-        with transaction.atomic():
-            position = counting.reserve(subjects, draft.measure.segments, now)
-            return log.queued(draft, position, now)
+        ledger.enter(message, subjects, now)
+        return message
     except counting.QuotaExceeded as full:
         error = _quota_error(draft, full)
-        draft.trace[-1] = Step("quota", Verdict.REFUSED, error.code, error.facts)
+        draft.trace.append(Step("quota", Verdict.REFUSED, error.code, error.facts))
         raise error from full
 
 
 def _quota_error(draft: Draft, full: counting.QuotaExceeded) -> errors.SendError:
-    assert draft.number and draft.measure
+    assert draft.number
+    assert draft.measure
     usage, limit = full.usage, full.usage.limit
     resets = usage.resets_at.isoformat()
+    error: type[errors.SendError]
     if full.subject.scope == Scope.NUMBER:
         subject, error = draft.number.e164, errors.NumberQuotaExceeded
     else:
@@ -90,7 +97,11 @@ def _quota_error(draft: Draft, full: counting.QuotaExceeded) -> errors.SendError
         subject, error = draft.agent.email, errors.UserQuotaExceeded
         if limit.unit == Unit.SEGMENTS:
             return errors.UserOutOfSegments(
-                email=subject, left=usage.left, limit=limit.limit, needed=draft.measure.segments, resets=resets
+                email=subject,
+                left=usage.left,
+                limit=limit.limit,
+                needed=draft.measure.segments,
+                resets=resets,
             )
     return error(
         subject=subject,

@@ -2,25 +2,37 @@
 
 import time
 from threading import Lock
+from typing import Any
 
 import structlog
 from django.conf import settings
 
+import smsadmin.celery  # noqa: F401 (where the app was never made, tasks go to Celery's own default broker)
+
 logger = structlog.get_logger(__name__)
-_rung: dict[int, float] = {}
+
+#: After a failure this process leaves ringing to the sweep for a while: finding the broker gone takes its time.
+QUIET_WHEN_BROKEN = 5.0
+_rung: dict[tuple[Any, ...], float] = {}
 _lock = Lock()
 
 
 def ring(connection_id: int) -> None:
     """Rings once for a burst: the drain lingers longer than this process stays quiet."""
-    now = time.monotonic()
-    with _lock:
-        if now - _rung.get(connection_id, -1e9) < settings.DISPATCH_LINGER / 4:
-            return
-        _rung[connection_id] = now
     from smsadmin.sending.tasks import drain
 
+    once(drain, connection_id, quiet=settings.DISPATCH_LINGER / 4)
+
+
+def once(task: Any, *arguments: Any, quiet: float) -> None:
+    """Calls a task, unless this process did so less than `quiet` seconds ago. A broken broker is only logged."""
+    key, now = (task.name, *arguments), time.monotonic()
+    with _lock:
+        if now - _rung.get(key, -1e9) < quiet:
+            return
+        _rung[key] = now
     try:
-        drain.apply_async((connection_id,), retry=False)
+        task.apply_async(arguments, retry=False)
     except Exception as error:  # whatever the broker's library raises: the sweep rings again
-        logger.warning("bell.broken", connection=connection_id, error=str(error))
+        _rung[key] = time.monotonic() + QUIET_WHEN_BROKEN
+        logger.warning("bell.broken", task=task.name, error=str(error))

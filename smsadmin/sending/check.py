@@ -18,7 +18,8 @@ def length(draft: Draft) -> Step:
 
 
 def not_sender(draft: Draft) -> Step:
-    assert draft.recipient and draft.number
+    assert draft.recipient
+    assert draft.number
     if draft.recipient.e164 == draft.number.e164:
         raise errors.RecipientIsSender(sender=draft.number.e164)
     return passed("not_sender", "not_sender.yes", recipient=draft.recipient.e164, sender=draft.number.e164)

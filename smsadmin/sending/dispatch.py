@@ -8,7 +8,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -36,6 +36,8 @@ logger = structlog.get_logger(__name__)
 MOST_AT_ONCE = 50
 MOST_ATTEMPTS = 5
 LONGEST_TURN = 20.0  # seconds after which a drain lets other accounts have the thread
+TOGETHER = 1.0  # seconds after which answers are written without waiting for the slower ones of their batch
+Answered = tuple[Message, Result | Exception]
 stopping = Flag()  # set when the worker is asked to stop: a drain then ends after its batch
 
 
@@ -59,6 +61,11 @@ class Account:
         """What a second sends."""
         return max(1, min(math.ceil(self.per_minute / 60), MOST_AT_ONCE))
 
+    @property
+    def spacing(self) -> timedelta:
+        """The time each message takes up, so that no minute sees more than `per_minute`, wherever it begins."""
+        return timedelta(seconds=60 / (self.per_minute - self.at_once + 1))
+
 
 def drain(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> int:
     """Sends what the account has queued, at its pace; returns how many messages it sent for.
@@ -72,7 +79,9 @@ def drain(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> in
     try:
         done = _work(account)
     finally:
-        Drain.objects.filter(pk=connection_id, holder=account.holder).update(holder=None, lease_until=None)
+        Drain.objects.filter(pk=connection_id, holder=account.holder).update(
+            holder=None, lease_until=None, next_slot_at=account.next_slot_at
+        )
     if not stopping.is_set() and _numbers_waiting(connection_id, timezone.now()).exists():
         bell.ring(connection_id)
     return done
@@ -89,8 +98,10 @@ def _take(connection_id: int, sleep: Callable[[float], None]) -> Account | None:
     return Account(row.connection, provider_of(row.connection), holder, slot, row.last_number_id, sleep)
 
 
-def _lease(now: datetime) -> datetime:
-    return now + timedelta(seconds=settings.DISPATCH_LEASE)
+def _lease(now: datetime, messages: int = 1) -> datetime:
+    """Long enough for the slowest answers, when the sending threads must take several turns as well."""
+    turns = math.ceil(messages / settings.DISPATCH_THREADS)
+    return now + timedelta(seconds=settings.DISPATCH_LEASE * turns)
 
 
 def _work(account: Account) -> int:
@@ -118,11 +129,12 @@ def _claim(account: Account, now: datetime) -> list[Message]:
     ids = _due(account, now)
     if not ids:
         return []
-    account.next_slot_at = max(account.next_slot_at, now) + timedelta(seconds=60 / account.per_minute * len(ids))
+    lease_until = _lease(now, len(ids))
+    account.next_slot_at = max(account.next_slot_at, now) + account.spacing * len(ids)
     held = Drain.objects.filter(pk=account.connection.pk, holder=account.holder).update(
-        next_slot_at=account.next_slot_at, last_number_id=account.last_number_id, lease_until=_lease(now)
+        next_slot_at=account.next_slot_at, last_number_id=account.last_number_id, lease_until=lease_until
     )
-    return log.claim(ids, account.holder, now, _lease(now)) if held else []
+    return log.claim(ids, account.holder, now, lease_until) if held else []
 
 
 def _numbers_waiting(connection_id: int, now: datetime):  # type: ignore[no-untyped-def]
@@ -155,21 +167,49 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _send_batch(account: Account, batch: Sequence[Message]) -> None:
-    """Sends outside any transaction, several at once, and writes all outcomes together."""
-    run = _threads().map if len(batch) > 1 else map
-    results = list(run(lambda message: _attempt(account.provider, message), batch))
-    outcomes = [_outcome(account.provider, m, r) for m, r in zip(batch, results, strict=True)]
+    """Sends outside any transaction, several at once; answers that come together are written together."""
+    if len(batch) == 1:
+        _record(account, [(batch[0], _attempt(account.provider, batch[0]))])
+        return
+    sending = {_threads().submit(_attempt, account.provider, message): message for message in batch}
+    while sending:
+        answered, _ = wait(sending, timeout=TOGETHER)
+        if answered:
+            _record(account, [(sending.pop(each), each.result()) for each in answered])
+
+
+def _record(account: Account, answers: Sequence[Answered]) -> None:
+    outcomes = [_outcome(account.provider, message, result) for message, result in answers]
     log.finish(outcomes, account.holder)
-    _learn(account.connection, batch, results)
+    _slow_down(account, answers)
+    _learn(account.connection, answers)
     ids = [outcome.message_id for outcome in outcomes if outcome.status in SETTLED]
     if ids:
         settled.send(sender=Message, ids=ids)
 
 
+def _slow_down(account: Account, answers: Sequence[Answered]) -> None:
+    """A 429 is about the account: nothing else of it is sent before the time it names."""
+    for _, result in answers:
+        if isinstance(result, Result) and result.reason == "rate_limited":
+            until = timezone.now() + timedelta(seconds=result.retry_in or 0)
+            account.next_slot_at = max(account.next_slot_at, until)
+
+
 def _attempt(provider: Provider, message: Message) -> Result | Exception:
+    try:
+        result = provider.send(_sms(message))
+        assert result.accepted or result.error or result.retry_in is not None
+        return result
+    except Exception as unforeseen:  # it may have left: the row says so, and the log has the traceback
+        logger.exception("dispatch.failed", message=str(message.pk))
+        return unforeseen
+
+
+def _sms(message: Message) -> Sms:
     number, agent = message.number, message.agent
     assert number
-    sms = Sms(
+    return Sms(
         message_id=str(message.pk),
         sender=message.sender,
         sender_id=number.provider_id,
@@ -177,17 +217,14 @@ def _attempt(provider: Provider, message: Message) -> Result | Exception:
         body=message.body,
         send_as_id=agent.provider_id if agent else "",
     )
-    try:
-        return provider.send(sms)
-    except Exception as unforeseen:  # it may have left: the row says so, and the log has the traceback
-        logger.exception("dispatch.failed", message=str(message.pk))
-        return unforeseen
 
 
 def _outcome(provider: Provider, message: Message, result: Result | Exception) -> Outcome:
     now = timezone.now()
     if isinstance(result, Exception):
-        error = errors.ProviderUnknown(provider=provider.name, reason=f"internal error: {type(result).__name__}")
+        error = errors.ProviderUnknown(
+            provider=provider.name, reason=f"internal error: {type(result).__name__}"
+        )
         return Outcome(message.pk, Status.UNKNOWN, now, {"failure": repr(result)[:300]}, error)
     event = result.exchange.as_json()
     if result.accepted:
@@ -211,7 +248,9 @@ def _again_or_given_up(provider: Provider, message: Message, result: Result, now
     """It surely never left: back into the queue, later each time, until the attempts are used up."""
     attempts, event = message.attempts + 1, result.exchange.as_json()
     if attempts < MOST_ATTEMPTS:
-        wait = timedelta(seconds=(result.retry_in or 0) * (1 if result.reason == "rate_limited" else attempts**2))
+        wait = timedelta(
+            seconds=(result.retry_in or 0) * (1 if result.reason == "rate_limited" else attempts**2)
+        )
         return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait)
     error: errors.SendError
     if result.reason == "rate_limited":
@@ -221,12 +260,10 @@ def _again_or_given_up(provider: Provider, message: Message, result: Result, now
     return Outcome(message.pk, Status.FAILED, now, event, error)
 
 
-def _learn(
-    connection: Connection, batch: Sequence[Message], results: Sequence[Result | Exception]
-) -> None:
+def _learn(connection: Connection, answers: Sequence[Answered]) -> None:
     """What answers proved: facts about numbers, and whether the credentials are still good."""
-    answered = [r for r in results if isinstance(r, Result)]
-    for message, result in zip(batch, results, strict=True):
+    answered = [result for _, result in answers if isinstance(result, Result)]
+    for message, result in answers:
         if isinstance(result, Result) and result.learnt and message.number_id:
             facts = {f"{name}_source": Source.SEND for name in result.learnt} | result.learnt
             Number.objects.filter(pk=message.number_id).update(**facts)

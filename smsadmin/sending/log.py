@@ -1,37 +1,62 @@
 """The only writer of Message and Event rows."""
 
-from collections.abc import Iterable, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q
 
 from smsadmin.core import errors
 from smsadmin.core.ids import key16
 from smsadmin.core.message import SendRequest
 from smsadmin.core.status import BEFORE, Status
+from smsadmin.core.trace import Step
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.sending.resolve import Draft
-
 
 #: A caller told to wait must have read that answer before it is told how it ended.
 REPLY_NOT_BEFORE = timedelta(seconds=2)
 
+# PostgreSQL stores neither in text nor in JSON; records and providers send them all the same.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_SUSPECT = re.compile(r"\\u0000|[\ud800-\udfff]")  # the same in JSON, where NUL is written as an escape
 
-def queued(draft: Draft, position: list[dict[str, Any]], now: datetime) -> Message:
-    """Writes an accepted message. Raises IntegrityError when its key was used before."""
+
+def storable(value: Any) -> Any:
+    """The value with NUL and halves of surrogate pairs shown as U+FFFD, also inside lists and mappings."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if _SUSPECT.search(json.dumps(value, ensure_ascii=False, default=str)):  # hardly ever, and quick to see
+        return _cleaned(value)
+    return value
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_cleaned(key): _cleaned(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(each) for each in value]
+    return value
+
+
+def queued(draft: Draft, counted: Step, now: datetime) -> Message:
+    """An accepted message, its trace ending with `counted`, not written yet: that is sending.ledger's, in one
+    step with its quota."""
     assert draft.number
     message = _row(draft)
+    message.trace.append(counted.as_json())
     message.status = Status.QUEUED
     message.connection_id = draft.number.connection_id
-    message.quota = position
     message.accepted_at = message.next_attempt_at = now
     message.reply = draft.ask.reply
-    message.reply_at = now + REPLY_NOT_BEFORE if draft.ask.reply == Reply.OWED else None
-    message.save(force_insert=True)
+    message.reply_at = now + REPLY_NOT_BEFORE if draft.ask.reply == "owed" else None
     return message
 
 
@@ -39,7 +64,7 @@ def rejected(draft: Draft, error: errors.SendError, now: datetime) -> Message:
     """Writes a message we said no to. Raises IntegrityError when its key was used before."""
     message = _row(draft)
     message.status = Status.REJECTED
-    message.error_code, message.error_facts = error.code, error.facts
+    message.error_code, message.error_facts = error.code, storable(error.facts)
     message.finished_at = now
     with transaction.atomic():  # a used key must not spoil the caller's transaction
         message.save(force_insert=True)
@@ -52,23 +77,23 @@ def _row(draft: Draft) -> Message:
         workspace_id=ask.workspace_id,
         trigger=ask.trigger,
         key=key16(ask.key),
-        origin=dict(ask.origin),
+        origin=storable(ask.origin),
         action_id=ask.action_id,
         version_id=ask.version_id,
-        object_type=ask.record.object_type[:12],
-        object_id=ask.record.object_id[:40],
+        object_type=storable(ask.record.object_type[:12]),
+        object_id=storable(ask.record.object_id[:40]),
         number=number,
         agent=agent,
         sender=number.e164 if number else "",
         send_as=agent.email if agent else "",
         recipient=draft.recipient.e164 if draft.recipient else "",
-        recipient_given=draft.recipient_given,
-        template=ask.config.message,
+        recipient_given=storable(draft.recipient_given),
+        template=storable(ask.config.message),
         body=draft.body,
         encoding=measure.encoding if measure else "",
         characters=measure.characters if measure else 0,
         segments=min(measure.segments, 32_767) if measure else 0,
-        trace=[step.as_json() for step in draft.trace],
+        trace=storable([step.as_json() for step in draft.trace]),
     )
 
 
@@ -112,20 +137,26 @@ class Outcome:
 
 
 def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
-    """Writes the outcomes of a batch together: rows still held by this drain only, so a row that was given up
-    as lost, or settled by an early receipt, keeps what it has; its timeline shows the answer all the same."""
+    """Writes the outcomes of a batch together, to the rows this drain still holds.
+
+    A row given up as lost while its provider was still answering is settled by a clear answer, for it was never
+    claimed again. A row settled by an early receipt keeps what it has. Each timeline shows the answer.
+    """
     with transaction.atomic():
         for chunk in _chunks(outcomes, 100):
             _write(chunk, holder)
         Event.objects.bulk_create(
-            [Event(message_id=o.message_id, at=o.at, kind=Event.Kind.ATTEMPT, data=o.event) for o in outcomes]
+            [
+                Event(message_id=o.message_id, at=o.at, kind=Event.Kind.ATTEMPT, data=storable(o.event))
+                for o in outcomes
+            ]
         )
 
 
 def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
     """One UPDATE … FROM (VALUES …), which PostgreSQL and SQLite both understand."""
     columns = ("status", "error_code", "error_facts", "provider_id", "provider_status", "at", "next")
-    fields = [Message._meta.get_field(name) for name in _OUTCOME_FIELDS]
+    fields: list[Any] = [Message._meta.get_field(name) for name in _OUTCOME_FIELDS]
     rows = [
         [
             f.get_db_prep_save(value, connection)
@@ -135,21 +166,23 @@ def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
     ]
     one = ", ".join(_placeholder(f) for f in fields)
     values = ", ".join(f"({one})" for _ in rows)
-    id_field = Message._meta.get_field("claim")
     sql = (
         f"WITH answer (id, {', '.join(columns)}) AS (VALUES {values}) "  # noqa: S608 (our own column names)
         "UPDATE sending_message SET status = answer.status, error_code = answer.error_code, "
         "error_facts = answer.error_facts, provider_id = answer.provider_id, "
         "provider_status = answer.provider_status, finished_at = answer.at, next_attempt_at = answer.next, "
         "attempts = attempts + 1, claim = NULL, lease_until = NULL FROM answer "
-        "WHERE sending_message.id = answer.id AND sending_message.status = %s AND sending_message.claim = %s"
+        "WHERE sending_message.id = answer.id AND (sending_message.status = %s AND sending_message.claim = %s "
+        f"OR sending_message.status = %s AND answer.status IN ({', '.join(['%s'] * len(_SETTLE_UNKNOWN))}))"
     )
     parameters = [value for row in rows for value in row]
-    parameters += [Status.SENDING.value, id_field.get_db_prep_save(holder, connection)]
+    parameters += [Status.SENDING.value, fields[0].get_db_prep_save(holder, connection)]
+    parameters += [Status.UNKNOWN.value, *_SETTLE_UNKNOWN]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
 
 
+_SETTLE_UNKNOWN = [status.value for status in Status if Status.UNKNOWN in BEFORE[status]]
 _OUTCOME_FIELDS = (
     "id",
     "status",
@@ -168,9 +201,9 @@ def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
         outcome.message_id,
         outcome.status.value,
         outcome.error.code if outcome.error else "",
-        outcome.error.facts if outcome.error else {},
-        outcome.provider_id[:120],
-        outcome.provider_status[:40],
+        storable(outcome.error.facts) if outcome.error else {},
+        storable(outcome.provider_id[:120]),
+        storable(outcome.provider_status[:40]),
         None if back else outcome.at,
         outcome.next_attempt_at,
     )
@@ -184,9 +217,9 @@ def _placeholder(f: Any) -> str:
 def lost(now: datetime, limit: int = 500) -> list[UUID]:
     """Rows whose drain died between claim and answer become unknown: they may have gone out."""
     error = errors.ProviderUnknown(provider="Aircall", reason="its worker stopped before the answer")
-    stale = Message.objects.filter(status=Status.SENDING, lease_until__lt=now)
-    ids = list(stale.values_list("pk", flat=True)[:limit])
-    moved = [pk for pk in ids if move(pk, Status.UNKNOWN, now, error=error)]
+    stale = Q(lease_until__lt=now)
+    ids = list(Message.objects.filter(stale, status=Status.SENDING).values_list("pk", flat=True)[:limit])
+    moved = [pk for pk in ids if move(pk, Status.UNKNOWN, now, stale, error=error)]
     Event.objects.bulk_create([Event(message_id=pk, at=now, kind=Event.Kind.LOST) for pk in moved])
     return moved
 
@@ -209,8 +242,9 @@ def reply_given_up(ids: Iterable[UUID], now: datetime, detail: dict[str, Any]) -
 def _replied(
     ids: Iterable[UUID], now: datetime, reply: Reply, reply_at: datetime | None, detail: dict[str, Any]
 ) -> None:
-    ids = list(ids)
-    Message.objects.filter(pk__in=ids).update(reply=reply, reply_at=reply_at)
+    owed = Message.objects.filter(pk__in=list(ids), reply=Reply.OWED)
+    ids = list(owed.values_list("pk", flat=True))
+    owed.update(reply=reply, reply_at=reply_at)
     data = {"reply": reply.value, **detail}
     Event.objects.bulk_create([Event(message_id=pk, at=now, kind=Event.Kind.REPLY, data=data) for pk in ids])
 
@@ -228,12 +262,17 @@ def answered(message_id: UUID) -> None:
 
 
 def move(
-    message_id: UUID, status: Status, now: datetime, *, error: errors.SendError | None = None, **columns: Any
+    message_id: UUID,
+    status: Status,
+    now: datetime,
+    *only: Q,
+    error: errors.SendError | None = None,
+    **columns: Any,
 ) -> bool:
     """One guarded step along the status table; False when the row is no longer where the step begins."""
     columns["error_code"] = error.code if error else ""
-    columns["error_facts"] = error.facts if error else {}
-    rows: QuerySet[Message] = Message.objects.filter(pk=message_id, status__in=BEFORE[status])
+    columns["error_facts"] = storable(error.facts) if error else {}
+    rows = Message.objects.filter(*only, pk=message_id, status__in=BEFORE[status])
     return bool(rows.update(status=status, finished_at=now, claim=None, lease_until=None, **columns))
 
 

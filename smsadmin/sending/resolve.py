@@ -136,10 +136,10 @@ def send_as(draft: Draft) -> Step:
     if config.send_as_kind == "none":
         return passed("send_as", "send_as.none")
     agent = _chosen_agent(draft) if config.send_as_kind == "user" else _agent_by_email(draft)
-    if agent.pk not in draft.book.on_number.get(number.pk, ()) or agent.gone_at:
+    if agent.pk not in draft.book.on_number.get(number.pk, ()):
         raise errors.UserNotOnNumber(email=agent.email, sender=number.e164)
     draft.agent = agent
-    users = len(draft.book.on_number[number.pk])
+    users = len(draft.book.agents_of(number))
     return passed("send_as", "send_as.user", email=agent.email, users=users, sender=number.e164)
 
 
@@ -148,8 +148,9 @@ def _chosen_agent(draft: Draft) -> Agent:
     if chosen is None:
         raise errors.UserRequired(source="send_as_user")
     agent = draft.book.agents.get(chosen)
-    if agent is None:
-        raise errors.UserNotFound(email=draft.ask.config.send_as_given or f"№ {chosen}")
+    if agent is None or agent.gone_at:
+        given = draft.ask.config.send_as_given or f"№ {chosen}"
+        raise errors.UserNotFound(email=agent.email if agent else given)
     return agent
 
 

@@ -1,5 +1,9 @@
 from django.urls import path
 
-from smsadmin.dashboard import views
+from smsadmin.sending import views
 
-urlpatterns = [path("", views.overview, name="log")]
+urlpatterns = [
+    path("", views.log, name="log"),
+    path("refused/", views.refused_calls, name="refused-calls"),
+    path("<uuid:pk>/", views.message, name="message"),
+]

@@ -6,7 +6,6 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         """Binds shared tasks to our Celery app in every process, and registers checks and the audit log."""
-        import smsadmin.celery
         from smsadmin.workspaces import audit, checks  # noqa: F401
 
         audit.register()

@@ -1,26 +1,21 @@
 """Completing blocked HubSpot executions. A failure here never changes what became of the message."""
 
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import Any
 
-import structlog
 from django.utils import timezone
 
 from smsadmin.core.status import LEFT, SETTLED
 from smsadmin.providers.http import Answer
 from smsadmin.providers.hubspot import client
-from smsadmin.sending import log
+from smsadmin.sending import bell, log
 from smsadmin.sending.models import Message, Reply
 from smsadmin.triggers.hubspot import answer as hubspot_answer
 from smsadmin.triggers.hubspot.calls import connection_of
 from smsadmin.workspaces.models import Connection
-
-logger = structlog.get_logger(__name__)
 
 #: HubSpot goes on without us after this (the expiry that our BLOCK answer gave).
 EXPIRY = timedelta(hours=1)
@@ -28,23 +23,12 @@ LEASE = timedelta(seconds=60)
 SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=10)
 _QUIET = 0.5  # seconds between two rings of one process
 
-_last_ring = 0.0
-_lock = Lock()
-
 
 def ring(**_: Any) -> None:
     """Messages were settled: somebody may have to be told. Rings once for a burst; the sweep rings again."""
-    global _last_ring
-    with _lock:
-        if time.monotonic() - _last_ring < _QUIET:
-            return
-        _last_ring = time.monotonic()
     from smsadmin.writeback.tasks import sweep
 
-    try:
-        sweep.apply_async(retry=False)
-    except Exception as error:  # whatever the broker's library raises
-        logger.warning("bell.broken", error=str(error))
+    bell.once(sweep, quiet=_QUIET)
 
 
 def complete_owed(now: datetime | None = None) -> int:
@@ -67,7 +51,9 @@ def _due(now: datetime) -> Iterator[tuple[str, list[Message]]]:
         holder = uuid.uuid4()
         due.filter(pk__in=ids).update(claim=holder, reply_at=now + LEASE)
         portals: dict[str, list[Message]] = defaultdict(list)
-        for message in Message.objects.filter(pk__in=ids, claim=holder).defer("trace", "quota", "template", "body"):
+        for message in Message.objects.filter(pk__in=ids, claim=holder).defer(
+            "trace", "quota", "template", "body"
+        ):
             portals[str(message.origin.get("portal", ""))].append(message)
         yield from portals.items()
 

@@ -118,7 +118,13 @@ def test_faults_are_listed_and_cleared(aircall, control):
 
 
 @pytest.mark.parametrize(
-    "data", [{"kind": "earthquake"}, {"kind": "500", "service": "pigeon"}, {"kind": "500", "often": 1}]
+    "data",
+    [
+        {"kind": "earthquake"},
+        {"kind": "500", "service": "pigeon"},
+        {"kind": "500", "often": 1},
+        {"kind": "500", "path": "("},
+    ],
 )
 def test_a_fault_that_does_not_exist_is_refused_with_a_sentence(control, data):
     answer = control.post("/faults", json=data)

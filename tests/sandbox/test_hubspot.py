@@ -78,6 +78,12 @@ def test_a_record_is_read_in_both_path_families(hubspot, path):
     assert "unheard_of" not in record["properties"]
 
 
+def test_a_malformed_body_is_a_validation_error(hubspot):
+    answer = hubspot.post("/crm/v3/objects/contacts/batch/read", json={"inputs": [{"name": "Ada"}]})
+
+    assert (answer.status_code, answer.json()["category"]) == (400, "VALIDATION_ERROR")
+
+
 def test_an_unknown_record_is_not_found(hubspot):
     answer = hubspot.get("/crm/v3/objects/contacts/1")
 

@@ -213,6 +213,7 @@ def test_a_callback_that_overtakes_the_blocking_answer_is_kept(control, hubspot,
     enrolment = control.post("/enrol", json={"workflow": "Welcome text"}).json()
     arrived.wait(5)
     assert complete(hubspot, held[0]).status_code == 204
+    assert complete(hubspot, held[0]).status_code == 404
     go_on.set()
 
     progress = control.get(f"/enrol/{enrolment['id']}", params={"wait": 5}).json()

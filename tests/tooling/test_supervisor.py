@@ -207,3 +207,20 @@ def test_a_second_copy_on_the_same_data_is_refused(tmp_path: Path) -> None:
         second.__enter__()
     with supervisor.sole_user_of(tmp_path):
         pass
+
+
+PREPARED = """
+import sys
+from smsadmin.supervisor import Child, Supervisor
+preparation = Child("prepare", [sys.executable, "-c", sys.argv[1]])
+child = Child("dummy", [sys.executable, "-c", "import time; print('up'); time.sleep(60)"], ready_line="up")
+sys.exit(Supervisor([child], "all ready", preparation).run())
+"""
+
+
+@pytest.mark.processes
+def test_nothing_starts_where_the_preparation_fails() -> None:
+    command = [sys.executable, "-c", PREPARED, "print('the disk is full'); raise SystemExit(1)"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert done.stdout == "prepare | the disk is full\nStopping …\n"

@@ -4,6 +4,7 @@ Aircall developer docs, "API references": 403 means a wrong credential, 401 a mi
 and some GETs need Content-Type: application/json. docs/integrations/aircall.md says what nobody documents.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -75,7 +76,7 @@ class Aircall:
             if not isinstance(body, dict) or not isinstance(body.get(name), list):
                 raise AircallError(f"Aircall's list of {name} is not in the form it documents.")
             yield from body[name]
-            if not (body.get("meta") or {}).get("next_page_link"):
+            if not body[name] or not (body.get("meta") or {}).get("next_page_link"):
                 return
             page += 1
 
@@ -117,6 +118,7 @@ def retry_after(answer: Answer, now: float | None = None) -> float:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text or "")
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

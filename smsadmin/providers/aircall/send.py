@@ -27,9 +27,16 @@ class AircallSender:
 
     def send(self, sms: Sms) -> Result:
         answer = self._post(sms)
-        if answer.status == 403 and answer.body == EDGE_FORBIDDEN and self.aircall.ping().status == 200:
-            answer = self._post(sms)
-        return self._result(answer)
+        if not _stopped_at_the_edge(answer):
+            return self._result(answer)
+        ping = self.aircall.ping()
+        if ping.status == 200:
+            return self._result(self._post(sms), key_is_good=True)
+        if ping.status in (401, 403):
+            return self._result(answer)
+        # Nobody can tell whether the key is good; that the message never left is sure.
+        detail = ping.exchange.failure or f"HTTP {ping.status}"
+        return Result(answer.exchange, retry_in=5.0, reason="unreachable", detail=detail)
 
     def _post(self, sms: Sms) -> Answer:
         body: dict[str, Any] = {"to": sms.recipient, "body": sms.body}
@@ -37,7 +44,7 @@ class AircallSender:
             body["agentId"] = int(sms.send_as_id)
         return self.aircall.request("POST", f"/v1/numbers/{sms.sender_id}/messages/native/send", json_body=body)
 
-    def _result(self, answer: Answer) -> Result:
+    def _result(self, answer: Answer, *, key_is_good: bool = False) -> Result:
         exchange = answer.exchange
         if answer.broke == http.NOT_SENT:
             return Result(exchange, retry_in=5.0, reason="unreachable", detail=exchange.failure)
@@ -50,15 +57,19 @@ class AircallSender:
         if answer.status >= 500 or answer.status < 400:
             reason = f"HTTP {answer.status}"
             return Result(exchange, error=errors.ProviderUnknown(provider=self.name, reason=reason))
-        return self._refused(answer)
+        return self._refused(answer, key_is_good)
 
-    def _refused(self, answer: Answer) -> Result:
-        if answer.status == 401 or (answer.status == 403 and answer.body == EDGE_FORBIDDEN):
+    def _refused(self, answer: Answer, key_is_good: bool) -> Result:
+        if answer.status == 401 or (_stopped_at_the_edge(answer) and not key_is_good):
             return Result(answer.exchange, error=errors.CredentialRejected(provider=self.name))
         words = key(answer)
         learnt = {"proxy_mode": True} if "LineIsNotNativeException" in words else {}
         refusal = errors.ProviderRejected(provider=self.name, answer=words or "—", http_status=answer.status)
         return Result(answer.exchange, error=refusal, learnt=learnt)
+
+
+def _stopped_at_the_edge(answer: Answer) -> bool:
+    return answer.status == 403 and answer.body == EDGE_FORBIDDEN
 
 
 def _accepted(answer: Answer) -> Accepted:

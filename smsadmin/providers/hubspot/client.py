@@ -39,6 +39,13 @@ def complete_callbacks(connection: Connection, inputs: list[dict[str, Any]]) -> 
     return _call(connection, "POST", _callbacks_path(), json_body={"inputs": inputs})
 
 
+def account(connection: Connection) -> dict[str, Any]:
+    """The portal that the access token belongs to. Raises SendError or Unavailable."""
+    version = settings.HUBSPOT_API_VERSION
+    path = "/account-info/v3/details" if version == "legacy" else f"/account-info/{version}/details"
+    return _expect(_call(connection, "GET", path))
+
+
 def property_names(connection: Connection, object_type: str) -> list[str]:
     """The internal names of an object's properties. Raises SendError or Unavailable."""
     body = _expect(_call(connection, "GET", _crm("properties", PATH_NAMES[object_type])))

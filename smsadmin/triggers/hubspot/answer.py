@@ -52,6 +52,12 @@ def wait(message: Message) -> Message:
     return message
 
 
+def promise(message: Message) -> None:
+    """The caller will be told later; also where an earlier call, whose process may be gone, was to wait for it."""
+    if message.reply == Reply.WAITING:
+        log.owe_reply(message.pk, timezone.now())
+
+
 def body(message: Message, language: str) -> dict[str, Any]:
     """The answer to an execution: how it ended, or BLOCK while nobody knows, or, where nobody could complete a
     blocked one for want of a token, that it was accepted."""
@@ -71,8 +77,10 @@ def outputs(message: Message, language: str) -> dict[str, str]:
         status = "accepted"
     else:
         status = "sent" if message.status in LEFT else "failed"
-    with translation.override(language):
-        sentence = explain.sentence(message) if message.error_code and status == "failed" else ""
+    sentence = ""
+    if message.error_code and status == "failed":
+        with translation.override(language):
+            sentence = explain.sentence(message)
     return {
         "status": status,
         "message_id": str(message.pk),

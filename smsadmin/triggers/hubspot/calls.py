@@ -7,9 +7,11 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
 
 from smsadmin.cache import remembered
+from smsadmin.sending import log
 from smsadmin.sending.models import RefusedCall
 from smsadmin.triggers.hubspot import signature
 from smsadmin.triggers.hubspot.parse import PayloadError, portal_of
@@ -44,11 +46,11 @@ def verified(request: HttpRequest) -> Call:
     """The call, if its portal is known and its signature fits; raises RefusedError, which is kept for the admin."""
     connection = None
     try:
-        payload = _payload(request.body)
+        payload = _payload(request)
         portal = portal_of(payload)
         connection = connection_of(portal)
         if connection is None:
-            words = f"The HubSpot portal {portal or '(none given)'} is not connected to any workspace here."
+            words = f"The HubSpot portal {portal[:40] or '(none given)'} is not connected to any workspace here."
             raise RefusedError("portal", words, "PORTAL_NOT_CONNECTED", portal)
         _check_signature(request, connection)
         return Call(connection, payload)
@@ -62,13 +64,17 @@ def verified(request: HttpRequest) -> Call:
 
 
 def connection_of(portal: str) -> Connection | None:
-    """The connection of a portal. A portal belongs to one workspace."""
+    """The connection of a portal. A portal belongs to one workspace; unknown ones are not remembered, for anybody
+    can name as many as memory holds."""
 
-    def load() -> Connection | None:
-        found = Connection.objects.filter(kind=Connection.Kind.HUBSPOT, external_id=portal)
-        return found.select_related("workspace").first()
+    def load() -> Connection:
+        connections = Connection.objects.select_related("workspace")
+        return connections.get(kind=Connection.Kind.HUBSPOT, external_id=portal)
 
-    return remembered(("portal", portal), load)
+    try:
+        return remembered(("portal", portal), load)
+    except Connection.DoesNotExist:
+        return None
 
 
 def refuse(request: HttpRequest, connection: Connection, detail: str) -> JsonResponse:
@@ -78,9 +84,11 @@ def refuse(request: HttpRequest, connection: Connection, detail: str) -> JsonRes
     return refusal.response
 
 
-def _payload(body: bytes) -> Any:
+def _payload(request: HttpRequest) -> Any:
     try:
-        return json.loads(body)
+        return log.storable(json.loads(request.body))
+    except RequestDataTooBig as error:
+        raise PayloadError(f"The body may have {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes at most.") from error
     except (ValueError, RecursionError) as error:
         raise PayloadError(f"The body is not JSON: {error}") from error
 

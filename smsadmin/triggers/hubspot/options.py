@@ -1,5 +1,6 @@
 """The dropdowns of the workflow editor, from our own mirror alone (HubSpot docs: external options)."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from smsadmin.triggers.hubspot.parse import UNAVAILABLE
 from smsadmin.workspaces.models import Workspace
 
 PAGE = 100
+_CURSOR = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,12 @@ class Question:
 
     @classmethod
     def of(cls, payload: dict[str, Any]) -> "Question":
-        fetch = payload.get("fetchOptions") or {}
+        """Reads an options payload; what cannot be read counts as not given."""
+        fetch = _object(payload, "fetchOptions")
         after = str(fetch.get("after") or "")
         return cls(
             search=str(fetch.get("q") or "").strip(),
-            after=int(after) if after.isdecimal() else 0,
+            after=int(after) if _CURSOR.fullmatch(after) else 0,
             number=_static(payload, "sender_number"),
         )
 
@@ -79,10 +82,15 @@ def send_as_users(workspace: Workspace, question: Question) -> dict[str, Any]:
 
 def _static(payload: dict[str, Any], name: str) -> str:
     """Here an input is an object, {"type": "STATIC_VALUE", "value": …}; a property's value is not known yet."""
-    given = (payload.get("inputFields") or {}).get(name)
+    given = _object(payload, "inputFields").get(name)
     if isinstance(given, dict):
         given = given.get("value")
     return "" if given is None else str(given)
+
+
+def _object(payload: dict[str, Any], name: str) -> dict[str, Any]:
+    found = payload.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _matches(search: str, *texts: str) -> bool:

@@ -59,8 +59,8 @@ def portal_of(payload: Any) -> str:
     if not isinstance(payload, dict):
         raise PayloadError("The body must be a JSON object.")
     origin = payload.get("origin")
-    found = origin.get("portalId") if isinstance(origin, dict) else payload.get("portalId")
-    return "" if found is None else str(found)
+    found = origin.get("portalId") if isinstance(origin, dict) else None
+    return _text(payload.get("portalId") if found is None else found)
 
 
 def execution(payload: dict[str, Any]) -> Execution:
@@ -98,7 +98,8 @@ def config(inputs: Mapping[str, str], book: Book) -> ActionConfig:
         sender_number_id=_id(book.by_provider_id, number_given),
         sender_given=number_given,
         sender_property=f"{INPUTS}.sender_number_custom",
-        send_as_kind={"user": "user", "custom": "property"}.get(send_as, "none"),  # type: ignore[arg-type]
+        # A mode nobody knows asks for a user: sending without one would be a silent fallback.
+        send_as_kind={"default": "none", "custom": "property"}.get(send_as, "user"),  # type: ignore[arg-type]
         send_as_user_id=_id(book.agent_by_provider_id, agent_given),
         send_as_given=agent_given,
         send_as_property=f"{INPUTS}.send_as_email",
@@ -142,6 +143,7 @@ def _value(value: Any) -> str | None:
 
 
 def _text(value: Any) -> str:
+    """Values are strings in HubSpot's payloads; what has no text, such as an object or a list, counts as empty."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "" if value is None else str(value)
+    return str(value) if isinstance(value, (str, int, float)) else ""

@@ -1,6 +1,7 @@
 """What a record's payload lacks is read from HubSpot: only the properties the action names, in one call."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from smsadmin.cache import remembered
 from smsadmin.core import tokens
@@ -11,20 +12,26 @@ from smsadmin.triggers.hubspot.parse import Execution
 from smsadmin.workspaces.models import Connection
 
 
-def of(execution: Execution, config: ActionConfig, connection: Connection) -> Record:
-    """The record of an execution, completed. Raises SendError or client.Unavailable when it cannot be."""
-    properties = dict(execution.properties)
-    missing = _missing(config, execution)
-    if missing and execution.object_type in client.PATH_NAMES and connection.secrets.get("access_token"):
-        names = _internal_names(connection, execution.object_type, missing)
-        if names:
-            properties |= client.record(connection, execution.object_type, execution.object_id, names)
-    return Record(execution.object_type, execution.object_id, properties, {INPUTS: execution.inputs})
+def given(execution: Execution) -> Record:
+    """The record as the execution tells it."""
+    return Record(execution.object_type, execution.object_id, execution.properties, {INPUTS: execution.inputs})
 
 
-def _missing(config: ActionConfig, execution: Execution) -> set[str]:
-    known = {tokens.key(name) for name in execution.properties}
-    return {name for name in _named(config, execution.object_type) if name not in known}
+def lacking(record: Record, config: ActionConfig, connection: Connection) -> set[str]:
+    """The properties that a configuration names, the record lacks and HubSpot can be asked for."""
+    if not (record.object_id and record.object_type in client.PATH_NAMES and connection.secrets.get("access_token")):
+        return set()
+    known = {tokens.key(name) for name in record.properties}
+    return {name for name in _named(config, record.object_type) if name not in known}
+
+
+def completed(record: Record, missing: set[str], connection: Connection) -> Record:
+    """The record with what it lacked, read from HubSpot. Raises SendError or client.Unavailable."""
+    names = _internal_names(connection, record.object_type, missing)
+    if not names:
+        return record
+    found = client.record(connection, record.object_type, record.object_id, names)
+    return replace(record, properties={**record.properties, **found})
 
 
 def _named(config: ActionConfig, object_type: str) -> Iterable[str]:

@@ -20,6 +20,7 @@ _DECODED = {
     "%28": "(", "%29": ")", "%2A": "*", "%2C": ",", "%3B": ";",
 }  # fmt: skip
 _ESCAPES = re.compile("|".join(_DECODED), re.IGNORECASE)
+_MILLISECONDS = re.compile(r"[0-9]{1,16}")
 
 
 class SignatureError(Exception):
@@ -67,14 +68,15 @@ def verify(signed: Signed, secrets: Iterable[str], now_ms: int) -> None:
             raise SignatureError("missing", "Neither X-HubSpot-Signature-v3 nor X-HubSpot-Signature was sent.")
         expected = [v2(s, signed.method, signed.uri, signed.body) for s in secrets]
     # Each is compared, so that the time taken does not tell which secret was nearer.
-    if not any([hmac.compare_digest(each.encode(), given.encode("utf-8", "replace")) for each in expected]):
+    fits = [hmac.compare_digest(each.encode(), given.encode("utf-8", "replace")) for each in expected]
+    if not any(fits):
         raise SignatureError(
             "mismatch", f"The signature does not fit. Check the client secret, and that HubSpot calls {signed.uri}."
         )
 
 
 def _fresh(timestamp: str | None, now_ms: int) -> None:
-    if timestamp is None or not timestamp.isdecimal():
+    if timestamp is None or not _MILLISECONDS.fullmatch(timestamp):
         raise SignatureError("missing", "X-HubSpot-Request-Timestamp is missing or not a number.")
     if abs(now_ms - int(timestamp)) > MOST_SKEW_MS:
         raise SignatureError("stale", "X-HubSpot-Request-Timestamp is more than five minutes from our clock.")

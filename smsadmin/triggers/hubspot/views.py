@@ -1,22 +1,25 @@
 """The endpoints HubSpot calls."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from smsadmin.actions import catalogue
 from smsadmin.core import errors
-from smsadmin.core.message import Record, SendRequest
+from smsadmin.core.message import SendRequest
 from smsadmin.directory import book
 from smsadmin.providers.hubspot import client
+from smsadmin.sending import log
 from smsadmin.sending.accept import accept, refuse
 from smsadmin.sending.models import Message
-from smsadmin.sending.resolve import INPUTS
 from smsadmin.triggers.hubspot import answer, calls, options, parse, records
 from smsadmin.triggers.hubspot.parse import Execution
 from smsadmin.workspaces.models import Connection
@@ -33,20 +36,27 @@ def send_sms(request: HttpRequest) -> HttpResponse:
 
     `?action=ID` in the URL runs that saved action; without it the step's own fields are the configuration.
     """
-    try:
-        call = calls.verified(request)
-    except calls.RefusedError as refusal:
-        return refusal.response
+    return _answered(request, _execute)
+
+
+def _execute(request: HttpRequest, call: calls.Call) -> HttpResponse:
     try:
         execution = parse.execution(call.payload)
     except parse.PayloadError as error:
         return calls.refuse(request, call.connection, str(error))
+    return JsonResponse(_run(execution, call.connection, request.GET.get("action")))
+
+
+def _answered(request: HttpRequest, answer_to: Callable[[HttpRequest, calls.Call], HttpResponse]) -> HttpResponse:
+    """The answer to a verified call, or why there is none: 4xx is final for HubSpot, 503 is asked again."""
     try:
-        return JsonResponse(_run(execution, call.connection, request.GET.get("action")))
+        return answer_to(request, calls.verified(request))
+    except calls.RefusedError as refusal:
+        return refusal.response
     except (DatabaseError, client.Unavailable) as error:
-        # Nothing was accepted, so a repeat is safe and wanted.
-        logger.warning("hubspot.put_off", portal=execution.portal_id, error=str(error))
-        return JsonResponse({"message": "Nothing was accepted; try again later."}, status=503)
+        # The same call made again is wanted, and safe: its callback id finds what this one may have accepted.
+        logger.warning("hubspot.put_off", path=request.path, error=str(error))
+        return JsonResponse({"message": "No answer is possible now; make the same call again later."}, status=503)
 
 
 def _run(execution: Execution, connection: Connection, action_id: str | None) -> dict[str, Any]:
@@ -60,6 +70,8 @@ def _run(execution: Execution, connection: Connection, action_id: str | None) ->
         if waits and not message.is_settled:
             message = answer.wait(message)
             in_vain = not message.is_settled
+        elif not message.is_settled:
+            answer.promise(message)
         return answer.body(message, language)
     finally:
         if waits:
@@ -67,23 +79,32 @@ def _run(execution: Execution, connection: Connection, action_id: str | None) ->
 
 
 def _accept(execution: Execution, connection: Connection, action_id: str | None, reply: Any) -> Message:
-    asked: dict[str, Any] = {
-        "workspace_id": connection.workspace_id,
-        "trigger": TRIGGER,
-        "key": execution.key,
-        "origin": execution.origin,
-        "reply": reply,
-    }
     if action_id is None:
-        asked["config"] = parse.config(execution.inputs, book.of(connection.workspace_id))
+        configured: dict[str, Any] = {"config": parse.config(execution.inputs, book.of(connection.workspace_id))}
     else:
-        asked |= catalogue.for_request(connection.workspace_id, action_id)
+        configured = catalogue.for_request(connection.workspace_id, action_id)
+    ask = SendRequest(
+        workspace_id=connection.workspace_id,
+        trigger=TRIGGER,
+        key=execution.key,
+        record=records.given(execution),
+        origin=execution.origin,
+        reply=reply,
+        **configured,
+    )
+    missing = records.lacking(ask.record, ask.config, connection) if ask.action_enabled else None
+    return _complete(ask, missing, connection) if missing else accept(ask)
+
+
+def _complete(ask: SendRequest, missing: set[str], connection: Connection) -> Message:
+    """Accepts a request whose record must first be read, which a repeat need not be."""
+    if log.found(ask):
+        return log.repeated(ask, timezone.now())
     try:
-        record = records.of(execution, asked["config"], connection)
+        record = records.completed(ask.record, missing, connection)
     except errors.SendError as error:
-        record = Record(execution.object_type, execution.object_id, execution.properties, {INPUTS: execution.inputs})
-        return refuse(SendRequest(record=record, **asked), error)
-    return accept(SendRequest(record=record, **asked))
+        return refuse(ask, error)
+    return accept(replace(ask, record=record))
 
 
 @csrf_exempt
@@ -101,8 +122,7 @@ def send_as_users(request: HttpRequest) -> HttpResponse:
 
 
 def _options(request: HttpRequest, build: options.Builder) -> HttpResponse:
-    try:
-        call = calls.verified(request)
-    except calls.RefusedError as refusal:
-        return refusal.response
-    return JsonResponse(build(call.connection.workspace, options.Question.of(call.payload)))
+    def choices(request: HttpRequest, call: calls.Call) -> HttpResponse:
+        return JsonResponse(build(call.connection.workspace, options.Question.of(call.payload)))
+
+    return _answered(request, choices)

@@ -65,7 +65,7 @@ class Command(BaseCommand):
     def _answer(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self.http.request(method, path, **options)
-        except httpx.ConnectError as error:
+        except httpx.TransportError as error:
             raise CommandError(f"The sandbox does not answer at {self.http.base_url}.") from error
         if answer.is_error:
             raise CommandError(answer.json()["message"])
@@ -79,6 +79,8 @@ def summary(progress: dict[str, Any]) -> str:
     parts.append(f"{sum(progress['failed'].values())} failed" + (f" ({failed})" if failed else ""))
     parts.append(f"{progress['blocked']} blocked")
     parts.append(f"{progress['no_answer']} no answer")
+    if progress["pending"]:
+        parts.append(f"{progress['pending']} pending")
     if progress["expired"]:
         parts.append(f"{progress['expired']} expired")
     if progress["repeated"]:

@@ -1,0 +1,168 @@
+"""The figures of the overview, each from a query that stays small however long the log is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, QuerySet
+
+from smsadmin.core.ids import first_uuid7
+from smsadmin.core.status import TROUBLE, Status
+from smsadmin.dashboard import health
+from smsadmin.directory import mirror
+from smsadmin.directory.models import Refresh
+from smsadmin.quotas import positions
+from smsadmin.quotas.counting import Usage
+from smsadmin.quotas.views import column, counted_url
+from smsadmin.sending import explain
+from smsadmin.sending.filters import log_url
+from smsadmin.sending.models import Message
+from smsadmin.sending.views import midnight
+from smsadmin.workspaces.models import Connection, Workspace
+
+#: Counting stops here.
+MOST_COUNTED = 100_000
+MOST_CAUSES = 5
+WEEK = timedelta(days=7)
+#: A mirror older than this missed a refresh.
+MIRROR_LATE = 2 * mirror.EVERY
+
+
+def received(workspace: Workspace, since: datetime, until: datetime) -> QuerySet[Message]:
+    """What came in between two moments, by the ids that were made then."""
+    return Message.objects.filter(workspace=workspace, pk__gte=first_uuid7(since), pk__lt=first_uuid7(until))
+
+
+def capped(messages: QuerySet[Message]) -> int:
+    return messages.order_by()[:MOST_COUNTED].count()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How many today, how many in the same span a week ago, and where they are listed."""
+
+    now: int
+    then: int
+    url: str
+
+
+def compared(workspace: Workspace, group: str, statuses: frozenset[Status], now: datetime) -> Compared:
+    start = midnight()
+    wanted = {"status__in": sorted(statuses)}
+    return Compared(
+        now=capped(received(workspace, start, now).filter(**wanted)),
+        then=capped(received(workspace, start - WEEK, now - WEEK).filter(**wanted)),
+        url=log_url(status=group, since=start),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason of today's failures: the newest sentence it gave, and how often."""
+
+    code: str
+    sentence: str
+    count: int
+    newest: Message
+    url: str
+
+
+def causes(workspace: Workspace, now: datetime) -> Sequence[Cause]:
+    """What stopped messages today, most frequent first."""
+    start = midnight()
+    failed = received(workspace, start, now).exclude(error_code="").filter(status__in=sorted(TROUBLE))
+    newest_ones = Message.objects.filter(pk__in=failed.order_by("-pk").values("pk")[:MOST_COUNTED])
+    counted = newest_ones.values_list("error_code").annotate(n=Count("pk")).order_by("-n", "error_code")
+    return [_cause(failed, code, count, start) for code, count in counted[:MOST_CAUSES]]
+
+
+def _cause(failed: QuerySet[Message], code: str, count: int, start: datetime) -> Cause:
+    newest = failed.filter(error_code=code).defer(*Message.LONG).order_by("-pk")[0]
+    url = log_url(error=code, status="trouble", since=start)
+    return Cause(code, explain.sentence(newest), count, newest, url)
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A number or user and the limit it reaches first."""
+
+    words: str
+    usage: Usage
+    url: str
+
+
+def risks(workspace: Workspace, now: datetime) -> Sequence[Risk]:
+    """Who is nearest to a limit."""
+    return [
+        Risk(
+            f"{each.holder.name} · {column(each.tightest.limit)}",
+            each.tightest,
+            counted_url(each, each.tightest, now),
+        )
+        for each in positions.at_risk(workspace.pk, now)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What still has to be sent. `ends_at` is when it will be, at the accounts' pace; None: nothing waits."""
+
+    queued: int
+    sending: int
+    held: int
+    oldest: datetime | None
+    ends_at: datetime | None
+
+
+def queue(workspace: Workspace, accounts: Sequence[Connection], now: datetime) -> Queue:
+    mine = Message.objects.filter(workspace=workspace)
+    waiting = {account: capped(mine.filter(connection=account, status=Status.QUEUED)) for account in accounts}
+    oldest = mine.filter(status=Status.QUEUED).order_by("pk").only("pk").first()
+    longest = max((count / pace(account) for account, count in waiting.items()), default=0.0)
+    return Queue(
+        queued=sum(waiting.values()),
+        sending=capped(mine.filter(status=Status.SENDING)),
+        held=capped(mine.filter(status=Status.HELD)),
+        oldest=oldest.received_at if oldest else None,
+        ends_at=now + timedelta(minutes=longest) if longest else None,
+    )
+
+
+def pace(account: Connection) -> int:
+    """Requests a minute that the account is sent with."""
+    return account.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A connection, and for one with a mirror how old that is and why the newest refresh failed, if it did."""
+
+    connection: Connection
+    has_mirror: bool
+    refreshed_at: datetime | None = None
+    is_late: bool = False
+    error: str = ""
+
+
+def account(connection: Connection, now: datetime) -> Account:
+    if connection.kind != Connection.Kind.AIRCALL:
+        return Account(connection, has_mirror=False)
+    newest = connection.refreshes.exclude(state=Refresh.State.RUNNING).order_by("-started_at").first()
+    done = newest if newest and newest.state == Refresh.State.DONE else mirror.latest(connection)
+    at = done.finished_at if done else None
+    failed = newest.error if newest and newest.state == Refresh.State.FAILED else ""
+    return Account(connection, True, at, at is None or now - at > MIRROR_LATE, failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """When worker and scheduler last showed that they live."""
+
+    at: datetime | None
+    ok: bool
+
+
+def pulse(now: datetime) -> Pulse:
+    at = health.last_beat()
+    return Pulse(at, at is not None and now - at <= health.LATE)

@@ -1,0 +1,615 @@
+"""The log, the message page and the calls turned away, as people see them."""
+
+import html
+import itertools
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from smsadmin.core.errors import CATALOGUE
+from smsadmin.core.ids import key16
+from smsadmin.core.status import Status
+from smsadmin.sending import presenters, views
+from smsadmin.sending.filters import GROUPS, log_url
+from smsadmin.sending.models import Event, Message, RefusedCall
+from smsadmin.workspaces.models import Role
+from tests.factories import (
+    PORTAL,
+    make_action,
+    make_agent,
+    make_connection,
+    make_member,
+    make_message,
+    make_number,
+    make_workspace,
+)
+
+NOW = timezone.now()
+
+
+@pytest.fixture
+def workspace(db):
+    return make_workspace(time_zone="Europe/Berlin")
+
+
+@pytest.fixture
+def client(workspace):
+    return signed_in(workspace)
+
+
+def signed_in(workspace, role=Role.VIEWER):
+    browser = Client()
+    browser.force_login(make_member(workspace, role).user)
+    return browser
+
+
+def words(response):
+    text = response.content.decode() if hasattr(response, "content") else response
+    bare = re.sub(r"<(svg|head|nav)\b.*?</\1>|<[^>]+>", " ", text, flags=re.DOTALL)
+    return html.unescape(" ".join(bare.split()))
+
+
+def listed(response):
+    """The ids of the rows, from top to bottom."""
+    return re.findall(r'class="row-link" href="/log/([0-9a-f-]{36})/', response.content.decode())
+
+
+def rows(client, **filters):
+    return listed(client.get(log_url(**filters)))
+
+
+def ago(**distance):
+    return NOW - timedelta(**distance)
+
+
+# --- The list ---------------------------------------------------------------------------------------
+
+
+def test_the_log_needs_a_sign_in(db):
+    assert Client().get(reverse("log")).url.startswith(reverse("account_login"))
+
+
+def test_the_newest_message_comes_first(client, workspace):
+    old, new = make_message(workspace, at=ago(hours=2)), make_message(workspace, at=ago(hours=1))
+
+    assert rows(client) == [str(new.pk), str(old.pk)]
+
+
+def test_a_row_says_who_texts_whom_as_whom_and_why_not(client, workspace):
+    number = make_number(workspace, "+12025550101", name="Sales US", users=("mia@example.com",))
+    make_message(
+        workspace,
+        number=number,
+        agent=workspace.agents.get(),
+        status=Status.REJECTED,
+        error_code="RECIPIENT_NO_COUNTRY_CODE",
+        error_facts={"value": "0612345678"},
+        recipient="",
+        recipient_given="0612345678",
+    )
+
+    text = words(client.get(reverse("log")))
+
+    assert "Rejected Sales US +1 202-555-0101 0612345678 Mia 17 HubSpot workflow" in text
+    assert "The recipient “0612345678” has no country code." in text
+
+
+def test_another_workspaces_messages_are_not_in_the_log(client, workspace):
+    other = make_message(make_workspace())
+
+    assert rows(client) == []
+    assert rows(client, q=str(other.pk)) == []
+    assert rows(client, recipient=other.recipient) == []
+
+
+def test_a_log_without_messages_says_what_will_be_there(client):
+    assert "No message yet" in words(client.get(reverse("log")))
+
+
+def test_filters_that_leave_nothing_say_so_and_offer_the_way_back(client, workspace):
+    make_message(workspace)
+
+    response = client.get(log_url(status="failed"))
+
+    assert "No message matches" in words(response)
+    assert f'<a class="btn" href="{reverse("log")}">' in response.content.decode()
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(client, workspace, django_assert_max_num_queries):
+    for _ in range(30):
+        number = make_number(workspace)
+        make_message(workspace, number=number, agent=make_agent(workspace), action=make_action(workspace))
+
+    with django_assert_max_num_queries(12):
+        response = client.get(reverse("log"))
+    assert len(listed(response)) == 30
+
+
+@pytest.mark.services
+def test_a_row_reads_none_of_the_long_columns(workspace):
+    make_message(workspace)
+    [row] = views.page_of(Message.objects.all()).rows
+
+    assert set(Message.LONG) <= row.get_deferred_fields()
+    assert row.workflow == "17"
+
+
+# --- Paging -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.services
+def test_older_and_newer_turn_the_pages_without_gap_or_repeat(client, workspace, monkeypatch):
+    monkeypatch.setattr(views, "PER_PAGE", 2)
+    ids = [str(make_message(workspace, at=ago(minutes=minute)).pk) for minute in range(5)]
+
+    first = client.get(reverse("log"))
+    second = client.get(link(first, "next"))
+    third = client.get(link(second, "next"))
+    back = client.get(link(third, "prev"))
+
+    assert [listed(page) for page in (first, second, third, back)] == [ids[:2], ids[2:4], ids[4:], ids[2:4]]
+    assert link(first, "prev") == link(third, "next") == ""
+    assert listed(client.get(link(back, "prev"))) == ids[:2]
+
+
+def test_turning_a_page_keeps_the_filter_and_a_new_filter_starts_at_the_top(client, workspace, monkeypatch):
+    monkeypatch.setattr(views, "PER_PAGE", 1)
+    for minute in range(3):
+        make_message(workspace, at=ago(minutes=minute), status=Status.FAILED)
+        make_message(workspace, at=ago(minutes=minute, seconds=30))
+
+    page = client.get(link(client.get(log_url(status="failed")), "next"))
+
+    assert "status=failed" in link(page, "next")
+    assert 'name="before"' not in page.content.decode()
+
+
+def test_a_cursor_that_is_no_id_shows_the_newest_page(client, workspace):
+    message = make_message(workspace)
+
+    assert rows(client, before="x") == rows(client, after="y") == [str(message.pk)]
+
+
+def link(response, rel):
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', response.content.decode())
+    return html.unescape(found[1]) if found else ""
+
+
+# --- Filters ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_of_statuses_shows_each_of_them_and_no_other(client, workspace, group):
+    made = {str(make_message(workspace, status=status).pk): status for status in Status}
+
+    assert {made[pk] for pk in rows(client, status=group)} == GROUPS[group]
+
+
+@pytest.mark.services
+def test_every_filter_narrows_the_log_to_its_messages(client, workspace):
+    wanted = make_message(
+        workspace,
+        at=ago(hours=3),
+        number=make_number(workspace),
+        agent=make_agent(workspace),
+        action=make_action(workspace),
+        recipient="+441632960961",
+        status=Status.FAILED,
+        error_code="RATE_LIMITED",
+    )
+    make_message(workspace, number=make_number(workspace))
+
+    for filters in (
+        {"status": "failed"},
+        {"error": "RATE_LIMITED"},
+        {"number": wanted.number_id},
+        {"agent": wanted.agent_id},
+        {"action": wanted.action_id},
+        {"recipient": "+441632960961"},
+        {"until": ago(hours=2)},
+        {"since": ago(hours=4), "until": ago(hours=2), "status": "failed", "agent": wanted.agent_id},
+    ):
+        assert rows(client, **filters) == [str(wanted.pk)], filters
+
+
+@pytest.mark.parametrize(
+    "spelling", ["+1 (202) 555-0177", "+12025550177", "202-555-0177", "12025550177", "tel:+1-202-555-0177"]
+)
+def test_a_recipient_is_found_in_any_spelling(client, workspace, spelling):
+    make_number(workspace, country="US")
+    message = make_message(workspace, recipient="+12025550177")
+
+    assert rows(client, recipient=spelling) == rows(client, q=spelling) == [str(message.pk)]
+
+
+def test_times_are_read_in_the_viewers_zone(client, workspace):
+    before = make_message(workspace, at=datetime(2026, 11, 21, 12, 59, 59, tzinfo=UTC))
+    after = make_message(workspace, at=datetime(2026, 11, 21, 13, 0, tzinfo=UTC))
+
+    assert rows(client, since="2026-11-21T14:00") == [str(after.pk)]
+    assert rows(client, until="2026-11-21T14:00") == [str(before.pk)]
+
+
+def test_a_link_carries_its_time_in_utc_and_the_picker_shows_it_in_the_viewers_zone(client):
+    url = log_url(since=datetime(2026, 11, 21, 13, 0, tzinfo=UTC))
+
+    assert "since=2026-11-21T13%3A00%3A00Z" in url
+    assert 'value="2026-11-21T14:00"' in client.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("recipient", "nobody", "“nobody” is not a phone number"),
+        ("since", "yesterday", "Enter a valid date/time"),
+        ("status", "gone", "gone is not one of the available choices"),
+        ("number", "4711", "not one of the available choices"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_says_so_beside_its_field(client, workspace, name, value, sentence):
+    make_message(workspace)
+
+    response = client.get(log_url(**{name: value, "q": "kept"}))
+
+    assert response.status_code == 422
+    field = re.search(rf'id="id_{name}_error">.*?</div>', response.content.decode(), re.S)
+    assert field
+    assert sentence in words(field[0])
+    assert 'value="kept"' in response.content.decode()
+
+
+def test_a_number_of_another_workspace_is_no_choice(client):
+    other = make_number(make_workspace(), name="Their line")
+
+    response = client.get(log_url(number=other.pk))
+
+    assert response.status_code == 422
+    assert "Their line" not in response.content.decode()
+
+
+def test_htmx_gets_the_list_and_the_filters_beside_it(client, workspace):
+    make_message(workspace)
+
+    response = client.get(reverse("log"), headers={"HX-Request": "true"})
+
+    text = response.content.decode()
+    assert text.startswith('<section id="log"')
+    assert '<div id="log-filters" hx-swap-oob=' in text
+    assert "<main" not in text
+
+
+def test_the_address_shown_after_a_swap_has_only_the_filters_in_use(client):
+    response = client.get(
+        reverse("log"), {"q": "", "status": "failed", "error": ""}, headers={"HX-Request": "true"}
+    )
+
+    assert response["HX-Push-Url"] == "/log/?status=failed"
+
+
+# --- The search box ---------------------------------------------------------------------------------
+
+
+@pytest.mark.services
+def test_the_search_box_finds_a_message_by_every_name_it_has(client, workspace):
+    make_connection(workspace, "hubspot")
+    number = make_number(workspace, "+12025550101")
+    message = make_message(
+        workspace,
+        number=number,
+        recipient="+441632960961",
+        provider_id="SM77",
+        key=key16(f"{PORTAL}:ap-9-8-7"),
+        status=Status.FAILED,
+        error_code="RATE_LIMITED",
+    )
+    make_message(workspace, number=make_number(workspace), recipient="+33612345678")
+
+    for asked in (
+        str(message.pk),
+        "SM77",
+        "ap-9-8-7",
+        "rate_limited",
+        "+44 1632 960961",
+        "+1 202 555 0101",
+    ):
+        assert rows(client, q=asked) == [str(message.pk)], asked
+
+
+def test_the_search_box_finds_nothing_for_words(client, workspace):
+    make_message(workspace)
+
+    assert rows(client, q="hello there") == []
+
+
+# --- Counts -----------------------------------------------------------------------------------------
+
+
+def test_counts_follow_the_filter_and_lead_to_each_status(client, workspace):
+    for status in (Status.SENT, Status.SENT, Status.FAILED):
+        make_message(workspace, status=status, recipient="+441632960961")
+    make_message(workspace)
+
+    response = client.get(log_url(recipient="+441632960961"))
+
+    assert "3 messages Sent 2 · Failed 1" in words(response)
+    assert "?recipient=%2B441632960961&amp;status=failed" in response.content.decode()
+
+
+def test_counting_stops_at_the_cap_and_says_so(client, workspace, monkeypatch):
+    monkeypatch.setattr(views, "MOST_COUNTED", 2)
+    for _ in range(3):
+        make_message(workspace)
+
+    assert "More than 2 messages The newest 2: Sent 2" in words(client.get(reverse("log")))
+
+
+# --- The message page -------------------------------------------------------------------------------
+
+
+def shown(client, message):
+    return client.get(reverse("message", args=[message.pk]))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "facts", "headline"),
+    [
+        (Status.SENT, "", {}, "Sent to +33 6 12 34 56 78"),
+        (Status.DELIVERED, "", {}, "Delivered to +33 6 12 34 56 78"),
+        (Status.QUEUED, "", {}, "Waiting to be sent to +33 6 12 34 56 78"),
+        (Status.SENDING, "", {}, "Being sent to +33 6 12 34 56 78"),
+        (Status.REJECTED, "MESSAGE_EMPTY", {}, "Not sent: The message is empty."),
+        (
+            Status.FAILED,
+            "PROVIDER_REJECTED",
+            {"provider": "Aircall", "answer": "bad number", "http_status": 400},
+            "Not sent: Aircall refused the message: bad number (HTTP 400).",
+        ),
+        (
+            Status.UNKNOWN,
+            "PROVIDER_UNKNOWN",
+            {"provider": "Aircall", "reason": "no answer within 30 s"},
+            "Nobody knows whether this was sent: Aircall gave no clear answer (no answer within 30 s); "
+            "the text may have gone out.",
+        ),
+    ],
+)
+def test_the_headline_says_what_became_of_the_message(client, workspace, status, code, facts, headline):
+    message = make_message(workspace, status=status, error_code=code, error_facts=facts)
+
+    assert (
+        f"<h1{' data-announce' if message.is_settled else ''}>{headline}</h1>"
+        in shown(client, message).content.decode()
+    )
+
+
+def test_every_status_and_cause_has_a_headline_and_a_next_step_that_leads_somewhere(workspace):
+    message = make_message(workspace, action=make_action(workspace))
+
+    for message.status, message.error_code in itertools.product(Status, ["", *CATALOGUE]):
+        page = presenters.page(message, [], NOW)
+
+        assert page["headline"]
+        assert page["next_step"] is None or page["next_step"].words
+
+
+def test_a_message_of_another_workspace_does_not_exist(client):
+    assert shown(client, make_message(make_workspace())).status_code == 404
+
+
+def test_a_refused_message_says_whose_it_is_what_fixes_it_and_leads_to_the_field(client, workspace):
+    action = make_action(workspace)
+    message = make_message(
+        workspace,
+        action=action,
+        version=action.current,
+        status=Status.REJECTED,
+        error_code="USER_NOT_ON_NUMBER",
+        error_facts={"email": "mia@example.com", "sender": "+12025550101"},
+        trace=[
+            ["action", "passed", "action.saved", {"action": "Welcome", "version": 1}],
+            ["sender", "passed", "sender.chosen", {"sender": "+12025550101", "name": "Sales US"}],
+            ["eligible", "passed", "eligible.yes", {}],
+            [
+                "send_as",
+                "refused",
+                "USER_NOT_ON_NUMBER",
+                {"email": "mia@example.com", "sender": "+12025550101"},
+            ],
+        ],
+    )
+
+    response = shown(client, message)
+
+    text = words(response)
+    assert "Whose: Configuration USER_NOT_ON_NUMBER" in text
+    assert "Add the user to the number in Aircall, or choose one of the number's users." in text
+    assert f'href="{reverse("action", args=[action.pk])}#id_send_as"' in response.content.decode()
+    assert "Send as refused mia@example.com is not a user of +1 202-555-0101" in text
+    assert "Recipient not reached" in text
+
+
+def test_the_timeline_tells_what_happened_in_order_with_elapsed_times(client, workspace):
+    message = make_message(
+        workspace,
+        at=ago(hours=1),
+        accepted_at=ago(hours=1) + timedelta(milliseconds=12),
+        claimed_at=ago(hours=1) + timedelta(seconds=1.5),
+        finished_at=ago(hours=1) + timedelta(seconds=2),
+    )
+    at = message.received_at
+    happened(
+        message, at + timedelta(seconds=2), "attempt", status=200, ms=480, method="POST", url="https://x/"
+    )
+    happened(message, at + timedelta(minutes=2), "reply", reply="given", status=204)
+    happened(message, at + timedelta(hours=1), "repeat")
+
+    lines = presenters.timeline(message, list(message.events.all()))
+
+    assert [line.name for line in lines] == [
+        "Received",
+        "Accepted and counted",
+        "Taken by a worker",
+        "Aircall answered: HTTP 200",
+        "Sent",
+        "HubSpot was told how it ended",
+        "The same request came again",
+    ]
+    assert [line.elapsed for line in lines] == ["", "+12 ms", "+1.5 s", "+2.0 s", "+2.0 s", "+2 min", "+1 h"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "name", "note"),
+    [
+        (
+            "attempt",
+            {"failure": "no answer within 30 s", "ms": 30000},
+            "No answer from Aircall",
+            "no answer within 30 s",
+        ),
+        ("attempt", {"status": 500, "ms": 3}, "Aircall answered: HTTP 500", "took 3 ms"),
+        ("lost", {}, "Its worker stopped before the answer came", ""),
+        ("receipt", {"status": "delivered"}, "Delivery receipt", "delivered"),
+        (
+            "reply",
+            {"reply": "owed", "status": 503, "failure": "down"},
+            "could not be told yet",
+            "HTTP 503 down",
+        ),
+        (
+            "reply",
+            {"reply": "failed", "why": "expired"},
+            "could not be told how",
+            "gone on without the answer",
+        ),
+    ],
+)
+def test_every_kind_of_event_has_its_line(workspace, kind, data, name, note):
+    message = make_message(workspace, status=Status.QUEUED)
+    event = happened(message, timezone.now(), kind, **data)
+
+    line = presenters.timeline(message, [event])[-1]
+
+    assert name in line.name
+    assert note in line.note
+
+
+def happened(message, at, kind, **data):
+    return Event.objects.create(message=message, at=at, kind=kind, data=data)
+
+
+def test_the_quota_of_that_moment_is_shown_for_number_and_user(client, workspace):
+    number = make_number(workspace, "+12025550101", users=("mia@example.com",))
+    message = make_message(
+        workspace,
+        number=number,
+        send_as="mia@example.com",
+        quota=[
+            {"scope": "number", "subject": number.pk, "minute_messages": 12, "hour_messages": 40},
+            {"scope": "user", "subject": 1, "minute_messages": 3, "month_segments": 77},
+        ],
+    )
+
+    text = words(shown(client, message))
+
+    assert "+1 202-555-0101 Minute 12 of 200 · 188 left" in text
+    assert "mia@example.com Minute 3 of 200" in text
+    assert "Month, segments 77 of 13,000" in text
+
+
+def test_the_page_asks_again_only_until_the_message_is_settled(client, workspace):
+    waiting, sent = make_message(workspace, status=Status.QUEUED), make_message(workspace)
+
+    assert 'hx-trigger="every 3s"' in shown(client, waiting).content.decode()
+    assert "hx-trigger" not in shown(client, sent).content.decode()
+    fragment = client.get(reverse("message", args=[sent.pk]), headers={"HX-Request": "true"}).content.decode()
+    assert fragment.startswith('<div id="message"')
+
+
+def test_ids_can_be_copied_and_neighbours_lead_into_the_log(client, workspace):
+    message = make_message(workspace, provider_id="SM77", status=Status.FAILED, error_code="RATE_LIMITED")
+
+    page = shown(client, message).content.decode()
+
+    for text in (str(message.pk), "SM77", message.origin["callback_id"], PORTAL):
+        assert f'data-copy="{text}"' in page
+    assert html.escape(log_url(error="RATE_LIMITED")) in page
+    assert html.escape(log_url(recipient=message.recipient)) in page
+
+
+def test_the_text_is_escaped(client, workspace):
+    message = make_message(workspace, body="<b>Hi</b>", template="<i>Hi</i>")
+
+    page = shown(client, message).content.decode()
+
+    assert "&lt;b&gt;Hi&lt;/b&gt;" in page
+    assert "<i>Hi" not in page
+
+
+# --- Secrets ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "redacted"),
+    [
+        ({"to": "+1202", "api_token": "s3cret"}, {"to": "+1202", "api_token": "•••"}),
+        ({"headers": {"Authorization": "Basic YTpi"}}, {"headers": {"Authorization": "•••"}}),
+        ([{"clientSecret": 1}], [{"clientSecret": "•••"}]),
+        ("https://id:s3cret@api.aircall.io/v1/x", "https://•••@api.aircall.io/v1/x"),
+        ("https://x/?access_token=s3cret&page=2", "https://x/?access_token=•••&page=2"),
+        ("Authorization: Bearer s3cret", "Authorization: ••• •••"),
+        ('{"password": "s3cret", "to": 1', '{"password": "•••", "to": 1'),
+        ("Basic YTpi was refused", "Basic ••• was refused"),
+        ("Hi Ada, your key to success", "Hi Ada, your key to success"),
+        (17, 17),
+    ],
+)
+def test_what_is_called_like_a_secret_is_masked(value, redacted):
+    assert presenters.redact(value) == redacted
+
+
+def test_the_raw_exchange_is_shown_without_secrets(client, workspace):
+    message = make_message(workspace)
+    answer = '{"id": "SM1", "api_token": "s3cret"}'
+    url = "https://id:s3cret@api/v1/send?token=s3cret"
+    happened(message, NOW, "attempt", method="POST", url=url, request={"to": "+1"}, status=200, answer=answer)
+
+    page = shown(client, message).content.decode()
+
+    assert "s3cret" not in page
+    assert "POST https://•••@api/v1/send?token=•••" in page
+    assert "&quot;id&quot;: &quot;SM1&quot;" in page
+
+
+# --- Calls turned away ------------------------------------------------------------------------------
+
+
+def test_refused_calls_are_the_workspaces_own_and_for_owners_also_nobodys(workspace):
+    for whose in (workspace, None, make_workspace()):
+        RefusedCall.objects.create(workspace=whose, path="/hubspot/", reason="portal", portal=f"of {whose}")
+
+    seen = {
+        role: words(signed_in(workspace, role).get(reverse("refused-calls")))
+        for role in (Role.EDITOR, Role.OWNER)
+    }
+
+    assert f"of {workspace}" in seen[Role.EDITOR]
+    assert "of None" not in seen[Role.EDITOR]
+    assert "of None" in seen[Role.OWNER]
+    assert all(
+        text.count("is not connected here") == count
+        for text, count in zip(seen.values(), (1, 2), strict=True)
+    )
+
+
+def test_the_log_tells_of_calls_turned_away_today(client, workspace):
+    assert "turned away" not in words(client.get(reverse("log")))
+    RefusedCall.objects.create(workspace=workspace, path="/hubspot/", reason="signature mismatch")
+
+    response = client.get(reverse("log"))
+
+    assert "1 call turned away today The signature does not match the client secret" in words(response)
+    assert reverse("refused-calls") in response.content.decode()

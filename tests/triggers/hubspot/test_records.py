@@ -1,0 +1,173 @@
+"""What an execution does not tell of its record is read from HubSpot, once, and only that."""
+
+import httpx
+import pytest
+
+from smsadmin.providers import http
+from smsadmin.sending.models import Message
+from tests.factories import make_action
+from tests.triggers.hubspot.conftest import SECRET, SEND, execution
+
+ADA = {"firstname": "Ada", "phone": "+12025550123", "mobile_phone": None}
+CONTACT = {"objectId": 4242, "objectType": "CONTACT", "properties": {}}
+NO_SCOPE = {
+    "category": "MISSING_SCOPES",
+    "errors": [{"context": {"requiredGranularScopes": ["crm.objects.contacts.read"]}}],
+}
+
+
+class HubSpot:
+    """HubSpot's CRM: answers with `status` and `body` where set, else with the properties asked for."""
+
+    def __init__(self):
+        self.calls, self.answer = [], None
+
+    def __call__(self, request):
+        self.calls.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if self.answer:
+            return self.answer
+        if "/properties/" in request.url.path:
+            return httpx.Response(200, json={"results": [{"name": name} for name in ADA]})
+        asked = request.url.params["properties"].split(",")
+        return httpx.Response(200, json={"id": "4242", "properties": {name: ADA[name] for name in asked}})
+
+    @property
+    def reads(self):
+        return [call for call in self.calls if "/objects/" in call.url.path]
+
+
+@pytest.fixture
+def hubspot(monkeypatch):
+    api = HubSpot()
+    client = httpx.Client(transport=httpx.MockTransport(api))
+    monkeypatch.setattr(http, "client", lambda: client)
+    return api
+
+
+@pytest.fixture
+def action(portal, line):
+    return make_action(portal.workspace, sender_number=line, message="Hi {{Contact.FirstName}}")
+
+
+def run(portal, action, properties=None, **changes):
+    record = {**CONTACT, "properties": properties or {}, **changes.pop("record", {})}
+    return portal.call(f"{SEND}?action={action.pk}", execution(object=record, **changes))
+
+
+def code(response):
+    assert response.status_code == 200, response.content
+    return response.json()["outputFields"]["errorCode"]
+
+
+def test_nothing_is_read_when_the_execution_tells_everything(portal, action, hubspot):
+    assert code(run(portal, action, {"phone": "+12025550123", "firstname": None})) == "TOKEN_UNRESOLVED"
+    assert hubspot.calls == []
+
+
+def test_only_what_is_missing_is_read_in_one_call_by_its_internal_name(portal, action, hubspot, settings):
+    assert code(run(portal, action, {"phone": "+12025550199"})) == ""
+    (read,) = hubspot.reads
+    assert read.url.params["properties"] == "firstname"
+    assert read.url.path.endswith("/contacts/4242")
+    assert read.headers["authorization"] == "Bearer sandbox-hubspot-token"
+    message = Message.objects.get()
+    assert (message.body, message.recipient) == ("Hi Ada", "+12025550199")
+
+
+def test_the_names_of_the_properties_are_remembered(portal, action, hubspot):
+    for number in range(3):
+        run(portal, action, callbackId=f"ap-{number}")
+    assert len(hubspot.reads) == 3
+    assert len(hubspot.calls) == 4
+
+
+def test_a_repeat_reads_nothing_and_gets_the_first_answer(portal, action, hubspot):
+    first = run(portal, action).json()
+    hubspot.answer = httpx.Response(502)
+    assert run(portal, action).json() == first
+    assert len(hubspot.reads) == 1
+
+
+def test_an_action_that_is_switched_off_reads_nothing(portal, action, hubspot):
+    action.enabled = False
+    action.save()
+    assert code(run(portal, action)) == "ACTION_DISABLED"
+    assert hubspot.calls == []
+
+
+def test_without_a_token_nothing_is_read(portal, action, hubspot):
+    portal.connection.secrets = {"client_secret": SECRET}
+    portal.connection.save()
+    assert code(run(portal, action)) == "RECIPIENT_MISSING"
+    assert hubspot.calls == []
+
+
+@pytest.mark.parametrize(
+    "record", [{"objectType": "2-123"}, {"objectType": None}, {"objectId": None}, {"objectId": ""}]
+)
+def test_a_record_that_cannot_be_named_is_not_read(portal, action, hubspot, record):
+    assert code(run(portal, action, record=record)) == "RECIPIENT_MISSING"
+    assert hubspot.calls == []
+
+
+def test_a_property_that_does_not_exist_is_an_unknown_token(portal, line, hubspot):
+    action = make_action(portal.workspace, sender_number=line, message="{{Contact.ShoeSize}}")
+    assert code(run(portal, action, {"phone": "+12025550123"})) == "TOKEN_UNKNOWN"
+    assert hubspot.reads == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "words"),
+    [
+        (httpx.Response(401, json={"category": "INVALID_AUTHENTICATION"}), "CREDENTIAL_REJECTED", "HubSpot"),
+        (httpx.Response(403, json=NO_SCOPE), "SCOPE_MISSING", "crm.objects.contacts.read"),
+        (httpx.Response(403, json=["odd"]), "SCOPE_MISSING", "—"),
+        (httpx.Response(403, text="<html>"), "SCOPE_MISSING", "—"),
+    ],
+)
+def test_a_token_that_may_not_read_refuses_the_message_with_the_reason_on_its_row(
+    portal, action, hubspot, answer, expected, words
+):
+    hubspot.answer = answer
+    response = run(portal, action)
+    assert code(response) == expected
+    outputs = response.json()["outputFields"]
+    assert outputs["hs_execution_state"] == "FAIL_CONTINUE"
+    assert words in outputs["errorMessage"]
+    assert Message.objects.get().error_code == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *[httpx.Response(status) for status in (423, 429, 477, 500, 502, 503, 504, 524)],
+        httpx.Response(200, text="<html>maintenance</html>"),
+        httpx.Response(200, json=["odd"]),
+        httpx.ReadTimeout("slow"),
+        httpx.ConnectError("refused"),
+        httpx.RemoteProtocolError("cut"),
+    ],
+    ids=repr,
+)
+def test_when_hubspot_cannot_answer_now_it_is_asked_to_call_again_and_nothing_is_accepted(
+    portal, action, hubspot, answer
+):
+    hubspot.answer = answer
+    assert run(portal, action).status_code == 503
+    assert not Message.objects.exists()
+
+    hubspot.answer = None
+    assert code(run(portal, action)) == ""
+    assert Message.objects.get().body == "Hi Ada"
+
+
+@pytest.mark.parametrize(
+    ("version", "path"),
+    [("legacy", "/crm/v3/objects/contacts/4242"), ("2026-03", "/crm/objects/2026-03/contacts/4242")],
+)
+def test_both_path_families_are_spoken(portal, action, hubspot, settings, version, path):
+    settings.HUBSPOT_API_VERSION = version
+    run(portal, action)
+    assert hubspot.reads[0].url.path.removeprefix("/hubspot") == path
