@@ -139,7 +139,10 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     # Tests use threads and processes, which an in-memory database cannot serve.
     _database["TEST"] = {"NAME": env("TEST_DATABASE", default=str(DATA_DIR / f"test-{os.getpid()}.sqlite3"))}
 else:
-    _database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=16)}}
+    _database["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=16)},
+        "prepare_threshold": 5,  # for the statement of sending/ledger.py: planning it costs more than running it
+    }
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -251,5 +254,7 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "django_structlog": {"level": "WARNING"},
+        "kombu.connection": {"level": "ERROR"},  # warns that a folder has no host name
+        "celery.worker.consumer.connection": {"level": "WARNING"},
     },
 }

@@ -229,7 +229,9 @@ class ActionForm(forms.Form):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         same = Action.objects.filter(workspace=self.workspace, name=name)
-        if same.exclude(pk=self.action.pk if self.action else None).exists():
+        if self.action:
+            same = same.exclude(pk=self.action.pk)
+        if same.exists():
             raise ValidationError(_("Another action has this name: choose a different one."))
         return name
 
@@ -297,6 +299,8 @@ class ActionForm(forms.Form):
         return [("", _("Choose a number")), *choices]
 
     def _agent_choices(self) -> list[tuple[str, str]]:
+        if self.number is None:
+            return [("", _("Choose a number first"))]
         return [
             ("", _("Choose a user") if self.agents else _("This number has no users")),
             *((str(agent.pk), f"{agent.name} · {agent.email}") for agent in self.agents),

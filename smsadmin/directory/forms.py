@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from smsadmin.directory.facts import OFFERED, UNCONFIRMED
 from smsadmin.directory.models import Agent, Number, Source
 
-YES, NO, UNKNOWN, ASK = "yes", "no", "unknown", "ask"
+YES, NO, UNKNOWN, ASK, KEEP = "yes", "no", "unknown", "ask", "keep"
 MEANS = {YES: True, NO: False, UNKNOWN: None}
 YES_NO = [(YES, gettext_lazy("Yes")), (NO, gettext_lazy("No"))]
 OPEN = [(UNKNOWN, gettext_lazy("Not known")), *YES_NO]
@@ -76,7 +76,9 @@ class FactsForm(forms.Form):
     proxy_mode = forms.ChoiceField(
         label=gettext_lazy("Used by the Messaging API"),
         choices=[(ASK, gettext_lazy("Ask Aircall")), *YES_NO],
-        help_text=gettext_lazy("Aircall is asked with every refresh, unless you set it here."),
+        help_text=gettext_lazy(
+            "Aircall is asked in turn, some numbers with each refresh, unless you set it here."
+        ),
     )
 
     def __init__(self, number: Number, data: Any = None) -> None:
@@ -119,12 +121,12 @@ def columns(names: list[str]) -> list[str]:
 class ConfirmForm(forms.Form):
     """Two facts for many numbers at once: a first import has dozens that nobody has confirmed."""
 
-    AS_IT_IS = [("", gettext_lazy("Leave as it is")), *YES_NO]
+    AS_IT_IS = [(KEEP, gettext_lazy("Leave as it is")), *YES_NO]
 
     connected = forms.ChoiceField(
         label=gettext_lazy("Connected to HubSpot"), choices=AS_IT_IS, required=False
     )
-    sms_capable = forms.ChoiceField(label=gettext_lazy("Can text"), choices=AS_IT_IS, required=False)
+    sms_capable = forms.ChoiceField(label=gettext_lazy("Can text"), choices=AS_IT_IS)
     scope = forms.ChoiceField(
         label=gettext_lazy("For"),
         widget=forms.RadioSelect,
@@ -144,7 +146,7 @@ class ConfirmForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         answers = self.cleaned_data
-        if not (answers.get("connected") or answers.get("sms_capable")):
+        if not self.errors and answers["connected"] == answers["sms_capable"] == KEEP:
             self.add_error("connected", _("Choose Yes or No for at least one of the two facts."))
         if answers.get("scope") == "ticked" and not self.ticked:
             self.add_error("scope", _("Tick at least one number, or choose all numbers of this list."))
@@ -152,9 +154,8 @@ class ConfirmForm(forms.Form):
 
     def save(self) -> int:
         """Sets the facts; how many numbers that concerned. Numbers outside the list are left alone."""
-        answers = {
-            name: self.cleaned_data[name] for name in ("connected", "sms_capable") if self.cleaned_data[name]
-        }
+        given = {name: self.cleaned_data[name] for name in ("connected", "sms_capable")}
+        answers = {name: answer for name, answer in given.items() if answer != KEEP}
         numbers = self.listed.filter(gone_at=None)
         if self.cleaned_data["scope"] == "ticked":
             numbers = numbers.filter(pk__in=self.ticked)

@@ -86,7 +86,10 @@ def _begin(connection: Connection, now: datetime) -> Refresh | None:
     try:
         with transaction.atomic():
             return Refresh.objects.create(
-                workspace_id=connection.workspace_id, connection=connection, started_at=now, lease_until=now + LEASE
+                workspace_id=connection.workspace_id,
+                connection=connection,
+                started_at=now,
+                lease_until=now + LEASE,
             )
     except IntegrityError:
         return None
@@ -229,7 +232,9 @@ def _difference(before: dict[str, set[str]], after: dict[str, set[str]]) -> dict
 def _probe(connection: Connection, client: Aircall) -> None:
     """Asks some numbers whether they are in proxy mode. What an admin set stays as it is, and so does what cannot
     be asked: the mirror is up to date without it."""
-    askable = Number.objects.filter(connection=connection, gone_at=None).exclude(proxy_mode_source=Source.ADMIN)
+    askable = Number.objects.filter(connection=connection, gone_at=None).exclude(
+        proxy_mode_source=Source.ADMIN
+    )
     for number in askable.order_by("probed_at", "pk")[:PROBES]:
         facts: dict[str, Any] = {"probed_at": timezone.now()}
         try:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -19,13 +18,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from smsadmin import cache
 from smsadmin.dashboard.pages import render_page
-from smsadmin.directory import facts, mirror, tasks
+from smsadmin.directory import bell, facts, mirror
 from smsadmin.directory.forms import AgentFilter, ConfirmForm, FactsForm, NumberFilter, is_recent
 from smsadmin.directory.models import Agent, Number, Refresh
 from smsadmin.workspaces.access import editor_required, operator_required, viewer_required
 from smsadmin.workspaces.models import Connection, Role, Workspace
-
-logger = structlog.get_logger(__name__)
 
 PER_PAGE = 100
 #: How long a refresh that was asked for may take to begin before the page says that no worker took it.
@@ -101,11 +98,7 @@ def freshness(request: HttpRequest) -> HttpResponse:
 @operator_required
 def refresh(request: HttpRequest) -> HttpResponse:
     """Asks the worker to refresh every account of the workspace now."""
-    try:
-        for account in _accounts(request.workspace):
-            tasks.refresh.apply_async((account.pk,), retry=False)
-    except Exception as error:  # whatever the broker's library raises
-        logger.warning("refresh.not_asked", error=str(error))
+    if not bell.ring(account.pk for account in _accounts(request.workspace)):
         messages.error(
             request, _("The queue (broker) cannot be reached, so no refresh was started. Try again later.")
         )

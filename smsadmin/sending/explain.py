@@ -76,6 +76,5 @@ def _shown(name: str, value: Any) -> str:
 
 def _moment(when: datetime) -> str:
     local = timezone.localtime(when)
-    if local.date() == timezone.localdate():
-        return formats.time_format(local)
-    return formats.date_format(local, "DATETIME_FORMAT")
+    is_today = local.date() == timezone.localdate()
+    return formats.date_format(local, "H:i" if is_today else pgettext("date and time", "j M, H:i"))

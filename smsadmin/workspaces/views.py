@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -16,14 +15,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from smsadmin import cache
 from smsadmin.dashboard.pages import render_page
+from smsadmin.directory import bell
 from smsadmin.workspaces import members, probe
 from smsadmin.workspaces.access import owner_required, viewer_required
 from smsadmin.workspaces.forms import FORMS, ConnectionForm, MemberForm, ProfileForm, WorkspaceForm
 from smsadmin.workspaces.middleware import SESSION_KEY
 from smsadmin.workspaces.models import Connection, Member, Role
-
-logger = structlog.get_logger(__name__)
-
 
 # --- Connections --------------------------------------------------------------------------------------
 
@@ -80,17 +77,12 @@ def _save_connection(request: HttpRequest, form: ConnectionForm) -> HttpResponse
 
 
 def _ask_for_refresh(request: HttpRequest, saved: Connection) -> None:
-    from smsadmin.directory.tasks import refresh  # the directory imports this app's models
-
-    try:
-        refresh.apply_async((saved.pk,), retry=False)
-    except Exception as error:  # whatever the broker's library raises: beat rings again within 10 minutes
-        logger.warning("refresh.not_asked", error=str(error))
+    if bell.ring([saved.pk]):
+        messages.info(request, _("Its numbers and users are being read now; see the directory."))
+    else:
         messages.warning(
             request, _("Its numbers are read within 10 minutes: the queue cannot be reached now.")
         )
-    else:
-        messages.info(request, _("Its numbers and users are being read now; see the directory."))
 
 
 @require_POST

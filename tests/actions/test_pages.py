@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from smsadmin.actions import saving
 from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.core.errors import CATALOGUE
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.tokens import Problem
 from smsadmin.sending.models import Message
@@ -461,6 +462,15 @@ def test_a_number_that_is_no_longer_offered_stays_visible_with_the_reason(editor
 
 
 @pytest.mark.parametrize(
+    "anchor", sorted({error.place for error in CATALOGUE.values() if error.place.startswith("action.")})
+)
+def test_every_field_that_message_pages_link_to_is_there(editor, anchor):
+    field = anchor.removeprefix("action.")
+
+    assert f'id="id_{field}"' in editor.get(reverse("action-new")).content.decode()
+
+
+@pytest.mark.parametrize(
     "anchor",
     [
         "id_sender_number",
@@ -471,5 +481,5 @@ def test_a_number_that_is_no_longer_offered_stays_visible_with_the_reason(editor
         "id_message",
     ],
 )
-def test_the_fields_that_message_pages_link_to_keep_their_ids(editor, anchor):
+def test_fields_keep_their_ids(editor, anchor):
     assert f'id="{anchor}"' in editor.get(reverse("action-new")).content.decode()

@@ -167,7 +167,7 @@ def test_proxy_mode_can_be_set_and_given_back_to_the_probe(editor, workspace):
 
 
 def confirm(client, numbers=(), **answers):
-    chosen = {"connected": "", "sms_capable": "", "scope": "ticked", "q": "", "show": ""} | answers
+    chosen = {"connected": "keep", "sms_capable": "keep", "scope": "ticked", "q": "", "show": ""} | answers
     return client.post(reverse("directory-confirm"), {**chosen, "number": [number.pk for number in numbers]})
 
 
@@ -193,7 +193,12 @@ def test_a_whole_filtered_list_is_confirmed_in_one_step(editor, workspace):
 
 @pytest.mark.parametrize(
     ("answers", "field"),
-    [({"connected": "yes"}, "scope"), ({"scope": "all"}, "connected"), ({"scope": "?"}, "scope")],
+    [
+        ({"connected": "yes"}, "scope"),
+        ({"scope": "all"}, "connected"),
+        ({"scope": "?"}, "scope"),
+        ({"scope": "all", "sms_capable": "maybe"}, "sms_capable"),
+    ],
 )
 def test_confirming_nothing_is_refused_with_what_is_missing(editor, workspace, answers, field):
     make_number(workspace)
@@ -238,6 +243,19 @@ def test_another_workspaces_numbers_do_not_exist(editor, workspace):
 
 
 # --- Number and users ---------------------------------------------------------------------------------
+
+
+def test_the_users_page_lists_each_users_numbers(editor, workspace):
+    one, two = (
+        make_number(workspace, name=name, users=("mia@example.com",)) for name in ("Sales", "Support")
+    )
+    make_agent(workspace, "leo@example.com")
+
+    page = text(editor.get(reverse("directory-users")))
+
+    for number in (one, two):
+        assert f'<a href="{reverse("number", args=[number.pk])}">{number.name}</a>' in page
+    assert page.count("on no number: cannot be chosen") == 1
 
 
 def test_a_numbers_page_shows_each_fact_with_its_source_and_its_users(editor, workspace):

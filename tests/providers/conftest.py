@@ -36,6 +36,7 @@ Answers = Callable[..., list[httpx.Request]]
 def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Answers:
     """Makes Aircall give these answers (or raise these errors) in turn; returns the list of requests it gets."""
     settings.AIRCALL_BASE_URL = "https://aircall.example"
+    headers = http.client().headers
 
     def give(*prepared: httpx.Response | Exception) -> list[httpx.Request]:
         requests: list[httpx.Request] = []
@@ -48,7 +49,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Answers:
                 raise answer
             return answer
 
-        client = httpx.Client(transport=httpx.MockTransport(handle))
+        client = httpx.Client(transport=httpx.MockTransport(handle), headers=headers)
         monkeypatch.setattr(http, "client", lambda: client)
         return requests
 

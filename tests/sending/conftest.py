@@ -72,15 +72,18 @@ def number(db: None) -> Number:
 
 @pytest.fixture
 def drain(clock: Clock, rings: list[int]) -> Callable[..., int]:
-    """Runs the drain of an account until it rings no more, or for some seconds of the clock."""
+    """Runs the drain of an account until it rings no more; then, for some seconds of the clock, as the sweep does."""
 
     def run(connection_id: int, seconds: float = 0) -> int:
         done, ends = 0, clock.at + timedelta(seconds=seconds)
         while True:
             rings.clear()
             done += dispatch.drain(connection_id, clock.sleep)
-            if not rings and clock.at >= ends:
+            if rings:
+                continue
+            if clock.at >= ends:
                 return done
+            clock.sleep(5)
 
     return run
 

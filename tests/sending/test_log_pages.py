@@ -94,8 +94,10 @@ def test_a_row_says_who_texts_whom_as_whom_and_why_not(client, workspace):
 
     text = words(client.get(reverse("log")))
 
-    assert "Rejected Sales US +1 202-555-0101 0612345678 Mia 17 HubSpot workflow" in text
-    assert "The recipient “0612345678” has no country code." in text
+    assert (
+        "Rejected The recipient “0612345678” has no country code. "
+        "Sales US +1 202-555-0101 0612345678 Mia 17 HubSpot workflow"
+    ) in text
 
 
 def test_another_workspaces_messages_are_not_in_the_log(client, workspace):

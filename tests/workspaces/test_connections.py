@@ -118,19 +118,11 @@ def test_secrets_never_come_back_to_the_browser(owner, workspace, kind):
 @pytest.mark.parametrize(
     ("kind", "typed", "kept"),
     [
-        (
-            "aircall",
-            {"name": "New", "api_id": "", "api_token": ""},
-            {"api_id": "sandbox-id", "api_token": "sandbox-token"},
-        ),
-        (
-            "aircall",
-            {"name": "New", "api_id": "", "api_token": "t2"},
-            {"api_id": "sandbox-id", "api_token": "t2"},
-        ),
+        ("aircall", {}, {"api_id": "sandbox-id", "api_token": "sandbox-token"}),
+        ("aircall", {"api_token": "t2"}, {"api_id": "sandbox-id", "api_token": "t2"}),
         (
             "hubspot",
-            {"portal": "9000001", "client_secret": "", "access_token": "t2"},
+            {"portal": "9000001", "access_token": "t2"},
             {"client_secret": "sandbox-client-secret", "access_token": "t2"},
         ),
     ],

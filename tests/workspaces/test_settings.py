@@ -192,7 +192,7 @@ def test_everybody_sets_their_own_name_and_zone(client, workspace):
 
 def test_switching_goes_to_ones_own_workspaces_only(owner, me):
     second = make_member(make_workspace("Second Ltd"), "viewer", me.user)
-    foreign = make_workspace()
+    foreign = make_member(make_workspace(), "owner").workspace
     url = reverse("switch-workspace")
 
     owner.post(url, {"workspace": second.workspace_id})

@@ -42,7 +42,9 @@ class AircallSender:
         body: dict[str, Any] = {"to": sms.recipient, "body": sms.body}
         if sms.send_as_id:
             body["agentId"] = int(sms.send_as_id)
-        return self.aircall.request("POST", f"/v1/numbers/{sms.sender_id}/messages/native/send", json_body=body)
+        return self.aircall.request(
+            "POST", f"/v1/numbers/{sms.sender_id}/messages/native/send", json_body=body
+        )
 
     def _result(self, answer: Answer, *, key_is_good: bool = False) -> Result:
         exchange = answer.exchange

@@ -52,7 +52,9 @@ def property_names(connection: Connection, object_type: str) -> list[str]:
     return [str(each["name"]) for each in body.get("results", [])]
 
 
-def record(connection: Connection, object_type: str, record_id: str, names: Iterable[str]) -> dict[str, str | None]:
+def record(
+    connection: Connection, object_type: str, record_id: str, names: Iterable[str]
+) -> dict[str, str | None]:
     """These properties of one record: unset ones are None. An unknown record has none.
 
     Raises SendError when the token may not read it, Unavailable when HubSpot cannot answer now.

@@ -31,7 +31,9 @@ class RefusedError(Exception):
 
     @property
     def response(self) -> JsonResponse:
-        return JsonResponse({"message": self.detail, "errorCode": self.code}, status=_STATUS.get(self.reason, 401))
+        return JsonResponse(
+            {"message": self.detail, "errorCode": self.code}, status=_STATUS.get(self.reason, 401)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def verified(request: HttpRequest) -> Call:
         portal = portal_of(payload)
         connection = connection_of(portal)
         if connection is None:
-            words = f"The HubSpot portal {portal[:40] or '(none given)'} is not connected to any workspace here."
+            words = (
+                f"The HubSpot portal {portal[:40] or '(none given)'} is not connected to any workspace here."
+            )
             raise RefusedError("portal", words, "PORTAL_NOT_CONNECTED", portal)
         _check_signature(request, connection)
         return Call(connection, payload)
@@ -88,7 +92,9 @@ def _payload(request: HttpRequest) -> Any:
     try:
         return log.storable(json.loads(request.body))
     except RequestDataTooBig as error:
-        raise PayloadError(f"The body may have {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes at most.") from error
+        raise PayloadError(
+            f"The body may have {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes at most."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise PayloadError(f"The body is not JSON: {error}") from error
 

@@ -53,7 +53,11 @@ def sender_numbers(workspace: Workspace, question: Question) -> dict[str, Any]:
             )
     offered.sort(key=lambda number: (number.name.casefold(), number.pk))
     choices = [
-        {"label": f"{each.name} ({numbers.pretty(each.e164)})", "description": each.country, "value": each.provider_id}
+        {
+            "label": f"{each.name} ({numbers.pretty(each.e164)})",
+            "description": each.country,
+            "value": each.provider_id,
+        }
         for each in offered
         if _matches(question.search, each.name, each.e164, numbers.pretty(each.e164))
     ]

@@ -90,7 +90,9 @@ def object_type(given: Any) -> str:
 def config(inputs: Mapping[str, str], book: Book) -> ActionConfig:
     """What the workflow step's own fields ask for. A mode left empty follows from the field that is filled."""
     get = inputs.get
-    custom_sender = get("sender_mode") == "custom" or (not get("sender_mode") and bool(get("sender_number_custom")))
+    custom_sender = get("sender_mode") == "custom" or (
+        not get("sender_mode") and bool(get("sender_number_custom"))
+    )
     send_as = get("send_as_mode") or _implied(inputs)
     number_given, agent_given = get("sender_number", ""), get("send_as_user", "")
     return ActionConfig(

@@ -14,12 +14,18 @@ from smsadmin.workspaces.models import Connection
 
 def given(execution: Execution) -> Record:
     """The record as the execution tells it."""
-    return Record(execution.object_type, execution.object_id, execution.properties, {INPUTS: execution.inputs})
+    return Record(
+        execution.object_type, execution.object_id, execution.properties, {INPUTS: execution.inputs}
+    )
 
 
 def lacking(record: Record, config: ActionConfig, connection: Connection) -> set[str]:
     """The properties that a configuration names, the record lacks and HubSpot can be asked for."""
-    if not (record.object_id and record.object_type in client.PATH_NAMES and connection.secrets.get("access_token")):
+    if not (
+        record.object_id
+        and record.object_type in client.PATH_NAMES
+        and connection.secrets.get("access_token")
+    ):
         return set()
     known = {tokens.key(name) for name in record.properties}
     return {name for name in _named(config, record.object_type) if name not in known}

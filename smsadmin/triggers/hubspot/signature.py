@@ -65,13 +65,16 @@ def verify(signed: Signed, secrets: Iterable[str], now_ms: int) -> None:
     else:
         given = headers.get("X-HubSpot-Signature")
         if given is None:
-            raise SignatureError("missing", "Neither X-HubSpot-Signature-v3 nor X-HubSpot-Signature was sent.")
+            raise SignatureError(
+                "missing", "Neither X-HubSpot-Signature-v3 nor X-HubSpot-Signature was sent."
+            )
         expected = [v2(s, signed.method, signed.uri, signed.body) for s in secrets]
     # Each is compared, so that the time taken does not tell which secret was nearer.
     fits = [hmac.compare_digest(each.encode(), given.encode("utf-8", "replace")) for each in expected]
     if not any(fits):
         raise SignatureError(
-            "mismatch", f"The signature does not fit. Check the client secret, and that HubSpot calls {signed.uri}."
+            "mismatch",
+            f"The signature does not fit. Check the client secret, and that HubSpot calls {signed.uri}.",
         )
 
 

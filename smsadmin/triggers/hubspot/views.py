@@ -47,7 +47,9 @@ def _execute(request: HttpRequest, call: calls.Call) -> HttpResponse:
     return JsonResponse(_run(execution, call.connection, request.GET.get("action")))
 
 
-def _answered(request: HttpRequest, answer_to: Callable[[HttpRequest, calls.Call], HttpResponse]) -> HttpResponse:
+def _answered(
+    request: HttpRequest, answer_to: Callable[[HttpRequest, calls.Call], HttpResponse]
+) -> HttpResponse:
     """The answer to a verified call, or why there is none: 4xx is final for HubSpot, 503 is asked again."""
     try:
         return answer_to(request, calls.verified(request))
@@ -56,7 +58,9 @@ def _answered(request: HttpRequest, answer_to: Callable[[HttpRequest, calls.Call
     except (DatabaseError, client.Unavailable) as error:
         # The same call made again is wanted, and safe: its callback id finds what this one may have accepted.
         logger.warning("hubspot.put_off", path=request.path, error=str(error))
-        return JsonResponse({"message": "No answer is possible now; make the same call again later."}, status=503)
+        return JsonResponse(
+            {"message": "No answer is possible now; make the same call again later."}, status=503
+        )
 
 
 def _run(execution: Execution, connection: Connection, action_id: str | None) -> dict[str, Any]:
@@ -80,7 +84,9 @@ def _run(execution: Execution, connection: Connection, action_id: str | None) ->
 
 def _accept(execution: Execution, connection: Connection, action_id: str | None, reply: Any) -> Message:
     if action_id is None:
-        configured: dict[str, Any] = {"config": parse.config(execution.inputs, book.of(connection.workspace_id))}
+        configured: dict[str, Any] = {
+            "config": parse.config(execution.inputs, book.of(connection.workspace_id))
+        }
     else:
         configured = catalogue.for_request(connection.workspace_id, action_id)
     ask = SendRequest(

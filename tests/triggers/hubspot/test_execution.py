@@ -587,7 +587,7 @@ def test_any_signed_payload_is_answered_with_200_or_400(portal, payload):
     assert response.status_code in (200, 400), response.content
 
 
-@pytest.mark.parametrize("odd", ["\x00", "a\x00b", "\ud83d", "\ud83d\ude00 ok", "‮\u200b"])
+@pytest.mark.parametrize("odd", ["\x00", "a\x00b", "\ud83d", "\ud83d\ude00 ok", "\u202e\u200b"])
 def test_characters_that_no_database_keeps_do_not_stop_the_flow(portal, inputs, odd):
     body = json.dumps(execution({**inputs, "message": f"Hi {odd}"}, callbackId=f"ap{odd}"))
     assert portal.call(SEND, body).status_code == 200
@@ -599,4 +599,4 @@ def test_the_request_leaves_a_time_of_arrival(portal, inputs, time_machine):
     time_machine.move_to(moment, tick=False)
     portal.run(inputs)
     assert abs(Message.objects.get().accepted_at - moment) < timedelta(seconds=1)
-    assert views.TRIGGER == Message.objects.get().trigger
+    assert Message.objects.get().trigger == views.TRIGGER

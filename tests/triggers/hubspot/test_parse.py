@@ -198,12 +198,11 @@ def test_any_json_is_an_execution_or_a_refusal_in_words(payload):
     try:
         parse.portal_of(payload)
         read = parse.execution(payload)
-    except PayloadError as error:
-        assert str(error).endswith((".", "string."))
-    else:
-        assert read.callback_id
-        assert all(isinstance(value, str) for value in read.inputs.values())
-        assert all(isinstance(value, str | None) for value in read.properties.values())
+    except PayloadError:
+        return
+    assert read.callback_id
+    assert all(isinstance(value, str) for value in read.inputs.values())
+    assert all(isinstance(value, str | None) for value in read.properties.values())
 
 
 # The step's own fields as a configuration

@@ -7,7 +7,7 @@ import pytest
 from hubspot.utils.signature import Signature
 
 from smsadmin.triggers.hubspot import signature
-from smsadmin.triggers.hubspot.signature import Signed, SignatureError, verify
+from smsadmin.triggers.hubspot.signature import SignatureError, Signed, verify
 
 VECTORS = json.loads((Path(__file__).parents[2] / "payloads/hubspot_signatures.json").read_text())
 NOW = 1_795_291_200_000
