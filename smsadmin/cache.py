@@ -16,7 +16,7 @@ def remembered(key: Hashable, load: Callable[[], T], seconds: float | None = Non
     kept = _values.get(key)
     life = settings.CONFIGURATION_TTL if seconds is None else seconds
     if kept is not None and now - kept[0] < life:
-        return kept[1]  # type: ignore[no-any-return]
+        return kept[1]
     value = load()
     _values[key] = (now, value)
     return value

@@ -89,10 +89,10 @@ class ActionVersion(models.Model):
     def config(self) -> ActionConfig:
         """What the flow needs to know of this version."""
         return ActionConfig(
-            sender_kind=self.sender_kind,
+            sender_kind=self.sender_kind,  # type: ignore[arg-type]  # one of its choices
             sender_number_id=self.sender_number_id,
             sender_property=self.sender_property,
-            send_as_kind=self.send_as_kind,
+            send_as_kind=self.send_as_kind,  # type: ignore[arg-type]  # one of its choices
             send_as_user_id=self.send_as_agent_id,
             send_as_property=self.send_as_property,
             recipient_property=self.recipient_property,

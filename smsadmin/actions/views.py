@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -26,6 +26,7 @@ from smsadmin.sending.check import MOST_CHARACTERS
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.access import editor_required, viewer_required
 from smsadmin.workspaces.models import Role, Workspace
+from smsadmin.workspaces.requests import WorkspaceRequest
 
 COUNTED_DAYS = 7
 MOST_VERSIONS = 50
@@ -34,7 +35,7 @@ REFILTER = "refilter"  # the button that stands in for htmx
 
 @require_GET
 @viewer_required
-def actions(request: HttpRequest) -> HttpResponse:
+def actions(request: WorkspaceRequest) -> HttpResponse:
     """Every action with its state, its last change and what became of its recent messages."""
     found = Action.objects.filter(workspace=request.workspace).order_by("name")
     listed = list(found.select_related("current__sender_number", "current__created_by"))
@@ -46,7 +47,7 @@ def actions(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @editor_required
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: WorkspaceRequest) -> HttpResponse:
     """A new action; what is wrong is said beside the fields and nothing is saved (422)."""
     if request.method == "GET":
         return _form_page(request, ActionForm(request.workspace))
@@ -69,7 +70,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @viewer_required
-def action(request: HttpRequest, pk: int) -> HttpResponse:
+def action(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """One action: read by everybody, changed by editors."""
     shown = _own(request, pk)
     if request.method == "POST":
@@ -78,7 +79,7 @@ def action(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @editor_required
-def _change(request: HttpRequest, shown: Action) -> HttpResponse:
+def _change(request: WorkspaceRequest, shown: Action) -> HttpResponse:
     if REFILTER in request.POST:
         return _form_page(request, _unsaved(request, shown), shown)
     form, theirs = ActionForm(request.workspace, shown, data=request.POST), None
@@ -93,7 +94,7 @@ def _change(request: HttpRequest, shown: Action) -> HttpResponse:
     return _form_page(request, form, shown, status=422, theirs=theirs)
 
 
-def _saved(request: HttpRequest, shown: Action, form: ActionForm) -> HttpResponse:
+def _saved(request: WorkspaceRequest, shown: Action, form: ActionForm) -> HttpResponse:
     values = form.cleaned_data
     number = values["base"] or 0
     if saving.change(shown, values["name"], form.config(), values["note"], request.user, number):
@@ -103,7 +104,7 @@ def _saved(request: HttpRequest, shown: Action, form: ActionForm) -> HttpRespons
     return redirect("action", shown.pk)
 
 
-def _rebased(request: HttpRequest, shown: Action, theirs: ActionVersion) -> ActionForm:
+def _rebased(request: WorkspaceRequest, shown: Action, theirs: ActionVersion) -> ActionForm:
     """The same values, on top of what somebody else has saved: saving again is then a decision."""
     data = request.POST.copy()
     data["base"] = str(theirs.number)
@@ -114,7 +115,7 @@ def _rebased(request: HttpRequest, shown: Action, theirs: ActionVersion) -> Acti
 
 @require_POST
 @editor_required
-def switch(request: HttpRequest, pk: int) -> HttpResponse:
+def switch(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Switches an action on, or off with a reason."""
     shown = _own(request, pk)
     if request.POST.get("on") == "1":
@@ -132,19 +133,19 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @editor_required
-def choices(request: HttpRequest) -> HttpResponse:
+def choices(request: WorkspaceRequest) -> HttpResponse:
     """For htmx: number and user as they fit together after a choice."""
     return render_page(request, "actions/_sender.html", {"form": _unsaved(request), "swapped": True})
 
 
 @require_POST
 @editor_required
-def measure(request: HttpRequest) -> HttpResponse:
+def measure(request: WorkspaceRequest) -> HttpResponse:
     """For htmx: length, encoding and segments of what is being typed."""
     return render_page(request, "actions/_measure.html", {"text": measured(request.POST.get("message", ""))})
 
 
-def _unsaved(request: HttpRequest, shown: Action | None = None) -> ActionForm:
+def _unsaved(request: WorkspaceRequest, shown: Action | None = None) -> ActionForm:
     """What was typed so far, unchecked, with the users of the number chosen now."""
     typed = {name: value for name, value in request.POST.items() if name in ActionForm.base_fields}
     form = ActionForm(request.workspace, shown, initial=typed)
@@ -180,7 +181,7 @@ def measured(template: str) -> Measured:
     return Measured(measure, found, problem, forcing)
 
 
-def _own(request: HttpRequest, pk: int) -> Action:
+def _own(request: WorkspaceRequest, pk: int) -> Action:
     found = Action.objects.select_related(
         "current__sender_number", "current__send_as_agent", "current__created_by"
     )
@@ -202,7 +203,7 @@ def _outcome(status: str) -> str:
 
 
 def _form_page(
-    request: HttpRequest,
+    request: WorkspaceRequest,
     form: ActionForm,
     shown: Action | None = None,
     *,

@@ -167,7 +167,7 @@ class UserOutOfSegments(SendError):
     text = gettext_noop(
         "{email} has {left} of {limit} message segments left this month; this text needs {needed}."
     )
-    fix = gettext_noop("Send as another user or without one; the budget starts anew on {resets}.")
+    fix = gettext_noop("Send as another user or without one; the budget starts anew at {resets}.")
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
 
 

@@ -147,14 +147,6 @@ def pretty(e164: str) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
 
 
-def mask(e164: str) -> str:
-    """For logs and shared screens: country code and last two digits, as in +1 ••• ••• ••23."""
-    code, space, rest = pretty(e164).replace("-", " ").partition(" ")
-    if not (space and E164.fullmatch(e164)):
-        code, space, rest = "", "", e164
-    return code + space + re.sub(r"\w", "•", rest[:-2]) + rest[-2:]
-
-
 def is_mobile_possible(kind: Kind) -> bool:
     """Whether such a line may take texts; North America's plan cannot tell mobile from fixed."""
     return kind not in _NEVER_MOBILE

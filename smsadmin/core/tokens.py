@@ -60,16 +60,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A text with nothing in the place of missing and unknown tokens: send it only when `complete`."""
+    """A text with nothing in the place of missing and unknown tokens: it is sent only when there are none."""
 
     text: str
     used: tuple[Value, ...]
     missing: tuple[Token, ...]  # no value and no fallback
     unknown: tuple[Token, ...]  # no such object or property
-
-    @property
-    def complete(self) -> bool:
-        return not (self.missing or self.unknown)
 
 
 def key(name: str) -> str:

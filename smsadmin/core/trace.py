@@ -39,7 +39,7 @@ SENTENCES: dict[str, str] = {
         "Connected, SMS-capable, not with another messaging service, not in proxy mode"
     ),
     "send_as.none": gettext_noop("No user: the message is sent as the number"),
-    "send_as.user": gettext_noop("{email} is one of {users} users of {sender}"),
+    "send_as.user": gettext_noop("{email} is a user of {sender}, which has {users} in all"),
     "recipient.read": gettext_noop("{source} holds “{value}”, read as {recipient}"),
     "recipient.region": gettext_noop(
         "{source} holds “{value}”, read as {recipient} with the default region {region}"
@@ -49,7 +49,7 @@ SENTENCES: dict[str, str] = {
     ),
     "message.plain": gettext_noop("The text has no tokens"),
     "message.tokens": gettext_noop("{tokens} filled in"),
-    "length.fits": gettext_noop("{characters} of {limit} characters, {encoding}, {segments} segments"),
+    "length.fits": gettext_noop("{characters} of {limit} characters, {encoding}, segments: {segments}"),
     "not_sender.yes": gettext_noop("{recipient} is not {sender}"),
     "line_type.any": gettext_noop("{kind}; the action texts every kind of number"),
     "line_type.mobile": gettext_noop("{kind}; the action texts mobiles only"),

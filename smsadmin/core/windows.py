@@ -31,14 +31,21 @@ class Moment:
         return int(getattr(self, window.value))
 
 
+def started_at(window: Window, now: datetime) -> datetime:
+    """When the window that holds `now` began, in UTC."""
+    minute = now.astimezone(UTC).replace(second=0, microsecond=0)
+    if window is Window.MINUTE:
+        return minute
+    hour = minute.replace(minute=0)
+    if window is Window.HOUR:
+        return hour
+    day = hour.replace(hour=0)
+    return day if window is Window.DAY else day.replace(day=1)
+
+
 def resets_at(window: Window, now: datetime) -> datetime:
     """When the window that holds `now` ends and a new one starts at zero, in UTC."""
-    utc = now.astimezone(UTC)
-    if window is Window.MINUTE:
-        return utc.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    if window is Window.HOUR:
-        return utc.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    midnight = utc.replace(hour=0, minute=0, second=0, microsecond=0)
-    if window is Window.DAY:
-        return midnight + timedelta(days=1)
-    return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
+    began = started_at(window, now)
+    if window is Window.MONTH:
+        return (began + timedelta(days=32)).replace(day=1)
+    return began + timedelta(**{f"{window}s": 1})

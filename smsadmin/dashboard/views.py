@@ -14,13 +14,14 @@ from smsadmin.dashboard.pages import render_page
 from smsadmin.sending.views import refused_today
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Connection
+from smsadmin.workspaces.requests import WorkspaceRequest
 
 
 @require_GET
 @viewer_required
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: WorkspaceRequest) -> HttpResponse:
     """Is everything all right? Today's figures, what waits, and how the machinery is."""
-    workspace, now = request.workspace, timezone.now()  # type: ignore[attr-defined]
+    workspace, now = request.workspace, timezone.now()
     connections = list(workspace.connections.order_by("kind", "name"))
     accounts = [each for each in connections if each.kind == Connection.Kind.AIRCALL]
     if not accounts:

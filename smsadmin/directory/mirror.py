@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from smsadmin import cache
@@ -55,7 +56,7 @@ def refresh(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> 
     if run is None:
         return None
     client = aircall(connection)
-    client.pause = _keeping(run, sleep)
+    client.pause = _keeping(run, client, sleep)
     try:
         seen = _read(client, connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE)
         with transaction.atomic():
@@ -95,12 +96,13 @@ def _begin(connection: Connection, now: datetime) -> Refresh | None:
         return None
 
 
-def _keeping(run: Refresh, sleep: Callable[[float], None]) -> Callable[[float], None]:
-    """A pause that also keeps the refresh of a large account from being taken for one that was cut off."""
+def _keeping(run: Refresh, client: Aircall, sleep: Callable[[float], None]) -> Callable[[float], None]:
+    """A pause that also tells how far a long refresh is, and keeps it from being taken for one that was cut off."""
 
     def pause(seconds: float) -> None:
+        alive_until = timezone.now() + LEASE
+        Refresh.objects.filter(pk=run.pk).update(requests=client.reads, lease_until=alive_until)
         sleep(seconds)
-        Refresh.objects.filter(pk=run.pk).update(lease_until=timezone.now() + LEASE)
 
     return pause
 
@@ -235,7 +237,7 @@ def _probe(connection: Connection, client: Aircall) -> None:
     askable = Number.objects.filter(connection=connection, gone_at=None).exclude(
         proxy_mode_source=Source.ADMIN
     )
-    for number in askable.order_by("probed_at", "pk")[:PROBES]:
+    for number in askable.order_by(F("probed_at").asc(nulls_first=True), "pk")[:PROBES]:
         facts: dict[str, Any] = {"probed_at": timezone.now()}
         try:
             facts |= {"proxy_mode": _in_proxy_mode(client, number), "proxy_mode_source": Source.PROBE}

@@ -36,7 +36,9 @@ class Number(models.Model):
     third_party_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
     proxy_mode = models.BooleanField(default=False)
     proxy_mode_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
-    agents = models.ManyToManyField("Agent", through="Association", related_name="numbers")
+    agents: "models.ManyToManyField[Agent, Association]" = models.ManyToManyField(
+        "Agent", through="Association", related_name="numbers"
+    )
     probed_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True)

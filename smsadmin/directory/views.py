@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Count, Prefetch, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -23,6 +23,7 @@ from smsadmin.directory.forms import AgentFilter, ConfirmForm, FactsForm, Number
 from smsadmin.directory.models import Agent, Number, Refresh
 from smsadmin.workspaces.access import editor_required, operator_required, viewer_required
 from smsadmin.workspaces.models import Connection, Role, Workspace
+from smsadmin.workspaces.requests import WorkspaceRequest
 
 PER_PAGE = 100
 #: How long a refresh that was asked for may take to begin before the page says that no worker took it.
@@ -31,14 +32,14 @@ BEGINS_WITHIN = 60
 
 @require_GET
 @viewer_required
-def directory(request: HttpRequest) -> HttpResponse:
+def directory(request: WorkspaceRequest) -> HttpResponse:
     """Every number, and why it is offered or not; htmx asks for the rows alone."""
     return _numbers_page(request, request.GET)
 
 
 @require_POST
 @editor_required
-def confirm(request: HttpRequest) -> HttpResponse:
+def confirm(request: WorkspaceRequest) -> HttpResponse:
     """Sets what an admin knows for several numbers in one step."""
     chosen = NumberFilter(request.POST)
     form = ConfirmForm(chosen.apply(_numbers(request.workspace)), request.POST)
@@ -54,7 +55,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @viewer_required
-def number(request: HttpRequest, pk: int) -> HttpResponse:
+def number(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """One number: its four facts with their sources, its users; editors set the facts."""
     shown = get_object_or_404(Number.objects.select_related("connection"), pk=pk, workspace=request.workspace)
     if request.method == "POST":
@@ -63,7 +64,7 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @editor_required
-def _set_facts(request: HttpRequest, shown: Number) -> HttpResponse:
+def _set_facts(request: WorkspaceRequest, shown: Number) -> HttpResponse:
     form = FactsForm(shown, request.POST)
     if not form.is_valid():
         return _number_page(request, shown, form, status=422)
@@ -75,7 +76,7 @@ def _set_facts(request: HttpRequest, shown: Number) -> HttpResponse:
 
 @require_GET
 @viewer_required
-def agents(request: HttpRequest) -> HttpResponse:
+def agents(request: WorkspaceRequest) -> HttpResponse:
     """Aircall's users with the numbers they may send as."""
     chosen = AgentFilter(request.GET)
     named = Prefetch("numbers", Number.objects.order_by("name", "pk"), to_attr="numbers_by_name")
@@ -89,14 +90,14 @@ def agents(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @viewer_required
-def freshness(request: HttpRequest) -> HttpResponse:
+def freshness(request: WorkspaceRequest) -> HttpResponse:
     """How old the mirror is; polled while a refresh runs."""
     return render_page(request, "directory/_freshness.html", {**_fresh(request), "polled": True})
 
 
 @require_POST
 @operator_required
-def refresh(request: HttpRequest) -> HttpResponse:
+def refresh(request: WorkspaceRequest) -> HttpResponse:
     """Asks the worker to refresh every account of the workspace now."""
     if not bell.ring(account.pk for account in _accounts(request.workspace)):
         messages.error(
@@ -162,7 +163,7 @@ def _mirror(connection: Connection, asked: str) -> Mirror:
     return Mirror(connection, newest, mirror.latest(connection), waiting, late)
 
 
-def _fresh(request: HttpRequest) -> dict[str, Any]:
+def _fresh(request: WorkspaceRequest) -> dict[str, Any]:
     asked = request.GET.get("asked", "")
     found = mirrors(request.workspace, asked)
     return {"mirrors": found, "asked": asked, "waiting": any(each.running or each.asked for each in found)}
@@ -189,7 +190,7 @@ def _rows(numbers: Iterable[Any]) -> list[Row]:
 
 
 def _numbers_page(
-    request: HttpRequest, query: Any, form: ConfirmForm | None = None, status: int = 200
+    request: WorkspaceRequest, query: Any, form: ConfirmForm | None = None, status: int = 200
 ) -> HttpResponse:
     chosen = NumberFilter(query)
     listed = chosen.apply(_numbers(request.workspace))
@@ -210,7 +211,7 @@ def _numbers_page(
     )
 
 
-def _number_page(request: HttpRequest, shown: Number, form: FactsForm, status: int = 200) -> HttpResponse:
+def _number_page(request: WorkspaceRequest, shown: Number, form: FactsForm, status: int = 200) -> HttpResponse:
     why_not, fix = facts.why_not(shown)
     context = {
         "number": shown,

@@ -51,7 +51,10 @@ class Result:
 
 
 class Provider(Protocol):
-    name: str
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
     def send(self, sms: Sms) -> Result:
         """Asks the provider to carry one SMS, once."""

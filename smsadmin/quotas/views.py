@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from smsadmin.core.numbers import pretty
-from smsadmin.core.windows import Window
+from smsadmin.core.windows import Window, started_at
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import counting, positions
@@ -19,6 +19,7 @@ from smsadmin.quotas.models import Scope, Unit
 from smsadmin.quotas.positions import Position
 from smsadmin.sending.filters import log_url
 from smsadmin.workspaces.access import viewer_required
+from smsadmin.workspaces.requests import WorkspaceRequest
 
 #: Rows of one table before it asks to be told to show all.
 MOST_SHOWN = 50
@@ -61,10 +62,10 @@ class Table:
 
 @require_GET
 @viewer_required
-def quotas(request: HttpRequest) -> HttpResponse:
+def quotas(request: WorkspaceRequest) -> HttpResponse:
     """What each number and each user may still send this minute, hour, day and month."""
     name, whole = request.GET.get("name", "").strip(), request.GET.get("all", "")
-    now, workspace = timezone.now(), request.workspace  # type: ignore[attr-defined]
+    now, workspace = timezone.now(), request.workspace
     tables = [table_of(workspace.pk, scope, now, name, whole=whole == scope) for scope in Scope.values]
     context = {
         "tables": tables,
@@ -93,18 +94,6 @@ def column(rule: Limit) -> str:
     """A limit's heading: its window, and its unit where that is not messages."""
     words = str(WINDOWS[rule.window])
     return f"{words}, {Unit(rule.unit).label}" if rule.unit != Unit.MESSAGES else words
-
-
-def started_at(window: Window, now: datetime) -> datetime:
-    """When the window that holds `now` began, in UTC."""
-    minute = now.astimezone(UTC).replace(second=0, microsecond=0)
-    if window is Window.MINUTE:
-        return minute
-    hour = minute.replace(minute=0)
-    if window is Window.HOUR:
-        return hour
-    day = hour.replace(hour=0)
-    return day if window is Window.DAY else day.replace(day=1)
 
 
 def counted_url(position: Position, usage: Usage, now: datetime) -> str:

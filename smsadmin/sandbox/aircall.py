@@ -27,7 +27,6 @@ from smsadmin.sandbox.state import (
 )
 from smsadmin.sandbox.web import HttpError, Request, Response, Router, html_response, json_response
 
-INTEGRATION_ID = 42
 WEBHOOKS_PER_COMPANY = 100
 WINDOWS = {"hour": 13, "day": 10, "month": 7}  # how much of an ISO time names the window
 

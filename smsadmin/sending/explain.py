@@ -6,14 +6,41 @@ from typing import Any
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
+from smsadmin import phrases
 from smsadmin.core import errors, numbers
 from smsadmin.core.trace import SENTENCES, STEPS, Step, Verdict
 from smsadmin.sending.models import Message
 
 _NUMBERS = ("sender", "recipient", "subject")
 _COUNTS = ("used", "limit", "left", "needed", "characters")
+_WORDS = {
+    "unit": {
+        "messages": pgettext_lazy("quota", "messages"),
+        "segments": pgettext_lazy("quota", "segments"),
+    },
+    "window": {
+        "minute": pgettext_lazy("quota", "minute"),
+        "hour": pgettext_lazy("quota", "hour"),
+        "day": pgettext_lazy("quota", "day"),
+        "month": pgettext_lazy("quota", "month"),
+    },
+    "kind": {
+        "mobile": pgettext_lazy("line type", "mobile"),
+        "fixed_line": pgettext_lazy("line type", "fixed line"),
+        "fixed_line_or_mobile": pgettext_lazy("line type", "fixed line or mobile"),
+        "toll_free": pgettext_lazy("line type", "toll-free number"),
+        "premium_rate": pgettext_lazy("line type", "premium rate number"),
+        "shared_cost": pgettext_lazy("line type", "shared cost number"),
+        "voip": pgettext_lazy("line type", "internet telephone (VoIP)"),
+        "personal_number": pgettext_lazy("line type", "personal number"),
+        "pager": pgettext_lazy("line type", "pager"),
+        "uan": pgettext_lazy("line type", "company number"),
+        "voicemail": pgettext_lazy("line type", "voicemail"),
+        "unknown": pgettext_lazy("line type", "unknown line type"),
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +94,10 @@ def _shown(name: str, value: Any) -> str:
         return _moment(datetime.fromisoformat(value))
     if name in _COUNTS and isinstance(value, int):
         return formats.number_format(value, use_l10n=True, force_grouping=True)
-    if name in ("unit", "window"):
-        return pgettext("quota", str(value))
-    if name == "kind":
-        return pgettext("line type", str(value).replace("_", " "))
-    return str(value)
+    if name in ("reason", "answer"):
+        return phrases.translated(str(value))
+    words = _WORDS.get(name, {})
+    return str(words.get(value, value))
 
 
 def _moment(when: datetime) -> str:

@@ -10,7 +10,6 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -25,6 +24,7 @@ from smsadmin.dashboard.templatetags.ui import STATUSES
 from smsadmin.directory.models import Agent, Number
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection, Workspace
+from smsadmin.workspaces.requests import WorkspaceRequest
 
 HUBSPOT = "hubspot"
 
@@ -175,8 +175,8 @@ class MessageFilter(django_filters.FilterSet):
         model = Message
         fields: list[str] = []
 
-    def __init__(self, data: Any, request: HttpRequest) -> None:
-        self.workspace: Workspace = request.workspace  # type: ignore[attr-defined]
+    def __init__(self, data: Any, request: WorkspaceRequest) -> None:
+        self.workspace: Workspace = request.workspace
         super().__init__(data, Message.objects.filter(workspace=self.workspace), request=request)
 
     @property

@@ -50,7 +50,7 @@ def _enter_at_once(message: Message, subjects: Sequence[Subject], now: datetime)
         row = cursor.fetchone()
     if row is None:
         return False
-    message.quota, message._state.adding = row[0], False
+    message.quota, message._state.adding = json.loads(row[0]), False  # Django has psycopg leave JSON as text
     return True
 
 

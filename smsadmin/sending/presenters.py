@@ -1,7 +1,5 @@
-"""A message in words: its headline, its timeline, its next step, and what was said to the provider."""
+"""A message in words: its headline, its timeline and its next step."""
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,16 +7,18 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from smsadmin import phrases
 from smsadmin.core import errors, numbers
 from smsadmin.core.status import Status
 from smsadmin.core.windows import Window
 from smsadmin.dashboard.templatetags.ui import STATUSES
 from smsadmin.quotas import counting
 from smsadmin.quotas.models import Scope, Unit
-from smsadmin.sending import explain
+from smsadmin.sending import exchange, explain
 from smsadmin.sending.filters import HUBSPOT, log_url
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.triggers.hubspot.parse import OBJECT_TYPES
@@ -75,7 +75,7 @@ def page(message: Message, events: Sequence[Event], now: datetime) -> dict[str, 
         "record": record(message),
         "timeline": timeline(message, events),
         "quota": quota(message),
-        "exchanges": exchanges(events),
+        "exchanges": exchange.exchanges(events),
         "ids": ids(message),
         "neighbours": neighbours(message),
         "sender": numbers.pretty(message.sender),
@@ -273,7 +273,7 @@ def _attempt(event: Event) -> Happening:
             took,
             "good" if good else "bad",
         )
-    note = " · ".join(filter(None, (data.get("failure", ""), took)))
+    note = " · ".join(filter(None, (phrases.translated(data.get("failure", "")), took)))
     return Happening(event.at, _("No answer from Aircall"), note, "warn")
 
 
@@ -289,7 +289,7 @@ def _reply(event: Event) -> Happening:
     data = event.data
     if data.get("reply") == Reply.GIVEN:
         return Happening(event.at, _("HubSpot was told how it ended"), tone="good")
-    why = str(data.get("failure") or _WHY_UNTOLD.get(data.get("why"), data.get("why", "")))
+    why = phrases.translated(data.get("failure", "")) or str(_WHY_UNTOLD.get(data.get("why"), data.get("why", "")))
     if status := data.get("status"):
         why = f"HTTP {status} {why}".strip()
     if data.get("reply") == Reply.OWED:
@@ -326,7 +326,7 @@ def span(length: timedelta) -> str:
     if seconds < 1:
         return f"+{int(seconds * 1000)} ms"
     if seconds < 60:
-        return f"+{seconds:.1f} s"
+        return f"+{number_format(seconds, decimal_pos=1)} s"
     if seconds < 3600:
         return f"+{round(seconds / 60)} min"
     if seconds < 86_400:
@@ -373,75 +373,3 @@ def measure(message: Message) -> str:
     }
     segments = ngettext("%(n)d segment", "%(n)d segments", message.segments) % {"n": message.segments}
     return f"{characters} · {message.encoding} · {segments}"
-
-
-# --- What was said to the provider, without its secrets ---------------------------------------------
-
-MASK = "•••"
-_SECRET = re.compile(
-    r"authori[sz]ation|token|secret|passw|api.?key|api.?id|signature|cookie|credential", re.IGNORECASE
-)
-_CREDENTIAL = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
-_IN_TEXT = re.compile(
-    rf"(?P<name>[\w-]*(?:{_SECRET.pattern})[\w-]*)(?P<between>[\"']?\s*[:=]\s*[\"']?)(?P<value>[^\s\"'&,;}}<]+)",
-    re.IGNORECASE,
-)
-
-
-def redact(value: Any) -> Any:
-    """The same value with everything masked that is called like a secret, or looks like a credential."""
-    if isinstance(value, dict):
-        return {name: MASK if _SECRET.search(str(name)) else redact(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [redact(each) for each in value]
-    return _redact_text(value) if isinstance(value, str) else value
-
-
-def _redact_text(text: str) -> str:
-    text = _USER_INFO.sub(f"{MASK}@", _CREDENTIAL.sub(rf"\1 {MASK}", text))
-    return _IN_TEXT.sub(lambda found: f"{found['name']}{found['between']}{MASK}", text)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One exchange with the provider, as text to read."""
-
-    at: datetime
-    request: str
-    body: str
-    answer: str
-
-
-def exchanges(events: Sequence[Event]) -> list[Said]:
-    """Every attempt as it went over the wire, credentials masked."""
-    return [_said(event) for event in events if event.kind == Event.Kind.ATTEMPT]
-
-
-def _said(event: Event) -> Said:
-    data = event.data
-    line = f"{data.get('method', '')} {data.get('url', '')}".strip()
-    status = (
-        f"HTTP {data['status']}"
-        if "status" in data
-        else _("No answer: %(why)s") % {"why": data.get("failure", "")}
-    )
-    answer = _pretty(data.get("answer", ""))
-    return Said(
-        event.at,
-        redact(line),
-        _pretty(data.get("request")),
-        redact("\n".join(filter(None, (status, answer)))),
-    )
-
-
-def _pretty(value: Any) -> str:
-    """JSON indented, other text as it came; redacted."""
-    if value in (None, ""):
-        return ""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return str(redact(value))
-    return json.dumps(redact(value), ensure_ascii=False, indent=2)

@@ -21,6 +21,7 @@ from smsadmin.sending.filters import MessageFilter, log_url
 from smsadmin.sending.models import Message, RefusedCall
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Role
+from smsadmin.workspaces.requests import WorkspaceRequest
 
 PER_PAGE = 50
 #: Counting stops here: an exact count of millions takes longer than the page.
@@ -29,7 +30,7 @@ MOST_COUNTED = 1_000
 
 @require_GET
 @viewer_required
-def log(request: HttpRequest) -> HttpResponse:
+def log(request: WorkspaceRequest) -> HttpResponse:
     """Every message, newest first; htmx asks for the list alone."""
     found = MessageFilter(request.GET, request)
     is_valid = found.form.is_valid()
@@ -124,10 +125,10 @@ def counts_of(messages: QuerySet[Message], request: HttpRequest) -> Counts:
 
 @require_GET
 @viewer_required
-def message(request: HttpRequest, pk: UUID) -> HttpResponse:
+def message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     """What became of one message, whose fault it is and what fixes it; htmx asks again until it is settled."""
     related = Message.objects.select_related("workspace", "number", "agent", "action", "version")
-    shown = get_object_or_404(related, pk=pk, workspace=request.workspace)  # type: ignore[attr-defined]
+    shown = get_object_or_404(related, pk=pk, workspace=request.workspace)
     context = {
         "message": shown,
         "trace": explain.trace(shown),
@@ -138,7 +139,7 @@ def message(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_GET
 @viewer_required
-def refused_calls(request: HttpRequest) -> HttpResponse:
+def refused_calls(request: WorkspaceRequest) -> HttpResponse:
     """Calls that were turned away before they became messages, newest first."""
     calls = refused_of(request)
     before = request.GET.get("before", "")
@@ -154,9 +155,9 @@ def refused_calls(request: HttpRequest) -> HttpResponse:
     return render_page(request, "log/refused.html", context)
 
 
-def refused_of(request: HttpRequest) -> QuerySet[RefusedCall]:
+def refused_of(request: WorkspaceRequest) -> QuerySet[RefusedCall]:
     """The workspace's refused calls; an owner also sees those that named no portal anybody connected."""
-    workspace, member = request.workspace, request.member  # type: ignore[attr-defined]
+    workspace, member = request.workspace, request.member
     mine = Q(workspace=workspace)
     return RefusedCall.objects.filter(mine | Q(workspace=None) if member.may(Role.OWNER) else mine)
 
@@ -170,7 +171,7 @@ class Refused:
     reasons: Sequence[str]
 
 
-def refused_today(request: HttpRequest) -> Refused:
+def refused_today(request: WorkspaceRequest) -> Refused:
     found = refused_of(request).filter(at__gte=midnight())
     reasons = list(found.order_by("-at").values_list("reason", flat=True)[: MOST_COUNTED + 1])
     newest = [presenters.refusal(reason) for reason in dict.fromkeys(reasons)][:3]

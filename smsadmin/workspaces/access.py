@@ -5,10 +5,11 @@ from functools import wraps
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
 from smsadmin.workspaces.models import Role
+from smsadmin.workspaces.requests import SeenRequest
 
 View = Callable[..., HttpResponse]
 
@@ -19,7 +20,7 @@ def role_required(role: Role) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @login_required
         @wraps(view)
-        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        def guarded(request: SeenRequest, *args: object, **kwargs: object) -> HttpResponse:
             if request.member is None:
                 raise PermissionDenied(_("You are not a member of any workspace. Ask an owner to add you."))
             if not request.member.may(role):

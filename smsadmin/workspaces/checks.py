@@ -1,5 +1,6 @@
 """What must not be so when the product starts for real."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,7 @@ SAMPLE_EMAIL, SAMPLE_PASSWORD = "admin@example.com", "sandbox"
 
 
 @register(Tags.database)
-def no_sample_sign_in(databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+def no_sample_sign_in(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """The published sample sign-in may exist only where the sandbox plays the outside world."""
     from smsadmin.workspaces.models import User
 

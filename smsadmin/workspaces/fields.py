@@ -1,8 +1,9 @@
 """Secrets at rest: JSON, encrypted with FIELD_ENCRYPTION_KEYS (the first encrypts, all of them decrypt)."""
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -27,10 +28,16 @@ def box() -> MultiFernet:
     return _box(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
-class EncryptedJSONField(models.TextField):
+if TYPE_CHECKING:  # Django's fields take type arguments in their stubs only
+    Text = models.TextField[Mapping[str, str], Secrets]
+else:
+    Text = models.TextField
+
+
+class EncryptedJSONField(Text):
     """A dict of strings in Python, a Fernet token in the database. It cannot be searched."""
 
-    def get_prep_value(self, value: dict[str, str] | None) -> str:
+    def get_prep_value(self, value: Mapping[str, str] | None) -> str:
         return box().encrypt(json.dumps(value or {}).encode()).decode()
 
     def from_db_value(self, value: str | None, *_: Any) -> Secrets:

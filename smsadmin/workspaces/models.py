@@ -45,7 +45,10 @@ class Workspace(models.Model):
     name = models.CharField(_("name"), max_length=80)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     language = models.CharField(
-        _("language of answers to HubSpot"), max_length=5, default="en", choices=[("en", _("English")), ("de", _("German"))]
+        _("language of answers to HubSpot"),
+        max_length=5,
+        default="en",
+        choices=[("en", _("English")), ("de", _("German"))],
     )
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Member", related_name="workspaces")

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from smsadmin import cache
+from smsadmin import cache, phrases
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory import bell
 from smsadmin.workspaces import members, probe
@@ -21,13 +21,14 @@ from smsadmin.workspaces.access import owner_required, viewer_required
 from smsadmin.workspaces.forms import FORMS, ConnectionForm, MemberForm, ProfileForm, WorkspaceForm
 from smsadmin.workspaces.middleware import SESSION_KEY
 from smsadmin.workspaces.models import Connection, Member, Role
+from smsadmin.workspaces.requests import WorkspaceRequest
 
 # --- Connections --------------------------------------------------------------------------------------
 
 
 @require_GET
 @viewer_required
-def connections(request: HttpRequest) -> HttpResponse:
+def connections(request: WorkspaceRequest) -> HttpResponse:
     """The accounts this workspace works with, and whether each works."""
     found = Connection.objects.filter(workspace=request.workspace).order_by("kind", "name")
     listed = [(each, FORMS[each.kind].secrets_set(each)) for each in found]
@@ -37,7 +38,7 @@ def connections(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @owner_required
-def new_connection(request: HttpRequest, kind: str) -> HttpResponse:
+def new_connection(request: WorkspaceRequest, kind: str) -> HttpResponse:
     """Connects an Aircall account or a HubSpot portal."""
     if kind not in FORMS:
         raise Http404
@@ -49,7 +50,7 @@ def new_connection(request: HttpRequest, kind: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @owner_required
-def connection(request: HttpRequest, pk: int) -> HttpResponse:
+def connection(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """One connection; its secrets can be replaced, never read."""
     shown = _own(request, pk)
     if request.method == "GET":
@@ -57,7 +58,7 @@ def connection(request: HttpRequest, pk: int) -> HttpResponse:
     return _save_connection(request, FORMS[shown.kind](request.POST, instance=shown))
 
 
-def _save_connection(request: HttpRequest, form: ConnectionForm) -> HttpResponse:
+def _save_connection(request: WorkspaceRequest, form: ConnectionForm) -> HttpResponse:
     is_new = form.instance.pk is None
     if not form.is_valid():
         return _connection_page(request, form, status=422)
@@ -76,7 +77,7 @@ def _save_connection(request: HttpRequest, form: ConnectionForm) -> HttpResponse
     return redirect("connections")
 
 
-def _ask_for_refresh(request: HttpRequest, saved: Connection) -> None:
+def _ask_for_refresh(request: WorkspaceRequest, saved: Connection) -> None:
     if bell.ring([saved.pk]):
         messages.info(request, _("Its numbers and users are being read now; see the directory."))
     else:
@@ -87,16 +88,16 @@ def _ask_for_refresh(request: HttpRequest, saved: Connection) -> None:
 
 @require_POST
 @owner_required
-def test_connection(request: HttpRequest, pk: int) -> HttpResponse:
+def test_connection(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Asks the provider whether the credentials are accepted, and for which account."""
     result = probe.ask(_own(request, pk))
-    (messages.success if result.works else messages.error)(request, result.sentence)
+    (messages.success if result.works else messages.error)(request, phrases.translated(result.sentence))
     return redirect("connections")
 
 
 @require_http_methods(["GET", "POST"])
 @owner_required
-def delete_connection(request: HttpRequest, pk: int) -> HttpResponse:
+def delete_connection(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Asks first; refused while messages or actions refer to it."""
     shown = _own(request, pk)
     if request.method == "GET":
@@ -111,11 +112,11 @@ def delete_connection(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("connections")
 
 
-def _own(request: HttpRequest, pk: int) -> Connection:
+def _own(request: WorkspaceRequest, pk: int) -> Connection:
     return get_object_or_404(Connection, pk=pk, workspace=request.workspace)
 
 
-def _connection_page(request: HttpRequest, form: ConnectionForm, status: int = 200) -> HttpResponse:
+def _connection_page(request: WorkspaceRequest, form: ConnectionForm, status: int = 200) -> HttpResponse:
     context = {"form": form, "connection": form.instance, "kind": form.kind.label}
     return render_page(request, "workspaces/connection.html", context, status=status)
 
@@ -135,7 +136,7 @@ def _addresses() -> list[tuple[str, str]]:
 
 @require_http_methods(["GET", "POST"])
 @viewer_required
-def workspace_settings(request: HttpRequest) -> HttpResponse:
+def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
     """Name, time zone, language and members of the workspace; owners change them."""
     if request.method == "GET":
         return _settings_page(request)
@@ -143,7 +144,7 @@ def workspace_settings(request: HttpRequest) -> HttpResponse:
 
 
 @owner_required
-def _save_settings(request: HttpRequest) -> HttpResponse:
+def _save_settings(request: WorkspaceRequest) -> HttpResponse:
     form = WorkspaceForm(request.POST, instance=request.workspace)
     if not form.is_valid():
         request.workspace.refresh_from_db()
@@ -156,7 +157,7 @@ def _save_settings(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @owner_required
-def add_member(request: HttpRequest) -> HttpResponse:
+def add_member(request: WorkspaceRequest) -> HttpResponse:
     """Adds a person by email; somebody new is mailed a link to choose a password."""
     form = MemberForm(request.workspace, request.POST)
     if not form.is_valid():
@@ -182,7 +183,7 @@ def add_member(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @owner_required
-def change_member(request: HttpRequest, pk: int) -> HttpResponse:
+def change_member(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Gives a member another role."""
     member, role = _own_member(request, pk), request.POST.get("role", "")
     if role not in Role.values:
@@ -200,7 +201,7 @@ def change_member(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @owner_required
-def remove_member(request: HttpRequest, pk: int) -> HttpResponse:
+def remove_member(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Ends a membership; the account and what the person did stay."""
     member = _own_member(request, pk)
     try:
@@ -237,7 +238,7 @@ def switch_workspace(request: HttpRequest) -> HttpResponse:
     return redirect("overview")
 
 
-def _own_member(request: HttpRequest, pk: int) -> Member:
+def _own_member(request: WorkspaceRequest, pk: int) -> Member:
     return get_object_or_404(Member.objects.select_related("user"), pk=pk, workspace=request.workspace)
 
 
@@ -246,7 +247,7 @@ def _last_owner(member: Member) -> str:
 
 
 def _settings_page(
-    request: HttpRequest,
+    request: WorkspaceRequest,
     form: WorkspaceForm | None = None,
     member_form: MemberForm | None = None,
     status: int = 200,

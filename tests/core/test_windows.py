@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from smsadmin.core.windows import Moment, Window, resets_at
+from smsadmin.core.windows import Moment, Window, resets_at, started_at
 
 LAST = datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 FIRST = datetime(2027, 1, 1, tzinfo=UTC)
@@ -34,6 +34,7 @@ def test_a_window_holds_its_first_and_its_last_microsecond(
     assert Moment.of(almost_over).in_window(window) == number
     assert Moment.of(start - timedelta(microseconds=1)).in_window(window) == number - 1
     assert Moment.of(start + length).in_window(window) == number + 1
+    assert started_at(window, start) == started_at(window, almost_over) == start
     assert resets_at(window, start) == resets_at(window, almost_over) == start + length
 
 

@@ -314,10 +314,12 @@ def test_a_failed_refresh_is_shown_with_its_cause_beside_the_age_of_the_old_mirr
 
 
 def test_a_running_refresh_is_polled_until_it_ends(editor, workspace):
-    run = make_refresh(make_connection(workspace), "running", age=timedelta(seconds=5))
+    run = make_refresh(make_connection(workspace), "running", age=timedelta(seconds=5), requests=12)
     url = reverse("directory-freshness")
 
-    assert 'hx-trigger="every 2s"' in text(editor.get(url))
+    running = text(editor.get(url))
+    assert 'hx-trigger="every 2s"' in running
+    assert "12 requests to Aircall so far." in running
     Refresh.objects.filter(pk=run.pk).update(state="done", finished_at=timezone.now())
     ended = text(editor.get(url))
     assert "hx-trigger" not in ended

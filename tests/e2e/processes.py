@@ -73,6 +73,14 @@ class Program:
         self.kill()
 
 
+def run(arguments: list[str], environment: dict[str, str]) -> str:
+    """What a Python program that ends well writes."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @contextmanager
 def program(arguments: list[str], environment: dict[str, str], log: Path) -> Iterator[Program]:
     """A program that runs while the block does."""

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from tests.e2e import executions
-from tests.e2e.processes import bare_environment, program
+from tests.e2e.processes import bare_environment, program, run
 from tests.services import free_port
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Product:
     """One running copy; `caller` is HubSpot, `admin` a signed-in browser, `control` the sandbox's own door."""
 
     url: str
-    database: Path
+    folder: Path
+    environment: dict[str, str]
     caller: httpx.Client
     admin: httpx.Client
     control: httpx.Client
@@ -37,6 +38,11 @@ class Product:
         response = self.execute(executions.execution(inputs, callback_id, **properties))
         assert response.status_code == 200, response.text
         return response.json()["outputFields"]  # type: ignore[no-any-return]
+
+    def enrol(self, workflow: str, records: int) -> str:
+        """`manage.py enrol` from another terminal."""
+        command = ["manage.py", "enrol", "--workflow", workflow, "--records", str(records)]
+        return run(command, self.environment)
 
     def row(self, message_id: str) -> dict[str, Any]:
         """The message as the database has it."""
@@ -79,7 +85,7 @@ class Product:
             self._query(change, old, scope, window, unit)
 
     def _query(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
-        with closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
+        with closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=20)) as connection, connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(statement, parameters).fetchall()]
 
@@ -107,7 +113,7 @@ def running_product(folder: Path) -> Iterator[Product]:
     ):
         supervisor.wait_until_it_says(f"smsadmin is ready: {url}  sign in as admin@example.com / sandbox")
         sign_in(admin)
-        yield Product(url, folder / "db.sqlite3", caller, admin, door)
+        yield Product(url, folder, environment, caller, admin, door)
 
 
 def sign_in(admin: httpx.Client) -> None:

@@ -62,7 +62,7 @@ class Workers:
         if connection.vendor == "sqlite":
             url = f"sqlite:///{database['NAME']}"
         else:
-            url = "postgres://{USER}@{HOST}:{PORT}/{NAME}".format(**database)
+            url = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database)
         self.environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "smsadmin.settings",
             "DATABASE_URL": url,
@@ -104,12 +104,12 @@ def test_workers_killed_in_flight_send_nothing_twice_and_lose_nothing(
     accept_many(account, MESSAGES)
 
     kills, hits = 0, 0
-    for received_before_the_kill in cycle((True, False, True)):
+    for moment in cycle((just_claimed, taken_by_the_provider, some_sent_and_more_taken)):
         worker = workers.start()
-        wait_until_in_flight(sandbox, worker, received=received_before_the_kill)
+        moment(sandbox, worker)
         worker.kill()
         kills += 1
-        hits += Message.objects.filter(status="sending").exists()
+        hits += bool(in_flight())
         if hits == KILLS:
             break
         assert kills < KILLS * 2, f"{hits} of {kills} kills met messages in flight"
@@ -130,19 +130,27 @@ def test_workers_killed_in_flight_send_nothing_twice_and_lose_nothing(
     assert_explained(by_status["unknown"])
 
 
-def wait_until_in_flight(sandbox: SandboxServer, worker: Program, *, received: bool) -> None:
-    """Claimed rows, and where asked, the stand-in has taken a message that it has not answered yet."""
-
-    def in_flight() -> bool:
-        claimed = set(Message.objects.filter(status="sending").values_list("body", flat=True))
-        return bool(claimed & taken(sandbox)) if received else bool(claimed)
-
-    def fresh() -> bool:
-        """What a killed worker has left is not in flight any more; the sweep settles it."""
-        return not Message.objects.filter(status="sending").exists()
-
-    sweep_until(fresh, worker)
+def just_claimed(sandbox: SandboxServer, worker: Program) -> None:
+    """Rows are claimed, and what a worker killed before has left is settled."""
+    sweep_until(lambda: not in_flight(), worker)
     sweep_until(in_flight, worker)
+
+
+def taken_by_the_provider(sandbox: SandboxServer, worker: Program) -> None:
+    """The stand-in has taken a message that it has not answered yet."""
+    just_claimed(sandbox, worker)
+    sweep_until(lambda: in_flight() & taken(sandbox), worker)
+
+
+def some_sent_and_more_taken(sandbox: SandboxServer, worker: Program) -> None:
+    """Not the first batch of this worker."""
+    before = status_counts()["sent"]
+    sweep_until(lambda: status_counts()["sent"] > before, worker)
+    taken_by_the_provider(sandbox, worker)
+
+
+def in_flight() -> set[str]:
+    return set(Message.objects.filter(status="sending").values_list("body", flat=True))
 
 
 def taken(sandbox: SandboxServer) -> set[str]:
@@ -155,6 +163,7 @@ def sweep_until(found: Any, worker: Program, seconds: float = 30.0) -> None:
 
     def sweep_and_look() -> bool:
         nonlocal swept
+        assert worker.process.poll() is None, worker.output[-2000:]
         if time.monotonic() - swept > 0.3:
             dispatch.sweep()
             swept = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +12,11 @@ from smsadmin.sandbox.state import Settings
 from smsadmin.sending import dispatch
 from smsadmin.sending.accept import accept
 from tests.e2e.executions import execution, new_callback_id, new_recipient
-from tests.e2e.product import Product, running_product
+from tests.e2e.product import Product
 from tests.factories import ask, make_connection, make_number, make_workspace
 
 SUPPORT_US_1, SUPPORT_US_2, SUPPORT_US_3 = "812001", "812002", "812003"
 MIA, LEO, AVA = "456001", "456002", "456005"  # Leo is on none of these numbers, Mia on all of them
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running_product(tmp_path_factory.mktemp("product")) as started:
-        yield started
 
 
 @pytest.fixture

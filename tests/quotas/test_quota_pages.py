@@ -100,19 +100,6 @@ def test_another_workspaces_numbers_are_not_shown(client, workspace):
     assert "Their line" not in words(client.get(reverse("quotas")))
 
 
-@pytest.mark.parametrize(
-    ("window", "began"),
-    [
-        (Window.MINUTE, datetime(2026, 11, 21, 12, 34, tzinfo=UTC)),
-        (Window.HOUR, datetime(2026, 11, 21, 12, 0, tzinfo=UTC)),
-        (Window.DAY, datetime(2026, 11, 21, tzinfo=UTC)),
-        (Window.MONTH, datetime(2026, 11, 1, tzinfo=UTC)),
-    ],
-)
-def test_a_window_begins_where_it_last_reset(window, began):
-    assert views.started_at(window, NOON) == began
-
-
 def test_a_meter_opens_the_messages_it_counts(workspace):
     number = make_number(workspace)
     make_counter(number, at=NOON, day_messages=3)

@@ -292,6 +292,8 @@ def test_the_pace_holds_from_one_drain_to_the_next(
     assert min(b - a for a, b in pairwise(times)) >= timedelta(seconds=1)
 
 
+@pytest.mark.services
+@pytest.mark.django_db
 def test_numbers_take_turns(number: Number, provider: FakeProvider, drain: DrainFor) -> None:
     busy, quiet = number, make_number(number.workspace)
     queue(busy, 6)
@@ -300,6 +302,8 @@ def test_numbers_take_turns(number: Number, provider: FakeProvider, drain: Drain
     assert [sms.sender for sms in provider.sent] == [busy.e164, quiet.e164] * 3 + [busy.e164] * 3
 
 
+@pytest.mark.services
+@pytest.mark.django_db
 def test_a_batch_is_shared_by_the_numbers_that_wait(
     number: Number, provider: FakeProvider, drain: DrainFor
 ) -> None:

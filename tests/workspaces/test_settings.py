@@ -210,7 +210,10 @@ def test_somebody_without_a_workspace_is_told_so_and_keeps_a_profile(client):
         response = client.get(reverse(page))
         assert response.status_code == 403
         assert "You are not a member of any workspace" in text(response)
-    assert client.get(reverse("profile")).status_code == 200
+        assert f'href="{reverse("profile")}"' in text(response)
+    profile = client.get(reverse("profile"))
+    assert profile.status_code == 200
+    assert f'class="menu-item" href="{reverse("profile")}"' in text(profile)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
+from smsadmin import phrases
 from smsadmin.core.numbers import pretty
 from smsadmin.core.status import Status
 from smsadmin.core.trace import Verdict
@@ -133,6 +134,12 @@ def status_word(status: str) -> Words:
 
 
 @register.filter
+def reported(text: str) -> str:
+    """`{{ connection.state_detail|reported }}`: a report stored in English, in the reader's language."""
+    return phrases.translated(text)
+
+
+@register.filter
 def alert_icon(tone: str) -> str:
     """The icon that goes with an alert: info, success, warning, danger (Django's own word: error)."""
     return ALERT_ICONS[tone]
@@ -166,7 +173,8 @@ def verdict_look(verdict: str) -> Badge:
 def full_time(at: datetime) -> str:
     """Date and time to the second in the viewer's zone, and in UTC where that differs."""
     local, universal = timezone.localtime(at), at.astimezone(UTC)
-    text = f"{date_format(local, pgettext('date and time', 'j M Y, H:i:s'))} {local.tzname()}"
+    to_the_second = date_format(local, pgettext("date and time", "j M Y, H:i:s"))
+    text = f"{to_the_second} {local.tzname()}"
     if local.utcoffset() == timedelta(0):
         return text
     return f"{text} ({universal:%H:%M:%S} UTC)"

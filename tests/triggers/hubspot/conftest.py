@@ -134,6 +134,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
 def worker(line: Any, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, settings: Any) -> FakeProvider:
     """A worker that sends while the request waits; the wait itself takes no time."""
     clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(dispatch, "LONGEST_TURN", 0.1)  # not to sit out a rate limit
 
     def sleep(seconds: float) -> None:
         clock.now += seconds

@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.SANDBOX:
-            raise CommandError("The sample workspace is for the sandbox only, and this installation uses real providers.")
+            raise CommandError(
+                "The sample workspace is for the sandbox only, and this installation uses real providers."
+            )
         if User.objects.filter(email=SAMPLE_EMAIL).exists():
             return
         owner = User.objects.create_user(SAMPLE_EMAIL, SAMPLE_PASSWORD, name="Alex Admin")

@@ -1,0 +1,58 @@
+"""Short reports that are stored in English when something happens and read later in any language.
+
+A worker that stores why a refresh failed knows no reader, so it stores the English words, values filled in.
+Here they are found again by their pattern and said in the reader's language; other text stays as it came.
+"""
+
+import re
+
+from django.utils.translation import gettext as _
+
+from smsadmin.core import errors
+from smsadmin.core.errors import gettext_noop
+
+PHRASES = (
+    # An exchange without an answer
+    gettext_noop("no connection within {seconds} s"),
+    gettext_noop("the connection was refused or the host is unknown"),
+    gettext_noop("no answer within {seconds} s"),
+    gettext_noop("the request could not be written within {seconds} s"),
+    gettext_noop("the connection was reset"),
+    gettext_noop("the answer broke off or was not HTTP"),
+    gettext_noop("internal error: {kind}"),
+    # What a connection was last told
+    gettext_noop("Aircall accepts the key."),
+    gettext_noop("Aircall accepts the key: it belongs to {name}."),
+    gettext_noop("Aircall did not answer: {reason}."),
+    gettext_noop("Aircall refused the API key (HTTP {status})."),
+    gettext_noop("Aircall asked to slow down, four times in a row."),
+    gettext_noop("Aircall answered HTTP {status}: {answer}"),
+    gettext_noop("Aircall's list of {name} is not in the form it documents."),
+    gettext_noop("There is no access token to test. Executions are accepted without one."),
+    gettext_noop("HubSpot accepts the token: it belongs to portal {portal}."),
+    gettext_noop("HubSpot did not answer usably: {reason}."),
+    gettext_noop("The token belongs to portal {portal}, not to {expected}."),
+    gettext_noop("Refused while sending"),
+    gettext_noop("Completing a callback: HTTP {status}"),
+    errors.CredentialRejected.text,
+    errors.ScopeMissing.text,
+    # Why a refresh ended
+    gettext_noop("It was cut off: its worker stopped."),
+    gettext_noop("smsadmin itself failed: {kind}"),
+)
+
+
+def _pattern(phrase: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(phrase)), re.DOTALL)
+
+
+_PATTERNS = [(phrase, _pattern(phrase)) for phrase in PHRASES]
+
+
+def translated(text: str) -> str:
+    """A stored report in the reader's language; its values are translated too where they are reports."""
+    for phrase, pattern in _PATTERNS:
+        if found := pattern.fullmatch(text):
+            values = {name: translated(value) for name, value in found.groupdict().items()}
+            return errors.fill(_(phrase), dict(values))
+    return text
