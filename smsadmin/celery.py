@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_shutting_down
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smsadmin.settings")
@@ -17,3 +17,11 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 @setup_logging.connect
 def keep_our_logging(**_: object) -> None:
     """Django's LOGGING setting serves the worker too."""
+
+
+@worker_shutting_down.connect
+def end_after_this_batch(**_: object) -> None:
+    """A drain that is asked to stop writes what its batch came to, and claims no other."""
+    from smsadmin.sending.dispatch import stopping
+
+    stopping.set()

@@ -26,7 +26,9 @@ def configure() -> None:
 def formatter() -> structlog.stdlib.ProcessorFormatter:
     """The formatter that settings.LOGGING names."""
     as_json = os.environ.get("LOG_FORMAT") == "json"
-    last: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    last: Any = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=SHARED,
         processors=[

@@ -26,4 +26,6 @@ def for_request(workspace_id: int, action_id: str) -> dict[str, Any]:
 def _read(workspace_id: int, action_id: str) -> Action | None:
     if not action_id.isdecimal() or len(action_id) > 18:
         return None
-    return Action.objects.filter(workspace_id=workspace_id, pk=int(action_id)).select_related("current").first()
+    return (
+        Action.objects.filter(workspace_id=workspace_id, pk=int(action_id)).select_related("current").first()
+    )

@@ -30,7 +30,8 @@ def _swaps(target: str, url: str, **more: str) -> dict[str, Any]:
         "hx-post": reverse_lazy(url),
         "hx-target": target,
         "hx-swap": "outerHTML",
-        "hx-sync": "this:replace",
+        # The newest answer wins: an older one would put back what the reader has changed since.
+        "hx-sync": f"closest {target}:replace",
     }
     return asks | {f"hx-{name}": value for name, value in more.items()}
 
@@ -98,7 +99,10 @@ class MessageField(forms.CharField):
     """The template of a message, with line ends as they are sent."""
 
     widget = forms.Textarea(
-        attrs={"rows": 6, **_swaps("#measure", "action-measure", trigger="input changed delay:300ms")}
+        attrs={
+            "rows": 6,
+            **_swaps("#measure", "action-measure", trigger="input changed delay:300ms", sync="this:replace"),
+        }
     )
 
     def __init__(self, **options: Any) -> None:

@@ -56,7 +56,9 @@ class ActionVersion(models.Model):
 
     action = models.ForeignKey(Action, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    object_type = models.CharField(_("record type"), max_length=10, choices=ObjectType, default=ObjectType.CONTACT)
+    object_type = models.CharField(
+        _("record type"), max_length=10, choices=ObjectType, default=ObjectType.CONTACT
+    )
     sender_kind = models.CharField(max_length=8, choices=SenderKind)
     sender_number = models.ForeignKey(Number, models.PROTECT, null=True, blank=True, related_name="+")
     sender_property = models.CharField(max_length=100, blank=True)

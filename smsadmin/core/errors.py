@@ -101,7 +101,7 @@ class NumberNotInIntegration(SendError):
 
 class NumberNotSmsCapable(SendError):
     code = "NUMBER_NOT_SMS_CAPABLE"
-    text = gettext_noop("{sender} cannot send text messages.")
+    text = gettext_noop("{sender} is not known to send text messages, so nothing was sent.")
     fix = gettext_noop("Enable messaging for the number in Aircall and confirm it in the directory.")
     place = "directory"
 
@@ -201,7 +201,7 @@ class RecipientMissing(SendError):
 
 class RecipientNoCountryCode(SendError):
     code = "RECIPIENT_NO_COUNTRY_CODE"
-    text = gettext_noop("The recipient “{value}” has no country code.")
+    text = gettext_noop("The recipient “{value}” has no known country code.")
     fix = gettext_noop("Write it with the country code, for example +1 202 555 0123.")
     whose, place = Whose.RECORD, "record"
 

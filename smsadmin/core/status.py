@@ -49,8 +49,11 @@ SETTLED = frozenset(
     }
 )
 
+#: The provider has it, and nothing says that it did not arrive.
+ON_ITS_WAY = frozenset({Status.SENT, Status.DELIVERED})
+
 #: The message is with the provider, or beyond it.
-LEFT = frozenset({Status.SENT, Status.DELIVERED, Status.UNDELIVERED})
+LEFT = ON_ITS_WAY | {Status.UNDELIVERED}
 
 #: Ends that somebody should look at.
 TROUBLE = frozenset({Status.REJECTED, Status.FAILED, Status.UNDELIVERED, Status.UNKNOWN, Status.EXPIRED})

@@ -58,7 +58,7 @@ def refresh(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> 
     client = aircall(connection)
     client.pause = _keeping(run, client, sleep)
     try:
-        seen = _read(client, connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE)
+        seen = _read(connection, client, connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE)
         with transaction.atomic():
             run.changes = _write(connection, seen, timezone.now())
         _probe(connection, client)
@@ -113,7 +113,7 @@ def _end(run: Refresh, client: Aircall, state: str, error: str = "") -> None:
     run.save()
 
 
-def _read(client: Aircall, per_minute: int) -> Seen:
+def _read(connection: Connection, client: Aircall, per_minute: int) -> Seen:
     """Numbers and users, paged; who is on which number by the cheaper of two ways when the list does not say.
 
     The first pages come at once; after that the refresh keeps to half the account's pace.
@@ -121,6 +121,8 @@ def _read(client: Aircall, per_minute: int) -> Seen:
     seen = Seen()
     for number in client.pages("/v1/numbers", "numbers"):
         seen.numbers[str(number["id"])] = number
+    if not seen.numbers and connection.numbers.filter(gone_at=None).exists():
+        raise AircallError("Aircall listed no number at all, so the old mirror was kept.")
     for user in client.pages("/v2/users", "users"):
         seen.users[str(user["id"])] = user
     client.interval = 120 / per_minute
@@ -232,10 +234,10 @@ def _difference(before: dict[str, set[str]], after: dict[str, set[str]]) -> dict
 
 
 def _probe(connection: Connection, client: Aircall) -> None:
-    """Asks some numbers whether they are in proxy mode. What an admin set stays as it is, and so does what cannot
-    be asked: the mirror is up to date without it."""
+    """Asks some numbers whether they are in proxy mode. What an admin set or a send proved stays as it is, and so
+    does what cannot be asked: the mirror is up to date without it."""
     askable = Number.objects.filter(connection=connection, gone_at=None).exclude(
-        proxy_mode_source=Source.ADMIN
+        proxy_mode_source__in=(Source.ADMIN, Source.SEND)
     )
     for number in askable.order_by(F("probed_at").asc(nulls_first=True), "pk")[:PROBES]:
         facts: dict[str, Any] = {"probed_at": timezone.now()}

@@ -44,7 +44,9 @@ class Number(models.Model):
     gone_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["connection", "provider_id"], name="one_row_per_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "provider_id"], name="one_row_per_number")
+        ]
         indexes = [models.Index(fields=["workspace", "e164"], name="number_by_e164")]
 
     def __str__(self) -> str:
@@ -57,7 +59,11 @@ class Number(models.Model):
         Aircall help: advanced Send SMS action, "Why your number may not appear".
         """
         return bool(
-            self.connected and self.sms_capable and not self.third_party and not self.proxy_mode and not self.gone_at
+            self.connected
+            and self.sms_capable
+            and not self.third_party
+            and not self.proxy_mode
+            and not self.gone_at
         )
 
 
@@ -73,7 +79,9 @@ class Agent(models.Model):
     gone_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["connection", "provider_id"], name="one_row_per_agent")]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "provider_id"], name="one_row_per_agent")
+        ]
         indexes = [models.Index(fields=["workspace", "email"], name="agent_by_email")]
 
     def __str__(self) -> str:

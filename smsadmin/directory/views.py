@@ -211,7 +211,9 @@ def _numbers_page(
     )
 
 
-def _number_page(request: WorkspaceRequest, shown: Number, form: FactsForm, status: int = 200) -> HttpResponse:
+def _number_page(
+    request: WorkspaceRequest, shown: Number, form: FactsForm, status: int = 200
+) -> HttpResponse:
     why_not, fix = facts.why_not(shown)
     context = {
         "number": shown,

@@ -34,7 +34,9 @@ class Rule(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "scope", "window", "unit"], name="one_rule_per_window")
+            models.UniqueConstraint(
+                fields=["workspace", "scope", "window", "unit"], name="one_rule_per_window"
+            )
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from threading import Event as Flag
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -186,12 +186,24 @@ def _send_batch(account: Account, batch: Sequence[Message]) -> None:
 
 def _record(account: Account, answers: Sequence[Answered]) -> None:
     outcomes = [_outcome(account.provider, message, result) for message, result in answers]
-    log.finish(outcomes, account.holder)
+    _written(outcomes, account.holder)
     _slow_down(account, answers)
     _learn(account.connection, answers)
     ids = [outcome.message_id for outcome in outcomes if outcome.status in SETTLED]
     if ids:
         settled.send(sender=Message, ids=ids)
+
+
+def _written(outcomes: Sequence[Outcome], holder: uuid.UUID) -> None:
+    """Answers are known only here until they are written: a database that is away for a moment is waited for."""
+    for pause in (0.5, 1, 2, 4, 8):
+        try:
+            return log.finish(outcomes, holder)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("dispatch.database_away", error=str(error), messages=len(outcomes))
+            connection.close()
+            time.sleep(pause)
+    log.finish(outcomes, holder)
 
 
 def _slow_down(account: Account, answers: Sequence[Answered]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from smsadmin import phrases
 from smsadmin.sending.models import Event
 
 MASK = "•••"

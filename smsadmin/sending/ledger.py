@@ -93,7 +93,9 @@ def _statement(limited: tuple[tuple[str, ...], ...]) -> str:
     values = ", ".join(f"${next(give)}::{_cast(field)}" for field in _columns())
     segments = f"${next(give)}::integer"
     amounts = {"messages": "1", "segments": segments}
-    counted = ", ".join(f"{w}_{unit} = c.{w}_{unit} + {amount}" for w in Window for unit, amount in amounts.items())
+    counted = ", ".join(
+        f"{w}_{unit} = c.{w}_{unit} + {amount}" for w in Window for unit, amount in amounts.items()
+    )
     ids = ", ".join(f"c{index}.id AS id{index}" for index in range(len(limited)))
     position = ", ".join(_position(c, columns, amounts) for c, columns in positions)
     return (
@@ -108,7 +110,9 @@ def _statement(limited: tuple[tuple[str, ...], ...]) -> str:
 
 
 def _position(counter: str, columns: Sequence[str], amounts: dict[str, str]) -> str:
-    after = "".join(f", '{column}', {counter}.{column} + {amounts[column.split('_')[1]]}" for column in columns)
+    after = "".join(
+        f", '{column}', {counter}.{column} + {amounts[column.split('_')[1]]}" for column in columns
+    )
     return f"jsonb_build_object('scope', {counter}.scope, 'subject', {counter}.subject_id{after})"
 
 

@@ -76,16 +76,24 @@ class Message(models.Model):
     LONG: ClassVar = ("origin", "template", "trace", "quota")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "trigger", "key"], name="one_message_per_key")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "trigger", "key"], name="one_message_per_key")
+        ]
         indexes = [
             models.Index(fields=["workspace", "-id"], name="log_newest"),
             models.Index(fields=["workspace", "status", "-id"], name="log_by_status"),
             models.Index(fields=["workspace", "recipient", "-id"], name="log_by_recipient"),
             models.Index(fields=["number", "-id"], name="log_by_number"),
-            models.Index(fields=["agent", "-id"], name="log_by_agent", condition=models.Q(agent__isnull=False)),
-            models.Index(fields=["action", "-id"], name="log_by_action", condition=models.Q(action__isnull=False)),
             models.Index(
-                fields=["workspace", "error_code", "-id"], name="log_by_error", condition=~models.Q(error_code="")
+                fields=["agent", "-id"], name="log_by_agent", condition=models.Q(agent__isnull=False)
+            ),
+            models.Index(
+                fields=["action", "-id"], name="log_by_action", condition=models.Q(action__isnull=False)
+            ),
+            models.Index(
+                fields=["workspace", "error_code", "-id"],
+                name="log_by_error",
+                condition=~models.Q(error_code=""),
             ),
             models.Index(fields=["number", "id"], name="queue", condition=models.Q(status="queued")),
             models.Index(fields=["lease_until"], name="in_flight", condition=models.Q(status="sending")),

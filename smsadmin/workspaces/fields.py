@@ -51,7 +51,8 @@ class EncryptedJSONField(Text):
             ) from error
 
     def to_python(self, value: Any) -> Secrets:
-        return Secrets(json.loads(value)) if isinstance(value, str) else Secrets(value or {})
+        """A string is the encrypted form, as dumps hold it."""
+        return self.from_db_value(value) if isinstance(value, str) else Secrets(value or {})
 
     def value_to_string(self, obj: models.Model) -> str:
         """Dumps hold the encrypted form, never the secret."""

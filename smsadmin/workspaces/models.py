@@ -1,6 +1,7 @@
 """Who owns what: people, workspaces, their members and their connections to the outside."""
 
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -55,6 +56,11 @@ class Workspace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of times that leave this server; each person's pages have their own."""
+        return ZoneInfo(self.time_zone)
 
 
 class Role(models.TextChoices):
@@ -115,7 +121,9 @@ class Connection(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "external_id"], name="one_workspace_per_account")]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "external_id"], name="one_workspace_per_account")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.get_kind_display()})"

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from smsadmin.core.status import LEFT, SETTLED
+from smsadmin.core.status import ON_ITS_WAY, SETTLED
 from smsadmin.providers.http import Answer
 from smsadmin.providers.hubspot import client
 from smsadmin.sending import bell, log
@@ -66,13 +66,15 @@ def _complete(connection: Connection, messages: list[Message], now: datetime) ->
     if not messages:
         return 0
     language = connection.workspace.language
-    answer = client.complete_callbacks(connection, [_input(message, language) for message in messages])
+    with timezone.override(connection.workspace.zone):
+        inputs = [_input(message, language) for message in messages]
+    answer = client.complete_callbacks(connection, inputs)
     return _record(connection, messages, answer, now)
 
 
 def _input(message: Message, language: str) -> dict[str, Any]:
     """HubSpot docs: hs_execution_state is required here, values are strings, typedOutputs may be empty."""
-    state = "SUCCESS" if message.status in LEFT else "FAIL_CONTINUE"
+    state = "SUCCESS" if message.status in ON_ITS_WAY else "FAIL_CONTINUE"
     fields = hubspot_answer.outputs(message, language) | {"hs_execution_state": state}
     return {"callbackId": message.origin["callback_id"], "outputFields": fields, "typedOutputs": {}}
 
@@ -82,6 +84,8 @@ def _record(connection: Connection, messages: list[Message], answer: Answer, now
     detail = {"status": answer.status, "failure": answer.exchange.failure or answer.exchange.answer[:200]}
     if 200 <= answer.status < 300:
         log.reply_given(ids, now, {"status": answer.status})
+        if connection.state != Connection.State.WORKING:
+            connection.mark(Connection.State.WORKING)
         return len(ids)
     if answer.status in (400, 404) and len(messages) > 1:
         # One unknown callback may spoil a batch: tell each alone.

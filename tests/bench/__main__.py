@@ -123,7 +123,9 @@ class Bench:
 
     def serve(self, application: str, port: int) -> subprocess.Popen[bytes]:
         granian = ("-m", "granian", "--interface", "wsgi", application, "--port", str(port), "--no-ws")
-        return self.start(*granian, "--workers", WORKERS, "--blocking-threads", THREADS, "--log-level", "warning")
+        return self.start(
+            *granian, "--workers", WORKERS, "--blocking-threads", THREADS, "--log-level", "warning"
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen([sys.executable, *arguments], env=self.environment, start_new_session=True)
@@ -131,7 +133,9 @@ class Bench:
         return process
 
     def run(self, *arguments: str) -> str:
-        done = subprocess.run([sys.executable, *arguments], env=self.environment, stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(
+            [sys.executable, *arguments], env=self.environment, stdout=subprocess.PIPE, check=True
+        )
         return done.stdout.decode()
 
 

@@ -11,6 +11,7 @@ from django.urls import path
 
 from tests.bench.database import database
 
+
 def insert(request: HttpRequest) -> JsonResponse:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO floor (body) VALUES (%s)", [request.body.decode()])
@@ -24,7 +25,7 @@ settings.configure(
     ALLOWED_HOSTS=["*"],
     MIDDLEWARE=[],
     DATABASES={"default": database(os.environ["DATABASE_URL"])},
-    SECRET_KEY="floor",  # noqa: S106
+    SECRET_KEY="floor",
 )
 django.setup()
 application = WSGIHandler()

@@ -4,7 +4,8 @@ import asyncio
 import sys
 
 ACCEPTED = b'{"id":"bench","status":"pending"}'
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(ACCEPTED), ACCEPTED)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+ANSWER = HEAD % len(ACCEPTED) + ACCEPTED
 DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 

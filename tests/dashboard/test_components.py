@@ -181,7 +181,7 @@ def test_what_was_typed_is_escaped_and_stays():
 def ask(**headers: str) -> HttpResponse:
     request = RequestFactory().get("/", headers=headers)
     HtmxMiddleware(lambda _request: HttpResponse())(request)
-    return render_page(request, "400.html", {}, fragment="components/definitions.html")
+    return render_page(request, "400.html", {}, fragment="components/_brand.html")
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_causes_are_counted_worst_first_and_speak_with_their_newest_sentence(wor
         ("RECIPIENT_NO_COUNTRY_CODE", 2),
         ("CREDENTIAL_REJECTED", 1),
     ]
-    assert causes[0].sentence == "The recipient “0622” has no country code."
+    assert causes[0].sentence == "The recipient “0622” has no known country code."
 
 
 @pytest.mark.services

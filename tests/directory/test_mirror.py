@@ -195,11 +195,29 @@ def test_one_workspaces_mirror_is_no_others(sandbox, account):
     theirs = make_connection(make_workspace())
     refresh(account)
     refresh(theirs)
-    sandbox.state.numbers.clear()
+    for gone in list(sandbox.state.numbers)[1:]:
+        del sandbox.state.numbers[gone]
     refresh(account)
     assert Number.objects.filter(connection=theirs, gone_at=None).count() == 60
-    assert Number.objects.filter(connection=account, gone_at=None).count() == 0
+    assert Number.objects.filter(connection=account, gone_at=None).count() == 1
     assert len(book.of(theirs.workspace_id).by_e164) == 60
+
+
+def test_an_account_that_suddenly_lists_no_number_is_not_believed(sandbox, account):
+    refresh(account)
+    sandbox.state.numbers.clear()
+    run = refresh(account)
+    assert (run.state, run.error) == ("failed", "Aircall listed no number at all, so the old mirror was kept.")
+    assert Number.objects.filter(connection=account, gone_at=None).count() == 60
+
+
+def test_what_a_send_proved_of_a_number_is_not_asked_again(sandbox, account):
+    refresh(account)
+    proved = Number.objects.filter(connection=account, proxy_mode=False).first()
+    Number.objects.filter(pk=proved.pk).update(proxy_mode=True, proxy_mode_source="send", probed_at=None)
+    refresh(account)
+    proved.refresh_from_db()
+    assert (proved.proxy_mode, proved.proxy_mode_source) == (True, "send")
 
 
 # When it fails

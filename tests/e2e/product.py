@@ -17,6 +17,7 @@ from tests.e2e import executions
 from tests.e2e.processes import bare_environment, program, run
 from tests.services import free_port
 
+
 @dataclass(frozen=True)
 class Product:
     """One running copy; `caller` is HubSpot, `admin` a signed-in browser, `control` the sandbox's own door."""

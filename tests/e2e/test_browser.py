@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Route, expect
 
 from tests.e2e.executions import execution, new_recipient
 from tests.e2e.product import Product
@@ -45,14 +45,15 @@ def visitor(page: Page, product: Product, complaints: Complaints) -> Page:
 
 @pytest.fixture
 def browser_context_args(browser_context_args: dict[str, Any], product: Product) -> dict[str, Any]:
-    return browser_context_args | {"base_url": product.url, "viewport": {"width": 1280, "height": 900}}
+    shape = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+    return browser_context_args | shape | {"base_url": product.url}
 
 
 @pytest.fixture
 def admin(visitor: Page, context: BrowserContext, product: Product) -> Page:
     """A page of the sample admin, signed in."""
-    cookies = [{"name": each.name, "value": each.value or "", "url": product.url} for each in product.admin.cookies.jar]
-    context.add_cookies(cookies)  # type: ignore[arg-type]
+    cookies: Any = product.admin.cookies
+    context.add_cookies([{"name": name, "value": cookies[name], "url": product.url} for name in cookies])
     return visitor
 
 
@@ -93,8 +94,7 @@ def sign_in(page: Page) -> None:
 def fill_in_the_action(page: Page, name: str, scripts: bool) -> None:
     """Number first, then its users: they come by htmx, or by a button where there are no scripts."""
     page.get_by_label("Name", exact=True).fill(name)
-    number = page.get_by_label("Number", exact=True)
-    number.select_option(label=number.get_by_role("option", name=NUMBER).text_content())
+    choose_the_number(page)
     page.get_by_label("A user of the number").press("Space")
     if not scripts:
         page.get_by_role("button", name="Show this number's users").press("Enter")
@@ -102,7 +102,31 @@ def fill_in_the_action(page: Page, name: str, scripts: bool) -> None:
     expect(user.get_by_role("option")).to_have_text(["Choose a user", *USERS])
     user.select_option(label=USERS[0])
     page.get_by_label("Property with the recipient's number").fill("Contact.phone")
-    page.get_by_label("Message", exact=True).fill('Hi {{Contact.FirstName | default("there")}}, shall we talk?')
+    page.get_by_label("Message", exact=True).fill("Hi {{Contact.FirstName}}, shall we talk?")
+
+
+def choose_the_number(page: Page) -> None:
+    number = page.get_by_label("Number", exact=True)
+    number.select_option(label=number.get_by_role("option", name=NUMBER).text_content())
+
+
+def test_a_choice_survives_the_late_answer_to_an_older_one(admin: Page) -> None:
+    """Number and user are chosen faster than the server answers."""
+    asked: list[Route] = []
+    admin.route("**/actions/choices/", asked.append)
+    admin.goto("/actions/new/")
+    with admin.expect_request("**/actions/choices/"):
+        choose_the_number(admin)
+    with admin.expect_request("**/actions/choices/"):
+        admin.get_by_label("A user of the number").press("Space")
+
+    older, newer = asked
+    older.fulfill(response=older.fetch())
+    newer.continue_()
+
+    expect(admin.get_by_label("User", exact=True).get_by_role("option")).to_have_text(
+        ["Choose a user", *USERS]
+    )
 
 
 def test_saving_an_unfinished_action_shows_what_is_missing_and_takes_the_focus_there(admin: Page) -> None:
@@ -121,12 +145,13 @@ def test_every_control_of_the_editor_is_reached_with_tab(admin: Page) -> None:
     reached = []
     for _ in range(60):
         admin.keyboard.press("Tab")
-        reached.append(admin.evaluate("document.activeElement.name || document.activeElement.textContent.trim()"))
+        reached.append(admin.evaluate(FOCUSED))
         if reached[-1] == "Save the action":
             break
     assert [each for each in reached if each in wanted] == wanted
 
 
+FOCUSED = "document.activeElement.name || document.activeElement.textContent.trim()"
 #: The names of what can be filled in, in the order of the page; of radio buttons, Tab reaches one of each group.
 CONTROLS = """
 [...new Set([...document.querySelectorAll("#action-form :is(input, select, textarea):not([type=hidden])")]
@@ -137,7 +162,7 @@ CONTROLS = """
 @pytest.fixture(scope="session")
 def addresses(product: Product) -> dict[str, str]:
     """Every kind of page, with something on it: a message that was sent, one refused, one nobody knows about."""
-    well = {"sender_mode": "number", "sender_number": "812004", "recipient": new_recipient(), "message": "Hello"}
+    well = {"sender_number": "812004", "recipient": new_recipient(), "message": "Hello"}
     sent, refused = product.run(well), product.run(well | {"recipient": "n/a"})
     with product.fault(kind="500"):
         unknown = product.run(well | {"recipient": new_recipient()})

@@ -93,6 +93,6 @@ def send_at_once(url: str, number: str, count: int) -> Iterator[str]:
         assert response.status_code == 200, response.text
         return response.json()["outputFields"]["errorCode"]  # type: ignore[no-any-return]
 
-    limits = httpx.Limits(max_connections=count)
-    with httpx.Client(trust_env=False, timeout=60, limits=limits) as client, ThreadPoolExecutor(count) as pool:
+    everyone = httpx.Client(trust_env=False, timeout=60, limits=httpx.Limits(max_connections=count))
+    with everyone as client, ThreadPoolExecutor(count) as pool:
         yield from pool.map(send, bodies)

@@ -70,7 +70,7 @@ REFUSED = [
     pytest.param(
         {"recipient": "(202) 555-0123"},
         "RECIPIENT_NO_COUNTRY_CODE",
-        "The recipient “(202) 555-0123” has no country code.",
+        "The recipient “(202) 555-0123” has no known country code.",
         id="recipient without country code",
     ),
     pytest.param(
@@ -216,7 +216,9 @@ def test_what_aircall_does_has_its_own_code_and_sentence_and_is_never_sent_again
     assert len(product.requests("/messages/native/send")) == sends + 1
 
 
-def test_aircall_asking_to_slow_down_is_obeyed_and_given_up_with_its_own_code(db: None, settings: Any) -> None:
+def test_aircall_asking_to_slow_down_is_obeyed_and_given_up_with_its_own_code(
+    db: None, settings: Any
+) -> None:
     """Its clock is two minutes late, so that the next minute, when there is room again, has always begun."""
     with running(Settings(), now=lambda: time.time() - 120) as sandbox:
         settings.AIRCALL_BASE_URL = f"{sandbox.url}/aircall"

@@ -27,12 +27,22 @@ def test_what_is_called_like_a_secret_is_masked(value, redacted):
 
 
 def test_an_attempt_is_shown_as_it_went_over_the_wire_and_other_events_are_not():
-    data = {"method": "POST", "url": "https://api/send", "request": {"to": "+1"}, "status": 200, "answer": "OK"}
+    data = {
+        "method": "POST",
+        "url": "https://api/send",
+        "request": {"to": "+1"},
+        "status": 200,
+        "answer": "OK",
+    }
     events = [Event(kind=kind, at=timezone.now(), data=data) for kind in ("attempt", "receipt")]
 
     [said] = exchanges(events)
 
-    assert (said.request, said.body, said.answer) == ("POST https://api/send", '{\n  "to": "+1"\n}', "HTTP 200\nOK")
+    assert (said.request, said.body, said.answer) == (
+        "POST https://api/send",
+        '{\n  "to": "+1"\n}',
+        "HTTP 200\nOK",
+    )
 
 
 def test_an_attempt_without_an_answer_says_why():

@@ -95,7 +95,7 @@ def test_a_row_says_who_texts_whom_as_whom_and_why_not(client, workspace):
     text = words(client.get(reverse("log")))
 
     assert (
-        "Rejected The recipient “0612345678” has no country code. "
+        "Rejected The recipient “0612345678” has no known country code. "
         "Sales US +1 202-555-0101 0612345678 Mia 17 HubSpot workflow"
     ) in text
 

@@ -28,6 +28,8 @@ PATH_NAMES = {
     "lead": "leads",
 }
 MOST_CALLBACKS = 100
+#: 4xx that pass by themselves (HubSpot docs: error handling): locked, rate limit, account being migrated.
+PASSING = frozenset({423, 429, 477})
 
 
 class Unavailable(Exception):
@@ -87,6 +89,9 @@ def _expect(answer: Answer) -> dict[str, Any]:
         raise errors.CredentialRejected(provider="HubSpot")
     if answer.status == 403:
         raise errors.ScopeMissing(scope=_scope(answer))
+    if 400 <= answer.status < 500 and answer.status not in PASSING:
+        words = str((answer.body or {}).get("message", "—")) if isinstance(answer.body, dict) else "—"
+        raise errors.ProviderRejected(provider="HubSpot", answer=words[:300], http_status=answer.status)
     if answer.status != 200 or not isinstance(answer.body, dict):
         raise Unavailable(answer.exchange.failure or f"HTTP {answer.status}")
     return answer.body

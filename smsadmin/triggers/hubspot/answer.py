@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone, translation
 
-from smsadmin.core.status import LEFT
+from smsadmin.core.status import ON_ITS_WAY
 from smsadmin.sending import explain, log
 from smsadmin.sending.models import Message, Reply
 
@@ -63,7 +63,7 @@ def body(message: Message, language: str) -> dict[str, Any]:
     blocked one for want of a token, that it was accepted."""
     fields = outputs(message, language)
     if message.is_settled:
-        fields["hs_execution_state"] = "SUCCESS" if message.status in LEFT else "FAIL_CONTINUE"
+        fields["hs_execution_state"] = "SUCCESS" if message.status in ON_ITS_WAY else "FAIL_CONTINUE"
     elif message.reply == Reply.NONE:
         fields["hs_execution_state"] = "SUCCESS"
     else:
@@ -76,7 +76,7 @@ def outputs(message: Message, language: str) -> dict[str, str]:
     if not message.is_settled:
         status = "accepted"
     else:
-        status = "sent" if message.status in LEFT else "failed"
+        status = "sent" if message.status in ON_ITS_WAY else "failed"
     sentence = ""
     if message.error_code and status == "failed":
         with translation.override(language):

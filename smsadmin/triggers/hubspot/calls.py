@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -19,6 +20,9 @@ from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
 
+MOST_KEPT_A_MINUTE = 60
+_kept = {"minute": 0, "rows": 0}
+_kept_lock = Lock()
 _STATUS = {"malformed": 400, "portal": 403}
 
 
@@ -117,6 +121,8 @@ def public_uri(request: HttpRequest) -> str:
 
 def _keep(request: HttpRequest, refusal: RefusedError, connection: Connection | None) -> None:
     logger.warning("hubspot.refused", path=request.path, reason=refusal.reason, portal=refusal.portal)
+    if not _worth_a_row():
+        return
     RefusedCall.objects.create(
         workspace_id=connection.workspace_id if connection else None,
         path=request.path[:200],
@@ -124,3 +130,13 @@ def _keep(request: HttpRequest, refusal: RefusedError, connection: Connection | 
         detail=refusal.detail[:300],
         portal=refusal.portal[:40],
     )
+
+
+def _worth_a_row() -> bool:
+    """Anybody may make forged calls, so this process keeps only so many in a minute; the log line is always there."""
+    minute = int(time.monotonic() // 60)
+    with _kept_lock:
+        if _kept["minute"] != minute:
+            _kept.update(minute=minute, rows=0)
+        _kept["rows"] += 1
+        return _kept["rows"] <= MOST_KEPT_A_MINUTE

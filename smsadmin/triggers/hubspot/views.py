@@ -76,7 +76,8 @@ def _run(execution: Execution, connection: Connection, action_id: str | None) ->
             in_vain = not message.is_settled
         elif not message.is_settled:
             answer.promise(message)
-        return answer.body(message, language)
+        with timezone.override(connection.workspace.zone):
+            return answer.body(message, language)
     finally:
         if waits:
             waiters.leave(in_vain=in_vain)
@@ -109,6 +110,8 @@ def _complete(ask: SendRequest, missing: set[str], connection: Connection) -> Me
     try:
         record = records.completed(ask.record, missing, connection)
     except errors.SendError as error:
+        if isinstance(error, errors.CredentialRejected | errors.ScopeMissing):
+            connection.mark(Connection.State.REJECTED, f"Reading a record: {error}")
         return refuse(ask, error)
     return accept(replace(ask, record=record))
 
