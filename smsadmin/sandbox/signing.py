@@ -13,11 +13,6 @@ from urllib.parse import unquote
 DECODED_ESCAPES = re.compile(r"%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 
 
-def sign_v1(secret: str, body: bytes) -> str:
-    """SHA-256 of secret + body, in hexadecimal."""
-    return hashlib.sha256(secret.encode() + body).hexdigest()
-
-
 def sign_v2(secret: str, method: str, uri: str, body: bytes) -> str:
     """SHA-256 of secret + method + URI as called + body, in hexadecimal."""
     return hashlib.sha256(f"{secret}{method}{uri}".encode() + body).hexdigest()

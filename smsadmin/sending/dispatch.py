@@ -186,7 +186,7 @@ def _send_batch(account: Account, batch: Sequence[Message]) -> None:
 
 def _record(account: Account, answers: Sequence[Answered]) -> None:
     outcomes = [_outcome(account.provider, message, result) for message, result in answers]
-    _written(outcomes, account.holder)
+    _written(account, outcomes)
     _slow_down(account, answers)
     _learn(account.connection, answers)
     ids = [outcome.message_id for outcome in outcomes if outcome.status in SETTLED]
@@ -194,16 +194,16 @@ def _record(account: Account, answers: Sequence[Answered]) -> None:
         settled.send(sender=Message, ids=ids)
 
 
-def _written(outcomes: Sequence[Outcome], holder: uuid.UUID) -> None:
+def _written(account: Account, outcomes: Sequence[Outcome]) -> None:
     """Answers are known only here until they are written: a database that is away for a moment is waited for."""
     for pause in (0.5, 1, 2, 4, 8):
         try:
-            return log.finish(outcomes, holder)
+            return log.finish(outcomes, account.holder)
         except (OperationalError, InterfaceError) as error:
             logger.warning("dispatch.database_away", error=str(error), messages=len(outcomes))
             connection.close()
-            time.sleep(pause)
-    log.finish(outcomes, holder)
+            account.sleep(pause)
+    log.finish(outcomes, account.holder)
 
 
 def _slow_down(account: Account, answers: Sequence[Answered]) -> None:

@@ -62,11 +62,6 @@ def fix(message: Message) -> str:
     return _said(message.error.fix, message.error_facts) if message.error else ""
 
 
-def error_sentence(error: errors.SendError) -> str:
-    """An error that is on no row yet, such as a preview's."""
-    return _said(error.text, error.facts)
-
-
 def trace(message: Message) -> list[Explained]:
     """Every step in its order: those taken with what they saw, then those that were not reached."""
     taken = [Step.from_json(stored) for stored in message.trace]

@@ -102,7 +102,7 @@ def test_a_phone_number_is_spelt_for_people_and_copied_as_e164():
     html = draw("{% phone number %}", number="+442079460018")
 
     assert 'data-copies="+442079460018"' in html
-    assert words(html) == "+44 20 7946 0018" == draw("{{ number|phone }}", number="+442079460018")
+    assert words(html) == "+44 20 7946 0018"
 
 
 # --- Meter ------------------------------------------------------------------------------------------

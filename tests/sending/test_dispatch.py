@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import connection
+from celery.signals import worker_shutting_down
+from django.db import OperationalError, connection
 
 from smsadmin.core import errors
 from smsadmin.core.message import Sms
@@ -529,3 +530,47 @@ def test_a_refused_credential_shows_on_the_connection_until_a_send_succeeds(
     drain(number.connection_id)
     account.refresh_from_db()
     assert (account.state, account.state_detail) == ("working", "")
+
+
+# When the database or the worker goes away
+
+
+def test_answers_are_kept_while_the_database_is_away_for_a_moment(
+    number: Number, provider: FakeProvider, drain: DrainFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [message] = queue(number)
+    finish, tries = log.finish, iter([OperationalError("gone"), OperationalError("gone"), None])
+
+    def away_twice(*arguments: Any) -> None:
+        if error := next(tries):
+            raise error
+        finish(*arguments)
+
+    monkeypatch.setattr(log, "finish", away_twice)
+    monkeypatch.setattr(dispatch.connection, "close", lambda: None)  # the test's own transaction goes on
+
+    drain(number.connection_id)
+
+    assert (seen(message).status, len(provider.sent)) == ("sent", 1)
+
+
+def test_a_worker_that_is_asked_to_stop_claims_no_other_batch(
+    number: Number, provider: FakeProvider, drain: DrainFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace(number, 60)
+    messages = queue(number, 3)
+    stopping = threading.Event()
+    monkeypatch.setattr(dispatch, "stopping", stopping)
+    provider.otherwise = lambda sms: stopping.set() or accepted()
+
+    drain(number.connection_id)
+
+    assert [seen(message).status for message in messages] == ["sent", "queued", "queued"]
+
+
+def test_celery_s_stop_reaches_the_drains() -> None:
+    try:
+        worker_shutting_down.send(sender=None, sig="SIGTERM", how="Warm", exitcode=0)
+        assert dispatch.stopping.is_set()
+    finally:
+        dispatch.stopping.clear()

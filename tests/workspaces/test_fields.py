@@ -95,3 +95,11 @@ def test_the_audit_log_tells_of_the_connection_but_not_its_secrets(saved):
     assert "Renamed" in told
     for secret in (TOKEN, "another-secret", "api_token"):
         assert secret not in told
+
+
+def test_a_dump_holds_no_secret_and_can_be_loaded(saved):
+    dump = serializers.serialize("json", Connection.objects.all())
+    assert TOKEN not in dump
+    [loaded] = serializers.deserialize("json", dump)
+    loaded.save()
+    assert read().secrets == {"api_id": "id", "api_token": TOKEN}

@@ -90,6 +90,7 @@ def replies(message: Message) -> list[dict[str, Any]]:
     [
         (Status.SENT, "SUCCESS", "sent"),
         (Status.DELIVERED, "SUCCESS", "sent"),
+        (Status.UNDELIVERED, "FAIL_CONTINUE", "failed"),
         (Status.FAILED, "FAIL_CONTINUE", "failed"),
         (Status.UNKNOWN, "FAIL_CONTINUE", "failed"),
     ],
@@ -282,3 +283,10 @@ def test_a_settled_message_rings_once_for_a_burst(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(callbacks.bell, "once", lambda task, quiet: rung.append(task.name))
     settled.send(sender=Message, ids=[])
     assert rung == ["smsadmin.writeback.tasks.sweep"]
+
+
+def test_a_token_that_works_again_shows_on_the_connection(workspace: Workspace, hubspot: HubSpot) -> None:
+    workspace.connections.filter(kind="hubspot").update(state="rejected")
+    owed(workspace)
+    callbacks.complete_owed(SOON)
+    assert workspace.connections.get(kind="hubspot").state == "working"

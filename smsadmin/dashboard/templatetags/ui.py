@@ -228,14 +228,8 @@ def when(at: datetime | None, form: str = "short") -> SafeString:
     )
 
 
-@register.filter(name="phone")
-def phone_text(e164: str | None) -> str:
-    """`{{ number|phone }}`: E.164 in, the international spelling people read out; "" for none."""
-    return pretty(e164) if e164 else ""
-
-
-@register.simple_tag(name="phone")
-def phone_tag(e164: str | None) -> SafeString:
+@register.simple_tag
+def phone(e164: str | None) -> SafeString:
     """`{% phone number %}`: as people read it, E.164 when copied; an en dash for none."""
     if not e164:
         return NOTHING

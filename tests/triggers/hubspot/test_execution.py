@@ -17,6 +17,7 @@ from smsadmin.quotas.models import Rule
 from smsadmin.sending import log
 from smsadmin.sending.models import Event, Message, RefusedCall
 from smsadmin.triggers.hubspot import answer, calls, views
+from smsadmin.workspaces.models import Workspace
 from tests.factories import (
     make_action,
     make_agent,
@@ -600,3 +601,19 @@ def test_the_request_leaves_a_time_of_arrival(portal, inputs, time_machine):
     portal.run(inputs)
     assert abs(Message.objects.get().accepted_at - moment) < timedelta(seconds=1)
     assert Message.objects.get().trigger == views.TRIGGER
+
+
+def test_forged_calls_fill_no_more_than_so_many_rows_a_minute(portal, monkeypatch):
+    monkeypatch.setattr(calls, "MOST_KEPT_A_MINUTE", 3)
+    monkeypatch.setitem(calls._kept, "minute", None)
+    for _ in range(5):
+        assert portal.call(SEND, execution(), secret="forged").status_code == 401
+    assert RefusedCall.objects.count() == 3
+
+
+def test_times_in_an_answer_are_the_workspaces(portal, line, inputs):
+    Workspace.objects.filter(pk=portal.workspace.pk).update(time_zone="Asia/Tokyo")
+    Rule.objects.filter(workspace=portal.workspace, scope="number", window="day").update(limit=0)
+    fields = portal.run(inputs)
+    assert fields["errorCode"] == "NUMBER_QUOTA_EXCEEDED"
+    assert "09:00" in fields["errorMessage"]  # midnight UTC

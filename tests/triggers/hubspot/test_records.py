@@ -171,3 +171,26 @@ def test_both_path_families_are_spoken(portal, action, hubspot, settings, versio
     settings.HUBSPOT_API_VERSION = version
     run(portal, action)
     assert hubspot.reads[0].url.path.removeprefix("/hubspot") == path
+
+
+@pytest.mark.parametrize("status", [400, 409, 414])
+def test_what_hubspot_refuses_for_good_is_not_asked_for_again(portal, action, hubspot, status):
+    hubspot.answer = httpx.Response(status, json={"message": "Property values were not valid"})
+    fields = run(portal, action).json()["outputFields"]
+    assert fields["errorCode"] == "PROVIDER_REJECTED"
+    assert f"HubSpot refused the message: Property values were not valid (HTTP {status})" in fields["errorMessage"]
+
+
+@pytest.mark.parametrize("status", [423, 429, 477, 500])
+def test_what_passes_by_itself_is_asked_for_again(portal, action, hubspot, status):
+    hubspot.answer = httpx.Response(status)
+    assert run(portal, action).status_code == 503
+    assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize(("status", "state"), [(401, "rejected"), (403, "rejected"), (400, "untested")])
+def test_a_refused_token_shows_on_the_connection(portal, action, hubspot, status, state):
+    hubspot.answer = httpx.Response(status, json={})
+    run(portal, action)
+    portal.connection.refresh_from_db()
+    assert portal.connection.state == state
