@@ -58,7 +58,9 @@ def refresh(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> 
     client = aircall(connection)
     client.pause = _keeping(run, client, sleep)
     try:
-        seen = _read(connection, client, connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE)
+        seen = _read(
+            connection, client, connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
+        )
         with transaction.atomic():
             run.changes = _write(connection, seen, timezone.now())
         _probe(connection, client)

@@ -198,11 +198,13 @@ def _written(account: Account, outcomes: Sequence[Outcome]) -> None:
     """Answers are known only here until they are written: a database that is away for a moment is waited for."""
     for pause in (0.5, 1, 2, 4, 8):
         try:
-            return log.finish(outcomes, account.holder)
+            log.finish(outcomes, account.holder)
         except (OperationalError, InterfaceError) as error:
             logger.warning("dispatch.database_away", error=str(error), messages=len(outcomes))
             connection.close()
             account.sleep(pause)
+        else:
+            return
     log.finish(outcomes, account.holder)
 
 

@@ -289,7 +289,9 @@ def _reply(event: Event) -> Happening:
     data = event.data
     if data.get("reply") == Reply.GIVEN:
         return Happening(event.at, _("HubSpot was told how it ended"), tone="good")
-    why = phrases.translated(data.get("failure", "")) or str(_WHY_UNTOLD.get(data.get("why"), data.get("why", "")))
+    why = phrases.translated(data.get("failure", "")) or str(
+        _WHY_UNTOLD.get(data.get("why"), data.get("why", ""))
+    )
     if status := data.get("status"):
         why = f"HTTP {status} {why}".strip()
     if data.get("reply") == Reply.OWED:

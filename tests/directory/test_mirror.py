@@ -207,7 +207,10 @@ def test_an_account_that_suddenly_lists_no_number_is_not_believed(sandbox, accou
     refresh(account)
     sandbox.state.numbers.clear()
     run = refresh(account)
-    assert (run.state, run.error) == ("failed", "Aircall listed no number at all, so the old mirror was kept.")
+    assert (run.state, run.error) == (
+        "failed",
+        "Aircall listed no number at all, so the old mirror was kept.",
+    )
     assert Number.objects.filter(connection=account, gone_at=None).count() == 60
 
 

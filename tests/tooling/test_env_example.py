@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 READ = re.compile(r"""\b(?:env(?:\.[a-z_]+)?\(|environ(?:\.get\(|\[))\s*"([A-Z_]+)""")
 NOT_FOR_PEOPLE = {"DJANGO_SETTINGS_MODULE", "STATIC_STORAGE", "TEST_DATABASE"}
-FROM_WSGI = {"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"}
+FROM_WSGI = {"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "PATH_INFO"}
 
 
 def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:

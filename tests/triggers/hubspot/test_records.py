@@ -178,7 +178,10 @@ def test_what_hubspot_refuses_for_good_is_not_asked_for_again(portal, action, hu
     hubspot.answer = httpx.Response(status, json={"message": "Property values were not valid"})
     fields = run(portal, action).json()["outputFields"]
     assert fields["errorCode"] == "PROVIDER_REJECTED"
-    assert f"HubSpot refused the message: Property values were not valid (HTTP {status})" in fields["errorMessage"]
+    assert (
+        f"HubSpot refused the message: Property values were not valid (HTTP {status})"
+        in fields["errorMessage"]
+    )
 
 
 @pytest.mark.parametrize("status", [423, 429, 477, 500])
