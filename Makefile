@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PYTHON
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help run test lint bench chaos runtime tools
+.PHONY: help run test lint messages bench chaos runtime tools
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-7s %s\n", $$1, $$2 }'
@@ -25,6 +25,11 @@ lint: tools ## Style, types and templates
 	@$(BIN)/mypy
 	@$(BIN)/djlint --lint --quiet templates
 	@$(BIN)/python manage.py makemigrations --check --dry-run
+
+messages: ## Collect new texts for the translators and compile the catalogue (needs gettext)
+	@$(BIN)/python manage.py makemessages -v0 -l de --no-location --no-wrap --no-obsolete $(addprefix -i ,.venv tests data static docs scripts)
+	@sed -i.bak '/^"POT-Creation-Date/d' locale/de/LC_MESSAGES/django.po && rm locale/de/LC_MESSAGES/django.po.bak
+	@msgfmt -o locale/de/LC_MESSAGES/django.mo locale/de/LC_MESSAGES/django.po
 
 bench: tools ## Accepted and sent per second on PostgreSQL and Valkey, against a bare view
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -34,10 +34,12 @@ PHRASES = (
     gettext_noop("The token belongs to portal {portal}, not to {expected}."),
     gettext_noop("Refused while sending"),
     gettext_noop("Completing a callback: HTTP {status}"),
+    gettext_noop("Reading a record: {reason}"),
     errors.CredentialRejected.text,
     errors.ScopeMissing.text,
     # Why a refresh ended
     gettext_noop("It was cut off: its worker stopped."),
+    gettext_noop("Aircall listed no number at all, so the old mirror was kept."),
     gettext_noop("smsadmin itself failed: {kind}"),
 )
 

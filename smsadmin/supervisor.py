@@ -320,7 +320,7 @@ def children(settings: Any) -> Iterable[Child]:
     web += ["--host", HOST, "--port", str(settings.PORT), "smsadmin.wsgi:application"]
     yield Child("web", python("granian", *web), port=settings.PORT)
     says_ready = " ready." if settings.LOG_LEVEL in {"DEBUG", "INFO"} else ""
-    yield Child("worker", [*celery, "worker", "-P", "threads", "-c", "4"], ready_line=says_ready)
+    yield Child("worker", [*celery, "worker", "-P", "threads", "-c", "8"], ready_line=says_ready)
     yield Child("beat", [*celery, "beat"])
 
 
