@@ -42,7 +42,7 @@ AIRCALL_REQUESTS_PER_MINUTE = env.int("AIRCALL_REQUESTS_PER_MINUTE", default=60)
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=5.0)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=30.0)
 DISPATCH_LEASE = env.float("DISPATCH_LEASE", default=PROVIDER_READ_TIMEOUT + PROVIDER_CONNECT_TIMEOUT + 25)
-DISPATCH_THREADS = env.int("DISPATCH_THREADS", default=16)
+DISPATCH_THREADS = env.int("DISPATCH_THREADS", default=8)
 DISPATCH_LINGER = env.float("DISPATCH_LINGER", default=0.4)
 # How long each process may rely on configuration it has read (seconds).
 CONFIGURATION_TTL = env.float("CONFIGURATION_TTL", default=1.0)

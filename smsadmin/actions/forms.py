@@ -317,6 +317,7 @@ class SwitchForm(forms.Form):
     reason = forms.CharField(
         label=gettext_lazy("Why it is switched off"),
         max_length=200,
+        error_messages={"required": gettext_lazy("Say why the action is switched off.")},
         help_text=gettext_lazy("Everybody who wonders why nothing is sent reads this."),
     )
 

@@ -1,5 +1,6 @@
 """The actions' pages: the list, and one page to create, edit, switch and look back."""
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -225,12 +226,22 @@ def _form_page(
         "next_version": (shown.current.number if shown and shown.current else 0) + 1,
         "sandbox": settings.SANDBOX,
         "action_url": _action_url(shown) if shown else "",
+        "enrol_command": _enrol_command(shown) if shown else "",
     }
     return render_page(request, "actions/edit.html", context, status=status)
 
 
 def _action_url(shown: Action) -> str:
     return f"{settings.BASE_URL}{reverse('hubspot-send-sms')}?action={shown.pk}"
+
+
+def _enrol_command(shown: Action) -> str:
+    """What runs the action in the sandbox of this very copy, ready to be pasted into a shell."""
+    usual = {"SANDBOX_PORT": 8001, "DATA_DIR": settings.ROOT / "data"}
+    moved = {name: getattr(settings, name) for name in usual if getattr(settings, name) != usual[name]}
+    prefix = [f"{name}={shlex.quote(str(value))}" for name, value in moved.items()]
+    command = f".venv/bin/python manage.py enrol --workflow {shlex.quote(shown.name)} --records 5"
+    return " ".join([*prefix, command])
 
 
 def _differences(form: ActionForm, theirs: ActionVersion) -> list[tuple[str, str, str]]:

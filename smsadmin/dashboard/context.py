@@ -23,6 +23,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "member": getattr(request, "member", None),
         "memberships": memberships(request),
         "sandbox_in_use": settings.SANDBOX,
+        "csrf_cookie": settings.CSRF_COOKIE_NAME,
         "theme": theme if theme in THEMES else "system",
     }
 

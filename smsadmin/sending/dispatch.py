@@ -21,13 +21,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from smsadmin.core import errors
-from smsadmin.core.message import Sms
 from smsadmin.core.status import SETTLED, Status
 from smsadmin.directory.models import Number, Source
 from smsadmin.providers.base import Provider, Result
 from smsadmin.providers.registry import provider as provider_of
 from smsadmin.sending import bell, log
-from smsadmin.sending.log import Outcome
+from smsadmin.sending.log import Claimed, Outcome
 from smsadmin.sending.models import Drain, Message
 from smsadmin.sending.signals import settled
 from smsadmin.workspaces.models import Connection
@@ -38,7 +37,7 @@ MOST_AT_ONCE = 50
 MOST_ATTEMPTS = 5
 LONGEST_TURN = 20.0  # seconds after which a drain lets other accounts have the thread
 TOGETHER = 1.0  # seconds after which answers are written without waiting for the slower ones of their batch
-Answered = tuple[Message, Result | Exception]
+Answered = tuple[Claimed, Result | Exception]
 stopping = Flag()  # set when the worker is asked to stop: a drain then ends after its batch
 
 
@@ -125,7 +124,7 @@ def _work(account: Account) -> int:
     return done
 
 
-def _claim(account: Account, now: datetime) -> list[Message]:
+def _claim(account: Account, now: datetime) -> list[Claimed]:
     """Due rows, a fair share for each number, and the slots they use up. Loses them all if the lease was lost."""
     ids = _due(account, now)
     if not ids:
@@ -172,7 +171,7 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.DISPATCH_THREADS, thread_name_prefix="send")
 
 
-def _send_batch(account: Account, batch: Sequence[Message]) -> None:
+def _send_batch(account: Account, batch: Sequence[Claimed]) -> None:
     """Sends outside any transaction, several at once; answers that come together are written together."""
     if len(batch) == 1:
         _record(account, [(batch[0], _attempt(account.provider, batch[0]))])
@@ -216,9 +215,9 @@ def _slow_down(account: Account, answers: Sequence[Answered]) -> None:
             account.next_slot_at = max(account.next_slot_at, until)
 
 
-def _attempt(provider: Provider, message: Message) -> Result | Exception:
+def _attempt(provider: Provider, message: Claimed) -> Result | Exception:
     try:
-        result = provider.send(_sms(message))
+        result = provider.send(message.sms)
         assert result.accepted or result.error or result.retry_in is not None
         return result
     except Exception as unforeseen:  # it may have left: the row says so, and the log has the traceback
@@ -226,20 +225,7 @@ def _attempt(provider: Provider, message: Message) -> Result | Exception:
         return unforeseen
 
 
-def _sms(message: Message) -> Sms:
-    number, agent = message.number, message.agent
-    assert number
-    return Sms(
-        message_id=str(message.pk),
-        sender=message.sender,
-        sender_id=number.provider_id,
-        recipient=message.recipient,
-        body=message.body,
-        send_as_id=agent.provider_id if agent else "",
-    )
-
-
-def _outcome(provider: Provider, message: Message, result: Result | Exception) -> Outcome:
+def _outcome(provider: Provider, message: Claimed, result: Result | Exception) -> Outcome:
     now = timezone.now()
     if isinstance(result, Exception):
         error = errors.ProviderUnknown(
@@ -264,7 +250,7 @@ def _outcome(provider: Provider, message: Message, result: Result | Exception) -
     return Outcome(message.pk, Status.UNKNOWN if unknown else Status.FAILED, now, event, result.error)
 
 
-def _again_or_given_up(provider: Provider, message: Message, result: Result, now: datetime) -> Outcome:
+def _again_or_given_up(provider: Provider, message: Claimed, result: Result, now: datetime) -> Outcome:
     """It surely never left: back into the queue, later each time, until the attempts are used up."""
     attempts, event = message.attempts + 1, result.exchange.as_json()
     if attempts < MOST_ATTEMPTS:

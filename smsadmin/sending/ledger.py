@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 
 from smsadmin.core.windows import Moment, Window
 from smsadmin.quotas import counting
@@ -41,8 +41,7 @@ def _enter_at_once(message: Message, subjects: Sequence[Subject], now: datetime)
     parameters: list[Any] = [moment.in_window(window) for window in Window]
     for subject, rules in zip(subjects, limits, strict=True):
         parameters += [subject.scope, subject.subject_id, *(_most(rule, message) for rule in rules)]
-    parameters += [_value(message, field) for field in _columns()]
-    parameters.append(message.segments)
+    parameters += [_row(message), message.segments]
     # psycopg's own cursor prepares on the server what comes often; Django's never does.
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
@@ -63,14 +62,16 @@ def _most(rule: Limit, message: Message) -> int:
     return rule.limit - (message.segments if rule.unit == Unit.SEGMENTS else 1)
 
 
-def _value(message: Message, field: Any) -> Any:
-    value = getattr(message, field.attname)
-    return json.dumps(value) if isinstance(field, models.JSONField) else value
+def _row(message: Message) -> str:
+    """The whole row as one parameter: forty of them would cost more than the statement."""
+    return json.dumps({name: getattr(message, attribute) for attribute, name in _columns()}, default=str)
 
 
 @cache
-def _columns() -> tuple[Any, ...]:
-    return tuple(field for field in Message._meta.concrete_fields if field.name != "quota")
+def _columns() -> tuple[tuple[str, str], ...]:
+    """Attribute and column of each field that is known before the statement runs."""
+    fields = Message._meta.concrete_fields
+    return tuple((field.attname, str(field.column)) for field in fields if field.name != "quota")
 
 
 @cache
@@ -89,9 +90,9 @@ def _statement(limited: tuple[tuple[str, ...], ...]) -> str:
         room += [f"{c}.{column} <= ${next(give)}::bigint" for column in columns]
         room += [f"{c}.{window}_at = {now}" for window, now in windows.items()]
         positions.append((c, columns))
-    fields = ", ".join(f'"{field.column}"' for field in _columns())
-    values = ", ".join(f"${next(give)}::{_cast(field)}" for field in _columns())
-    segments = f"${next(give)}::integer"
+    table, fields = Message._meta.db_table, ", ".join(f'"{name}"' for _, name in _columns())
+    values = ", ".join(f'message."{name}"' for _, name in _columns())
+    row, segments = f"${next(give)}::jsonb", f"${next(give)}::integer"
     amounts = {"messages": "1", "segments": segments}
     counted = ", ".join(
         f"{w}_{unit} = c.{w}_{unit} + {amount}" for w in Window for unit, amount in amounts.items()
@@ -101,7 +102,8 @@ def _statement(limited: tuple[tuple[str, ...], ...]) -> str:
     return (
         f"WITH room AS (SELECT {ids}, jsonb_build_array({position}) AS position FROM {', '.join(counters)} "  # noqa: S608 (our own column names)
         f"WHERE {' AND '.join(room)} FOR UPDATE), "
-        f"entered AS (INSERT INTO {Message._meta.db_table} ({fields}, quota) SELECT {values}, position FROM room "
+        f"entered AS (INSERT INTO {table} ({fields}, quota) SELECT {values}, position "
+        f"FROM room, jsonb_populate_record(NULL::{table}, {row}) AS message "
         "ON CONFLICT (workspace_id, trigger, key) DO NOTHING RETURNING quota), "
         f"counted AS (UPDATE quotas_counter c SET {counted} FROM room, entered "
         f"WHERE c.id IN ({', '.join(f'room.id{index}' for index in range(len(limited)))})) "
@@ -114,9 +116,3 @@ def _position(counter: str, columns: Sequence[str], amounts: dict[str, str]) -> 
         f", '{column}', {counter}.{column} + {amounts[column.split('_')[1]]}" for column in columns
     )
     return f"jsonb_build_object('scope', {counter}.scope, 'subject', {counter}.subject_id{after})"
-
-
-def _cast(field: Any) -> str:
-    """A type that never shortens what it casts: varchar(n) would."""
-    kind = field.db_type(connection)
-    return "text" if kind.startswith("varchar") else str(kind)

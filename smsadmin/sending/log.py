@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from smsadmin.core import errors
 from smsadmin.core.ids import key16
-from smsadmin.core.message import SendRequest
+from smsadmin.core.message import SendRequest, Sms
 from smsadmin.core.status import BEFORE, Status
 from smsadmin.core.trace import Step
 from smsadmin.sending.models import Event, Message, Reply
@@ -113,13 +113,29 @@ def repeated(ask: SendRequest, now: datetime) -> Message:
     return message
 
 
-def claim(ids: Sequence[UUID], holder: UUID, now: datetime, lease_until: datetime) -> list[Message]:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row taken for sending: what its provider needs, and what its outcome is reckoned from."""
+
+    pk: UUID
+    attempts: int
+    number_id: int
+    sms: Sms
+
+
+def claim(ids: Sequence[UUID], holder: UUID, now: datetime, lease_until: datetime) -> list[Claimed]:
     """Takes queued rows for one drain, committed before anything is sent. Rows taken by another are left out."""
     Message.objects.filter(pk__in=ids, status__in=BEFORE[Status.SENDING]).update(
         status=Status.SENDING, claim=holder, claimed_at=now, lease_until=lease_until
     )
-    mine = Message.objects.filter(pk__in=ids, status=Status.SENDING, claim=holder)
-    return list(mine.select_related("number", "agent").defer(*Message.LONG, "error_facts").order_by("pk"))
+    mine = Message.objects.filter(pk__in=ids, status=Status.SENDING, claim=holder).order_by("pk")
+    columns = ("pk", "attempts", "number_id", "sender", "number__provider_id", "recipient", "body")
+    return [
+        Claimed(pk, attempts, number_id, Sms(str(pk), sender, sender_id, recipient, body, send_as_id or ""))
+        for pk, attempts, number_id, sender, sender_id, recipient, body, send_as_id in mine.values_list(
+            *columns, "agent__provider_id"
+        )
+    ]
 
 
 @dataclass(frozen=True, slots=True)

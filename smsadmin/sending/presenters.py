@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from smsadmin import phrases
 from smsadmin.core import errors, numbers
 from smsadmin.core.status import Status
+from smsadmin.core.trace import Step, Verdict
 from smsadmin.core.windows import Window
 from smsadmin.dashboard.templatetags.ui import STATUSES
 from smsadmin.quotas import counting
@@ -68,10 +69,11 @@ def page(message: Message, events: Sequence[Event], now: datetime) -> dict[str, 
     return {
         "headline": headline(message),
         "whose": WHOSE[error.whose] if error else "",
-        "fix": explain.fix(message),
+        "fix": fix(message),
         "again": RETRY[error.retry] if error else "",
         "next_step": next_step(message),
         "came_from": came_from(message),
+        "without_user": without_user(message),
         "record": record(message),
         "timeline": timeline(message, events),
         "quota": quota(message),
@@ -108,6 +110,21 @@ def headline(message: Message) -> str:
         "recipient": numbers.pretty(message.recipient),
         "why": why or _("no reason was recorded."),
     }
+
+
+def fix(message: Message) -> str:
+    """What to do about it; for an action that is still off also why it is."""
+    words, action = explain.fix(message), message.action
+    if message.error is errors.ActionDisabled and action and not action.enabled:
+        reason = _("The reason given for switching it off: %(reason)s") % {"reason": action.disabled_reason}
+        return f"{words} {reason}"
+    return words
+
+
+def without_user(message: Message) -> bool:
+    """Whether it was decided that no user sends it; a message may also have been stopped before that."""
+    steps = map(Step.from_json, message.trace)
+    return any(step.name == "send_as" and step.verdict == Verdict.PASSED for step in steps)
 
 
 # --- Where it came from, and where to go -----------------------------------------------------------

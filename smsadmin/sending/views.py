@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from django_htmx.http import push_url
 
 from smsadmin.core.status import Status
-from smsadmin.dashboard.pages import render_page
+from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.sending import explain, presenters
 from smsadmin.sending.filters import MessageFilter, log_url
 from smsadmin.sending.models import Message, RefusedCall
@@ -38,6 +38,7 @@ def log(request: WorkspaceRequest) -> HttpResponse:
     page = page_of(messages, request.GET.get("before", ""), request.GET.get("after", ""))
     context = {
         "filter": found,
+        "unfolded": found.is_narrowed or wants_fragment(request),  # somebody at the filters keeps them
         "rows": [(row, explain.sentence(row)) for row in page.rows],
         "newer": _turned(request, after=page.newer),
         "older": _turned(request, before=page.older),

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from functools import wraps
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
+from smsadmin.dashboard.pages import wants_fragment
 from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import SeenRequest
 
@@ -18,6 +20,7 @@ def role_required(role: Role) -> Callable[[View], View]:
     """A view only for members who may do what `role` may; others read why (403)."""
 
     def decorate(view: View) -> View:
+        @_told_what_was_lost
         @login_required
         @wraps(view)
         def guarded(request: SeenRequest, *args: object, **kwargs: object) -> HttpResponse:
@@ -33,6 +36,22 @@ def role_required(role: Role) -> Callable[[View], View]:
         return guarded
 
     return decorate
+
+
+def _told_what_was_lost(view: View) -> View:
+    """Says on the sign-in page that a form was not saved, and where what was typed still is."""
+
+    @wraps(view)
+    def telling(request: SeenRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if request.method == "POST" and not request.user.is_authenticated and not wants_fragment(request):
+            text = _(
+                "You were signed out, so nothing was saved. Sign in in another tab and go back in this one: "
+                "the browser keeps what you typed."
+            )
+            messages.warning(request, text)
+        return view(request, *args, **kwargs)
+
+    return telling
 
 
 viewer_required = role_required(Role.VIEWER)

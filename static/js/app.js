@@ -121,9 +121,19 @@
 
   // --- htmx: tokens, waiting, results, failures ------------------------------------------------------
 
+  /** The token of this moment: signing in, in whichever tab, replaces the one this page came with. */
+  const csrfToken = () => {
+    const { content, dataset } = document.querySelector('meta[name="csrf-token"]');
+    return cookie(dataset.cookie) ?? content;
+  };
+  document.addEventListener("submit", ({ target }) => {
+    const field = target.elements.csrfmiddlewaretoken;
+    if (field) field.value = csrfToken();
+  });
+
   document.addEventListener("htmx:configRequest", ({ detail }) => {
     if (UNSAFE.has(detail.verb)) {
-      detail.headers["X-CSRFToken"] = document.querySelector('meta[name="csrf-token"]').content;
+      detail.headers["X-CSRFToken"] = csrfToken();
     }
   });
 
@@ -133,14 +143,15 @@
   });
   document.addEventListener("htmx:afterRequest", ({ detail }) => detail.target.removeAttribute("aria-busy"));
 
-  /** A session that ended answers a swap with the sign-in page, or 401: go there as a whole page. */
+  /** A session that ended answers a swap with the sign-in page, or 401: go there, unless that would lose what was typed. */
   document.addEventListener("htmx:beforeOnLoad", (event) => {
-    const { xhr } = event.detail;
+    const { elt, target, xhr } = event.detail;
     const signIn = document.body.dataset.loginUrl;
     const arrived = xhr.responseURL ? new URL(xhr.responseURL).pathname : "";
     if (xhr.status !== 401 && (arrived !== signIn || location.pathname === signIn)) return;
     event.preventDefault();
-    location.assign(`${signIn}?next=${encodeURIComponent(location.pathname + location.search)}`);
+    if (elt.closest('form[method="post"]')) fail(target, "signed-out");
+    else location.assign(`${signIn}?next=${encodeURIComponent(location.pathname + location.search)}`);
   });
 
   const focusErrors = (within) => within.querySelector("[data-error-summary]")?.focus();

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -50,7 +50,6 @@ class Bench:
             "LOG_LEVEL": "WARNING",
             "STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
         }  # fmt: skip
-        self.watched: list[subprocess.Popen[bytes]] = []
 
     def prepare(self) -> None:
         self.run("manage.py", "migrate", "-v0")
@@ -59,9 +58,10 @@ class Bench:
             connection.execute("CREATE TABLE floor (id bigserial PRIMARY KEY, body text NOT NULL)")
         self.start("-m", "tests.bench.provider", str(self.provider))
         self.serve("tests.bench.floor:application", self.floor)
-        self.watched.append(self.serve("smsadmin.wsgi:application", self.web))
+        web = self.serve("smsadmin.wsgi:application", self.web)
         celery = ("-m", "celery", "-A", "smsadmin.celery:app")
-        self.watched.append(self.start(*celery, "worker", "-P", "threads", "-c", "4", "-l", "WARNING"))
+        self.worker = self.start(*celery, "worker", "-P", "threads", "-c", "4", "-l", "WARNING")
+        self.watched = [web, self.worker]
         self.start(*celery, "beat", "-l", "WARNING")
         for port in (self.web, self.floor, self.provider):
             wait_for(port)
@@ -70,15 +70,28 @@ class Bench:
 
     def round(self, number: int) -> dict[str, float]:
         floor = COUNT / self.load(f"http://127.0.0.1:{self.floor}/floor", COUNT)
-        started, before = time.perf_counter(), self.next_index
+        action = f"{self.base}/hubspot/actions/send-sms"
         with Peak(self.watched) as peak:
-            accepted = COUNT / self.load(f"{self.base}/hubspot/actions/send-sms", COUNT)
-            self.until_sent(before + COUNT)
+            with self.worker_paused():
+                accepted = COUNT / self.load(action, COUNT)
+            self.until_told(self.next_index)
+            started = time.perf_counter()
+            self.load(action, COUNT)
+            self.until_sent(self.next_index)
             sent = COUNT / (time.perf_counter() - started)
-            self.until_told(before + COUNT)
+            self.until_told(self.next_index)
         found = {"floor": floor, "accepted": accepted, "sent": sent, "peak": peak.megabytes}
         print(f"round {number + 1}: " + self.line(found), flush=True)
         return found
+
+    @contextmanager
+    def worker_paused(self) -> Iterator[None]:
+        """Acceptance alone: nothing is sent meanwhile."""
+        os.killpg(self.worker.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.worker.pid, signal.SIGCONT)
 
     @staticmethod
     def line(found: dict[str, float]) -> str:

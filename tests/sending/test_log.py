@@ -31,7 +31,7 @@ def queued(number: Number, **columns: Any) -> Message:
 
 def claimed(number: Number) -> Message:
     message = queued(number)
-    assert log.claim([message.pk], ME, NOW, LEASE) == [message]
+    assert [row.pk for row in log.claim([message.pk], ME, NOW, LEASE)] == [message.pk]
     return message
 
 

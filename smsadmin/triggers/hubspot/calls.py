@@ -23,6 +23,11 @@ logger = structlog.get_logger(__name__)
 MOST_KEPT_A_MINUTE = 60
 _kept = {"minute": 0, "rows": 0}
 _kept_lock = Lock()
+#: The headers a signature needs, as WSGI names them: request.headers would parse all the others too.
+_SIGNING = {
+    name: f"HTTP_{name.upper().replace('-', '_')}"
+    for name in ("X-HubSpot-Signature", "X-HubSpot-Signature-v3", "X-HubSpot-Request-Timestamp")
+}
 _STATUS = {"malformed": 400, "portal": 403}
 
 
@@ -105,7 +110,8 @@ def _payload(request: HttpRequest) -> Any:
 
 def _check_signature(request: HttpRequest, connection: Connection) -> None:
     secrets = [s for s in (connection.secrets.get("client_secret"), settings.HUBSPOT_CLIENT_SECRET) if s]
-    signed = signature.Signed(request.method or "", public_uri(request), request.body, request.headers)
+    headers = {name: request.META[key] for name, key in _SIGNING.items() if key in request.META}
+    signed = signature.Signed(request.method or "", public_uri(request), request.body, headers)
     try:
         signature.verify(signed, secrets, time.time_ns() // 1_000_000)
     except signature.SignatureError as error:

@@ -34,7 +34,8 @@ class Command(BaseCommand):
         }
         progress = self._answer("POST", "enrol", json=asked)
         progress = self._until_done(progress, wait)
-        self.stdout.write(f"\r{summary(progress)}")
+        start_of_line = "\r" if self.stdout.isatty() else ""
+        self.stdout.write(f"{start_of_line}{summary(progress)}")
 
     def _workflow(self, name: str) -> str | dict[str, Any]:
         """A workflow of the sandbox by name, else one made of the saved action of that name."""
@@ -58,15 +59,19 @@ class Command(BaseCommand):
                 deadline = deadline or time.monotonic() + wait
                 time.sleep(POLL_SECONDS)
             progress = self._answer("GET", f"enrol/{progress['id']}", params={"wait": POLL_SECONDS})
-            self.stdout.write(f"\r{summary(progress)}", ending="")
-            self.stdout.flush()
+            if self.stdout.isatty():
+                self.stdout.write(f"\r{summary(progress)}", ending="")
+                self.stdout.flush()
         return progress
 
     def _answer(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self.http.request(method, path, **options)
         except httpx.TransportError as error:
-            raise CommandError(f"The sandbox does not answer at {self.http.base_url}.") from error
+            raise CommandError(
+                f"The sandbox does not answer at {self.http.base_url}. Start it with make run; "
+                "where it runs on another port, set SANDBOX_PORT for this command too."
+            ) from error
         if answer.is_error:
             raise CommandError(answer.json()["message"])
         return answer.json()
