@@ -35,6 +35,7 @@ bench: tools ## Accepted and sent per second on PostgreSQL and Valkey, against a
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: tools ## Kill workers at the worst moments and count what was sent
+	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "processes and services" $(ARGS)
 	@$(BIN)/python -m pytest -m processes $(ARGS)
 
 runtime:

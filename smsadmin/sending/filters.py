@@ -137,7 +137,7 @@ class MessageFilter(django_filters.FilterSet):
         method="search",
         max_length=200,
         widget=forms.TextInput(
-            attrs={"type": "search", "placeholder": gettext_lazy("Number, id or error code")}
+            attrs={"type": "search", "placeholder": gettext_lazy("Number, id, email, code")}
         ),
     )
     status = django_filters.ChoiceFilter(
@@ -213,10 +213,14 @@ class MessageFilter(django_filters.FilterSet):
         return messages.filter(pk__lt=first_uuid7(value))
 
     def search(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
-        """One box: an error code, a phone number of either side, or an id of ours, Aircall's or HubSpot's."""
+        """One box: an error code, a user's email, a phone number of either side, or an id of ours, Aircall's or
+        HubSpot's."""
         text = value.strip()
         if text.upper() in errors.CATALOGUE:
             return self.by_error(messages, name, text.upper())
+        if "@" in text:
+            agents = Agent.objects.filter(workspace=self.workspace, email__iexact=text)
+            return messages.filter(agent__in=list(agents.values_list("pk", flat=True)))
         if found := candidates(text, self.countries()):
             own = list(
                 Number.objects.filter(workspace=self.workspace, e164__in=found).values_list("pk", flat=True)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from smsadmin import phrases
+from smsadmin.actions.models import ObjectType
 from smsadmin.core import errors, numbers
 from smsadmin.core.status import Status
 from smsadmin.core.trace import Step, Verdict
@@ -159,7 +160,8 @@ def record(message: Message) -> Link:
     """The record the message is about."""
     if not message.object_id:
         return Link("")
-    words = f"{message.object_type} {message.object_id}".strip()
+    kind = dict(ObjectType.choices).get(message.object_type, message.object_type)
+    words = f"{kind} {message.object_id}".strip()
     type_id = next((found for found, name in OBJECT_TYPES.items() if name == message.object_type), "")
     path = f"contacts/{{portal}}/record/{type_id}/{message.object_id}" if type_id else ""
     return Link(words, _hubspot(message, path))
@@ -231,7 +233,7 @@ def ids(message: Message) -> list[tuple[str, str]]:
         (_("Aircall's message id"), message.provider_id),
         (_("HubSpot callback id"), message.origin.get("callback_id", "")),
         (_("HubSpot portal"), message.origin.get("portal", "")),
-        (_("HubSpot record"), record(message).words if message.trigger == HUBSPOT else ""),
+        (_("HubSpot record"), message.object_id if message.trigger == HUBSPOT else ""),
     ]
     return [(name, str(value)) for name, value in named if value]
 

@@ -23,6 +23,8 @@ from smsadmin.workspaces.middleware import SESSION_KEY
 from smsadmin.workspaces.models import Connection, Member, Role
 from smsadmin.workspaces.requests import WorkspaceRequest
 
+CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
+
 # --- Connections --------------------------------------------------------------------------------------
 
 
@@ -178,6 +180,13 @@ def add_member(request: WorkspaceRequest) -> HttpResponse:
         )
     else:
         messages.success(request, _("%(email)s is a member now.") % {"email": email})
+        if is_new and settings.EMAIL_BACKEND == CONSOLE_MAIL:
+            messages.info(
+                request,
+                _(
+                    "No mail server is set up: the link to choose a password is in the terminal or log of smsadmin."
+                ),
+            )
     return redirect("settings")
 
 

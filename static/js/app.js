@@ -132,9 +132,9 @@
   });
 
   document.addEventListener("htmx:configRequest", ({ detail }) => {
-    if (UNSAFE.has(detail.verb)) {
-      detail.headers["X-CSRFToken"] = csrfToken();
-    }
+    if (!UNSAFE.has(detail.verb)) return;
+    delete detail.parameters.csrfmiddlewaretoken; // it may be stale, and would count before the header
+    detail.headers["X-CSRFToken"] = csrfToken();
   });
 
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {

@@ -1,6 +1,9 @@
 """The actions' pages: what may be saved, by whom, and that nothing of another workspace can be reached."""
 
+import html
+import re
 import secrets
+import shlex
 import uuid
 from datetime import timedelta
 
@@ -450,6 +453,28 @@ def test_the_page_shows_how_hubspot_runs_the_action_and_the_versions(editor, wor
     assert "manage.py enrol --workflow" in page
     assert "friendlier" in page
     assert "Save as version 3" in page
+
+
+def test_the_command_to_run_an_action_can_be_pasted_into_a_shell(editor, workspace, settings):
+    settings.SANDBOX, settings.SANDBOX_PORT, settings.DATA_DIR = True, 8011, settings.ROOT / "data"
+    action = make_action(workspace, name='Nora\'s "text"; rm -rf $HOME')
+
+    page = html.unescape(editor.get(reverse("action", args=[action.pk])).content.decode())
+    command = re.search(r"<code>(.*enrol.*)</code>", page)[1]
+
+    assert shlex.split(command) == [
+        *("SANDBOX_PORT=8011", ".venv/bin/python", "manage.py", "enrol"),
+        *("--workflow", action.name, "--records", "5"),
+    ]
+
+
+def test_switching_off_without_a_reason_says_what_is_missing(editor, workspace):
+    action = make_action(workspace)
+
+    response = editor.post(reverse("action-switch", args=[action.pk]), {"on": "0"})
+
+    assert response.status_code == 422
+    assert "Say why the action is switched off." in response.content.decode()
 
 
 def test_a_number_that_is_no_longer_offered_stays_visible_with_the_reason(editor, workspace):

@@ -124,6 +124,28 @@ def test_the_queue_ends_when_the_slowest_account_is_done(workspace):
     assert 4 / settings.AIRCALL_REQUESTS_PER_MINUTE < 2
 
 
+def test_refused_credentials_are_said_before_the_figures(client, workspace):
+    make_connection(workspace, name="Main account", state="rejected")
+
+    page = words(client.get(reverse("overview")))
+
+    assert page.index("refuses the credentials of “Main account”") < page.index("Sent today")
+
+
+def test_a_cause_says_that_its_sentence_is_the_newest_of_several(client, workspace):
+    make_connection(workspace)
+    for value in ("n/a", "none"):
+        make_message(
+            workspace,
+            at=just_now(),
+            status=Status.REJECTED,
+            error_code="RECIPIENT_NOT_E164",
+            error_facts={"value": value},
+        )
+
+    assert "the newest of 2" in words(client.get(reverse("overview")))
+
+
 def test_silent_machinery_is_said_first(client, workspace):
     make_connection(workspace)
     assert "Nothing is being sent" in words(client.get(reverse("overview")))

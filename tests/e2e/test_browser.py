@@ -142,6 +142,49 @@ def test_saving_an_unfinished_action_shows_what_is_missing_and_takes_the_focus_t
     expect(admin.get_by_label("Name", exact=True)).to_have_attribute("aria-invalid", "true")
 
 
+def test_what_was_typed_survives_signing_out_and_in_again_in_another_tab(
+    new_context: Any, complaints: Complaints
+) -> None:
+    context = new_context()
+    editor, other = context.new_page(), context.new_page()
+    complaints.listen(editor)
+    sign_in(other)
+    editor.goto("/actions/new/")
+    editor.get_by_label("Name", exact=True).fill("Typed for long")
+    other.locator("summary", has_text="Alex Admin").press("Enter")
+    other.get_by_role("button", name="Sign out").press("Enter")
+    expect(other.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+    editor.get_by_label("Message", exact=True).press_sequentially("Hi")
+    expect(editor.locator("#measure")).to_contain_text("You are signed out.")
+    sign_in(other)
+    editor.get_by_label("Message", exact=True).press_sequentially("!")
+
+    expect(editor.locator("#measure")).to_have_text(re.compile("^\\s*3 characters"))
+    expect(editor.get_by_label("Name", exact=True)).to_have_value("Typed for long")
+    editor.get_by_role("button", name="Save the action").press("Enter")
+    expect(editor.locator(":focus")).to_contain_text("Choose the number to send from.")
+
+
+@pytest.mark.parametrize(("width", "is_folded"), [(320, True), (1280, False)])
+@pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_the_logs_filters_are_folded_on_narrow_screens_only(
+    new_context: Any, product: Product, scripts: bool, width: int, is_folded: bool
+) -> None:
+    context = new_context(java_script_enabled=scripts)
+    cookies: Any = product.admin.cookies
+    context.add_cookies([{"name": name, "value": cookies[name], "url": product.url} for name in cookies])
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 640})
+    page.goto("/log/")
+    status = page.get_by_role("combobox", name="Status", exact=True)
+
+    expect(status).to_be_visible(visible=not is_folded)
+    if is_folded:
+        page.locator("summary", has_text="Filters").press("Enter")
+        expect(status).to_be_visible()
+
+
 def test_every_control_of_the_editor_is_reached_with_tab(admin: Page) -> None:
     admin.goto("/actions/new/")
     wanted = admin.evaluate(CONTROLS)

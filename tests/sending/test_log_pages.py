@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from smsadmin.actions import saving
 from smsadmin.core.errors import CATALOGUE
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
@@ -284,6 +285,21 @@ def test_htmx_gets_the_list_and_the_filters_beside_it(client, workspace):
     assert "<main" not in text
 
 
+@pytest.mark.parametrize(
+    ("address", "headers", "is_open"),
+    [
+        ("/log/", {}, False),
+        ("/log/?status=sent", {}, True),
+        ("/log/?status=", {"HX-Request": "true"}, True),  # somebody is at the filters
+    ],
+)
+def test_the_filters_are_folded_until_one_is_set_or_changed(client, address, headers, is_open):
+    page = client.get(address, headers=headers).content.decode()
+
+    assert ('<details class="fold" open>' in page) is is_open
+    assert '<details class="fold"' in page
+
+
 def test_the_address_shown_after_a_swap_has_only_the_filters_in_use(client):
     response = client.get(
         reverse("log"), {"q": "", "status": "failed", "error": ""}, headers={"HX-Request": "true"}
@@ -302,6 +318,7 @@ def test_the_search_box_finds_a_message_by_every_name_it_has(client, workspace):
     message = make_message(
         workspace,
         number=number,
+        agent=make_agent(workspace, email="mia@example.com"),
         recipient="+441632960961",
         provider_id="SM77",
         key=key16(f"{PORTAL}:ap-9-8-7"),
@@ -317,6 +334,7 @@ def test_the_search_box_finds_a_message_by_every_name_it_has(client, workspace):
         "rate_limited",
         "+44 1632 960961",
         "+1 202 555 0101",
+        "Mia@example.com",
     ):
         assert rows(client, q=asked) == [str(message.pk)], asked
 
@@ -325,6 +343,7 @@ def test_the_search_box_finds_nothing_for_words(client, workspace):
     make_message(workspace)
 
     assert rows(client, q="hello there") == []
+    assert "Names and texts are not searched." in words(client.get(log_url(q="hello there")))
 
 
 # --- Counts -----------------------------------------------------------------------------------------
@@ -432,6 +451,19 @@ def test_a_refused_message_says_whose_it_is_what_fixes_it_and_leads_to_the_field
     assert f'href="{reverse("action", args=[action.pk])}#id_send_as"' in response.content.decode()
     assert "Send as refused mia@example.com is not a user of +1 202-555-0101" in text
     assert "Recipient not reached" in text
+
+
+def test_what_an_action_that_is_still_off_refused_tells_the_reason(client, workspace):
+    action = make_action(workspace)
+    saving.switch(action, on=False, reason="Legal review")
+    stopped = make_message(
+        workspace, action=action, status=Status.REJECTED, error_code="ACTION_DISABLED", number=None, sender=""
+    )
+
+    page = words(client.get(reverse("message", args=[stopped.pk])))
+
+    assert "The reason given for switching it off: Legal review" in page
+    assert "No user" not in page  # nobody got as far as deciding that
 
 
 def test_the_timeline_tells_what_happened_in_order_with_elapsed_times(client, workspace):

@@ -86,6 +86,17 @@ def test_somebody_with_an_account_becomes_a_member_without_a_mail(owner, workspa
     assert mailoutbox == []
 
 
+def test_without_a_mail_server_the_owner_is_told_where_the_link_is(owner, settings, capsys):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+    page = text(
+        owner.post(reverse("member-add"), {"email": "new@example.com", "role": "viewer"}, follow=True)
+    )
+
+    assert "the link to choose a password is in the terminal" in page
+    assert "/accounts/password/reset/key/" in capsys.readouterr().out
+
+
 def test_a_mail_that_cannot_be_sent_is_said_and_the_member_stays(owner, monkeypatch):
     def broken(*_args, **_options):
         raise smtplib.SMTPServerDisconnected("gone")
@@ -221,6 +232,13 @@ def test_somebody_without_a_workspace_is_told_so_and_keeps_a_profile(client):
 )
 def test_strangers_are_sent_to_sign_in(client, page):
     assert client.get(reverse(page)).url.startswith(reverse("account_login"))
+
+
+def test_a_form_sent_after_signing_out_says_that_it_was_not_saved(client, workspace):
+    page = text(client.post(reverse("settings"), {"name": "Typed for long"}, follow=True))
+
+    assert "You were signed out, so nothing was saved." in page
+    assert "You were signed out" not in text(client.get(reverse("settings"), follow=True))
 
 
 def test_the_members_cost_the_same_for_any_number(owner, workspace, django_assert_max_num_queries):
