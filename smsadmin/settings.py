@@ -264,6 +264,7 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "django_structlog": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # a 404 or a refused form is no news
         "kombu.connection": {"level": "ERROR"},  # warns that a folder has no host name
         "celery.worker.consumer.connection": {"level": "WARNING"},
     },

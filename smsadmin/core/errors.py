@@ -363,9 +363,7 @@ class RateLimited(SendError):
 class ProviderRejected(SendError):
     code = "PROVIDER_REJECTED"
     text = gettext_noop("{provider} refused the message: {answer} (HTTP {http_status}).")
-    fix = gettext_noop(
-        "Read the provider's answer below; correct the number, the recipient or the text it names."
-    )
+    fix = gettext_noop("Read the provider's answer: correct what it names, or wait where it names a limit.")
     whose, stage, status, place = Whose.PROVIDER, Stage.DISPATCH, Status.FAILED, "message"
 
 
