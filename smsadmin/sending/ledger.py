@@ -1,8 +1,8 @@
 """Counting a message in every quota window and writing its row: both or neither.
 
 A transaction of ordinary statements does it on every database. PostgreSQL first tries one statement, which is one
-round trip and one commit, and succeeds while the counters are in the current windows and have room: the usual
-case of a busy number, and the only one where it matters (docs/decisions.md). The same tests hold for both.
+round trip and one commit, and succeeds where the counters exist and have room (docs/decisions.md). The same tests
+hold for both.
 """
 
 import json
@@ -35,7 +35,7 @@ def enter(message: Message, subjects: Sequence[Subject], now: datetime) -> None:
 
 
 def _enter_at_once(message: Message, subjects: Sequence[Subject], now: datetime) -> bool:
-    """False when a window has turned, a limit is reached or the key was used: nothing was changed then."""
+    """False when a counter is missing, a limit is reached or the key was used: nothing was changed then."""
     limits = [counting.limits(subject.workspace_id, subject.scope) for subject in subjects]
     moment = Moment.of(now)
     parameters: list[Any] = [moment.in_window(window) for window in Window]
@@ -81,38 +81,42 @@ def _statement(limited: tuple[tuple[str, ...], ...]) -> str:
     `limited` are the limited columns of each subject.
     """
     give = iter(range(1, 1_000))
-    windows = {window: f"${next(give)}::bigint" for window in Window}
-    counters, room, positions = [], [], []
-    for index, columns in enumerate(limited):
-        c = f"c{index}"
-        counters.append(f"quotas_counter {c}")
-        room.append(f"{c}.scope = ${next(give)}::text AND {c}.subject_id = ${next(give)}::bigint")
-        room += [f"{c}.{column} <= ${next(give)}::bigint" for column in columns]
-        room += [f"{c}.{window}_at = {now}" for window, now in windows.items()]
-        positions.append((c, columns))
-    table, fields = Message._meta.db_table, ", ".join(f'"{name}"' for _, name in _columns())
-    values = ", ".join(f'message."{name}"' for _, name in _columns())
-    row, segments = f"${next(give)}::jsonb", f"${next(give)}::integer"
-    amounts = {"messages": "1", "segments": segments}
-    counted = ", ".join(
-        f"{w}_{unit} = c.{w}_{unit} + {amount}" for w in Window for unit, amount in amounts.items()
-    )
-    ids = ", ".join(f"c{index}.id AS id{index}" for index in range(len(limited)))
-    position = ", ".join(_position(c, columns, amounts) for c, columns in positions)
+    now = {window: f"${next(give)}::bigint" for window in Window}
+    counters = [f"c{index}" for index in range(len(limited))]
+    room: list[str] = []
+    for counter, columns in zip(counters, limited, strict=True):
+        room.append(f"{counter}.scope = ${next(give)}::text AND {counter}.subject_id = ${next(give)}::bigint")
+        room += [f"{_used(counter, column, now)} <= ${next(give)}::bigint" for column in columns]
+    row, amounts = f"${next(give)}::jsonb", {Unit.MESSAGES: "1", Unit.SEGMENTS: f"${next(give)}::integer"}
+    table, names = Message._meta.db_table, [name for _, name in _columns()]
+    counted = [f"{window}_at = greatest(c.{window}_at, {at})" for window, at in now.items()]
+    counted += [
+        f"{w}_{unit} = {_used('c', f'{w}_{unit}', now)} + {amounts[unit]}" for w in Window for unit in Unit
+    ]
+    position = ", ".join(_position(*each, now, amounts) for each in zip(counters, limited, strict=True))
     return (
-        f"WITH room AS (SELECT {ids}, jsonb_build_array({position}) AS position FROM {', '.join(counters)} "  # noqa: S608 (our own column names)
-        f"WHERE {' AND '.join(room)} FOR UPDATE), "
-        f"entered AS (INSERT INTO {table} ({fields}, quota) SELECT {values}, position "
+        f"WITH room AS (SELECT {', '.join(f'{c}.id AS {c}' for c in counters)}, "  # noqa: S608 (our own column names)
+        f"jsonb_build_array({position}) AS position "
+        f"FROM {', '.join(f'quotas_counter {c}' for c in counters)} WHERE {' AND '.join(room)} FOR UPDATE), "
+        f"entered AS (INSERT INTO {table} ({', '.join(names)}, quota) "
+        f"SELECT {', '.join(f'message.{name}' for name in names)}, position "
         f"FROM room, jsonb_populate_record(NULL::{table}, {row}) AS message "
         "ON CONFLICT (workspace_id, trigger, key) DO NOTHING RETURNING quota), "
-        f"counted AS (UPDATE quotas_counter c SET {counted} FROM room, entered "
-        f"WHERE c.id IN ({', '.join(f'room.id{index}' for index in range(len(limited)))})) "
+        f"counted AS (UPDATE quotas_counter c SET {', '.join(counted)} FROM room, entered "
+        f"WHERE c.id IN ({', '.join(f'room.{c}' for c in counters)})) "
         "SELECT quota FROM entered"
     )
 
 
-def _position(counter: str, columns: Sequence[str], amounts: dict[str, str]) -> str:
+def _used(counter: str, column: str, now: dict[Window, str]) -> str:
+    """What a counter's column says of the present window: nothing, when it was last written in an older one."""
+    window = Window(column.split("_", maxsplit=1)[0])
+    return f"CASE WHEN {counter}.{window}_at >= {now[window]} THEN {counter}.{column} ELSE 0 END"
+
+
+def _position(counter: str, columns: Sequence[str], now: dict[Window, str], amounts: dict[Unit, str]) -> str:
     after = "".join(
-        f", '{column}', {counter}.{column} + {amounts[column.split('_')[1]]}" for column in columns
+        f", '{column}', {_used(counter, column, now)} + {amounts[Unit(column.split('_')[1])]}"
+        for column in columns
     )
     return f"jsonb_build_object('scope', {counter}.scope, 'subject', {counter}.subject_id{after})"
