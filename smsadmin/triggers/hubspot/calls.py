@@ -1,6 +1,7 @@
 """A call from HubSpot: verified before anything in it is believed."""
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from threading import Lock
@@ -20,6 +21,8 @@ from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
 
+#: How a body may spell what a database cannot store: NUL, and halves of surrogate pairs (also good pairs).
+_UNUSUAL = re.compile(rb"\\u(?:0000|d[89a-f])|\xed[\xa0-\xbf]", re.IGNORECASE)
 MOST_KEPT_A_MINUTE = 60
 _kept = {"minute": 0, "rows": 0}
 _kept_lock = Lock()
@@ -99,7 +102,8 @@ def refuse(request: HttpRequest, connection: Connection, detail: str) -> JsonRes
 
 def _payload(request: HttpRequest) -> Any:
     try:
-        return log.storable(json.loads(request.body))
+        payload = json.loads(request.body)
+        return log.storable(payload) if _UNUSUAL.search(request.body) else payload
     except RequestDataTooBig as error:
         raise PayloadError(
             f"The body may have {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes at most."
