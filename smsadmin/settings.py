@@ -177,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep the queue": {"task": "smsadmin.sending.tasks.sweep", "schedule": 5.0},
     "write back": {"task": "smsadmin.writeback.tasks.sweep", "schedule": 5.0},
     "heartbeat": {"task": "smsadmin.dashboard.tasks.heartbeat", "schedule": 15.0},
+    "sweep out": {"task": "smsadmin.dashboard.tasks.sweep_out", "schedule": 86_400.0},
 }
 
 # --- People -----------------------------------------------------------------------------------------

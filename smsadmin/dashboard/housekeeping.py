@@ -1,0 +1,19 @@
+"""What nobody reads after a month: calls that were turned away, and refreshes of the mirror."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from smsadmin.directory.models import Refresh
+from smsadmin.sending.models import RefusedCall
+
+KEPT = timedelta(days=30)
+
+
+def sweep_out(now: datetime | None = None) -> None:
+    """Deletes them. The newest refresh that worked is kept: it says how old the mirror is."""
+    before = (now or timezone.now()) - KEPT
+    RefusedCall.objects.filter(at__lt=before).delete()
+    newest = Refresh.objects.filter(state=Refresh.State.DONE).order_by("connection", "-started_at")
+    keep = dict(newest.reverse().values_list("connection_id", "pk"))  # the last of each account counts
+    Refresh.objects.filter(started_at__lt=before).exclude(pk__in=keep.values()).delete()

@@ -1,0 +1,48 @@
+"""What nobody reads after a month goes; what a page still needs stays."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from smsadmin.dashboard.housekeeping import sweep_out
+from smsadmin.directory.models import Refresh
+from smsadmin.sending.models import RefusedCall
+from tests.factories import make_connection, make_workspace
+
+NOW = timezone.now()
+
+
+@pytest.fixture
+def account(db):
+    return make_connection(make_workspace())
+
+
+def refreshed(account, days, state="done"):
+    at = NOW - timedelta(days=days)
+    return Refresh.objects.create(
+        workspace=account.workspace, connection=account, state=state, started_at=at, lease_until=at
+    )
+
+
+def test_refused_calls_go_after_a_month(db):
+    old, new = (RefusedCall.objects.create(path="/", reason="portal") for _ in range(2))
+    RefusedCall.objects.filter(pk=old.pk).update(at=NOW - timedelta(days=31))
+    sweep_out(NOW)
+    assert list(RefusedCall.objects.all()) == [new]
+
+
+def test_old_refreshes_go_but_never_the_newest_that_worked(account):
+    refreshed(account, 40)
+    worked = refreshed(account, 35)
+    refreshed(account, 33, "failed")
+    recent = refreshed(account, 2, "failed")
+    sweep_out(NOW)
+    assert set(Refresh.objects.all()) == {worked, recent}
+
+
+def test_each_account_keeps_its_own(account):
+    other = make_connection(make_workspace())
+    kept = {refreshed(account, 50), refreshed(other, 60)}
+    sweep_out(NOW)
+    assert set(Refresh.objects.all()) == kept
