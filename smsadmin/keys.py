@@ -13,7 +13,7 @@ def local_keys(data_dir: Path) -> dict[str, str]:
     """SECRET_KEY and FIELD_ENCRYPTION_KEY from DATA_DIR/keys.env, which is written on the first start."""
     path = data_dir / "keys.env"
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_once(path)
     return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
 

@@ -162,7 +162,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
 }
 if not CELERY_BROKER_URL:
     _folder = DATA_DIR / "broker"
-    _folder.mkdir(parents=True, exist_ok=True)
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _folder.mkdir(exist_ok=True)
     CELERY_BROKER_URL = "filesystem://"
     CELERY_BROKER_TRANSPORT = "smsadmin.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -237,9 +238,10 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
-)
+_behind_proxy = env.bool("BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_proxy else None
+# Whose failed sign-ins are counted: else one stranger locks out everybody who comes through the proxy.
+ALLAUTH_TRUSTED_PROXY_COUNT = int(_behind_proxy)
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
 SECURE_HSTS_SECONDS = 31_536_000 if BASE_URL.startswith("https://") else 0

@@ -294,7 +294,7 @@ def loaded_settings() -> Any:
     from django.conf import settings
 
     try:
-        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (ImproperlyConfigured, ValueError) as error:
         raise CannotStart(f"a setting is wrong: {error}") from None
     except OSError as error:

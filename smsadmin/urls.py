@@ -1,6 +1,11 @@
 """Every address. Machines' addresses are public surface: others configure them once and expect them to stay."""
 
+from allauth.account import urls as account
 from django.urls import include, path
+
+#: People sign in by the address an owner added them with: nobody may take another, which an owner may add next.
+_ADDRESSES = {"account_email", "account_email_verification_sent", "account_confirm_email"}
+account_pages = [page for page in account.urlpatterns if page.name not in _ADDRESSES]
 
 handler500 = "smsadmin.dashboard.pages.server_error"
 
@@ -12,6 +17,6 @@ urlpatterns = [
     path("quotas/", include("smsadmin.quotas.urls")),
     path("directory/", include("smsadmin.directory.urls")),
     path("", include("smsadmin.workspaces.urls")),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include(account_pages)),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

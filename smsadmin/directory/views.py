@@ -157,9 +157,11 @@ def mirrors(workspace: Workspace, asked: str = "") -> list[Mirror]:
 
 def _mirror(connection: Connection, asked: str) -> Mirror:
     newest = connection.refreshes.order_by("-started_at").first()
-    begun = newest is not None and asked.isdecimal() and newest.started_at.timestamp() >= int(asked)
-    waiting = is_recent(BEGINS_WITHIN, asked) and not begun
-    late = not waiting and not begun and is_recent(10 * BEGINS_WITHIN, asked)
+    pending = is_recent(10 * BEGINS_WITHIN, asked) and not (
+        newest and newest.started_at.timestamp() >= int(asked)
+    )
+    waiting = pending and is_recent(BEGINS_WITHIN, asked)
+    late = pending and not waiting
     return Mirror(connection, newest, mirror.latest(connection), waiting, late)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 
 from smsadmin.providers.base import Exchange
 
@@ -48,6 +49,7 @@ class Answer:
         return self.exchange.http_status or 0
 
 
+@sensitive_variables()
 def call(
     method: str,
     url: str,

@@ -18,8 +18,10 @@ _SECRET = re.compile(
 )
 _CREDENTIAL = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+#: Names are looked at once each and taken whole, so that a text like "tokentokentoken…" is no slower than others.
 _IN_TEXT = re.compile(
-    rf"(?P<name>[\w-]*(?:{_SECRET.pattern})[\w-]*)(?P<between>[\"']?\s*[:=]\s*[\"']?)(?P<value>[^\s\"'&,;}}<]+)",
+    rf"(?<![\w-])(?=[\w-]*?(?:{_SECRET.pattern}))(?P<name>(?:api[ .])?[\w-]++)"
+    rf"(?P<between>[\"']?\s*+[:=]\s*[\"']?)(?P<value>[^\s\"'&,;}}<]+)",
     re.IGNORECASE,
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.urls import reverse
@@ -153,7 +154,7 @@ def came_from(message: Message) -> Link:
     words = _("HubSpot workflow %(workflow)s") % {"workflow": workflow}
     if step:
         words = _("%(workflow)s, step %(step)s") % {"workflow": words, "step": step}
-    return Link(words, _hubspot(message, f"workflows/{{portal}}/platform/flow/{workflow}/edit"))
+    return Link(words, _hubspot(message, "workflows", "platform", "flow", workflow, "edit"))
 
 
 def record(message: Message) -> Link:
@@ -163,16 +164,16 @@ def record(message: Message) -> Link:
     kind = dict(ObjectType.choices).get(message.object_type, message.object_type)
     words = f"{kind} {message.object_id}".strip()
     type_id = next((found for found, name in OBJECT_TYPES.items() if name == message.object_type), "")
-    path = f"contacts/{{portal}}/record/{type_id}/{message.object_id}" if type_id else ""
-    return Link(words, _hubspot(message, path))
+    return Link(words, _hubspot(message, "contacts", "record", type_id, message.object_id) if type_id else "")
 
 
-def _hubspot(message: Message, path: str) -> str:
-    """A page of the HubSpot app; the sandbox has none."""
+def _hubspot(message: Message, part: str, *path: str) -> str:
+    """A page of the portal in a part of the HubSpot app; the sandbox has none. Ids come as the caller sent them."""
     portal = message.origin.get("portal")
-    if settings.SANDBOX or not portal or not path:
+    if settings.SANDBOX or not portal:
         return ""
-    return f"https://app.hubspot.com/{path.format(portal=portal)}"
+    steps = (quote(str(step), safe="") for step in (part, portal, *path))
+    return f"https://app.hubspot.com/{'/'.join(steps)}"
 
 
 def next_step(message: Message) -> Link | None:

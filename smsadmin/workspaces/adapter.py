@@ -1,8 +1,10 @@
 """How people get in: by a membership, never by signing up."""
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -25,3 +27,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Owners add members; there is no public sign-up."""
         return False
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """The mailed link leads to our public address, whatever host and port the request named."""
+        address = urlsplit(super().get_reset_password_from_key_url(key))
+        return f"{settings.BASE_URL}{address.path}"

@@ -9,7 +9,9 @@ def register() -> None:
     from smsadmin.quotas.models import Rule
     from smsadmin.workspaces.models import Connection, Member, Workspace
 
-    auditlog.register(Connection, exclude_fields=["secrets", "checked_at", "state", "state_detail"])
+    auditlog.register(
+        Connection, exclude_fields=["secrets", "checked_at", "proven_at", "state", "state_detail"]
+    )
     auditlog.register(Number, exclude_fields=["seen_at", "probed_at"])
     for model in (Workspace, Member, Action, ActionVersion, Rule):
         auditlog.register(model)

@@ -85,6 +85,8 @@ class ConnectionForm(forms.ModelForm):
         connection = self.instance
         given = {name: self.cleaned_data[name] for name in self.SECRETS if self.cleaned_data[name]}
         changed = given or connection.external_id != self.external_id()
+        if connection.external_id != self.external_id():
+            connection.proven_at = None
         connection.kind, connection.external_id = self.kind, self.external_id()
         connection.secrets = {**connection.secrets, **given}
         if changed:

@@ -117,6 +117,7 @@ class Connection(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.UNTESTED)
     state_detail = models.CharField(max_length=300, blank=True)
     checked_at = models.DateTimeField(null=True)
+    proven_at = models.DateTimeField(null=True)  # when its own token proved that the portal is ours
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

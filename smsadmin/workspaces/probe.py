@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from smsadmin.core import errors
 from smsadmin.providers.aircall import client as aircall_client
 from smsadmin.providers.hubspot import client as hubspot
@@ -27,6 +29,9 @@ def ask(connection: Connection) -> Result:
         _test_aircall(connection) if connection.kind == Connection.Kind.AIRCALL else _test_hubspot(connection)
     )
     connection.mark(result.state, result.sentence)
+    if result.works:
+        connection.proven_at = timezone.now()
+        connection.save(update_fields=["proven_at"])
     return result
 
 

@@ -583,6 +583,19 @@ def test_the_text_is_escaped(client, workspace):
     assert "<i>Hi" not in page
 
 
+def test_links_into_hubspot_keep_ids_of_any_form_within_their_place(workspace, settings):
+    settings.SANDBOX = False
+    origin = {"portal": PORTAL, "workflow": "{portal.__class__}", "step": "1"}
+    message = make_message(workspace, origin=origin, object_type="contact", object_id="../{0}?x#y")
+
+    assert presenters.came_from(message).url == (
+        f"https://app.hubspot.com/workflows/{PORTAL}/platform/flow/%7Bportal.__class__%7D/edit"
+    )
+    assert presenters.record(message).url == (
+        f"https://app.hubspot.com/contacts/{PORTAL}/record/0-1/..%2F%7B0%7D%3Fx%23y"
+    )
+
+
 def test_the_raw_exchange_is_shown_without_secrets(client, workspace):
     message = make_message(workspace)
     answer = '{"id": "SM1", "api_token": "s3cret"}'

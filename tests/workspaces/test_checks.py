@@ -21,8 +21,13 @@ def test_the_sample_sign_in_stops_a_start_with_real_providers(sample):
 
 
 def test_it_is_wanted_where_the_sandbox_plays_the_outside_world(sample, settings):
-    settings.SANDBOX = True
+    settings.SANDBOX, settings.BASE_URL = True, "http://127.0.0.1:8000"
     assert found() == []
+
+
+def test_it_stops_a_start_that_other_machines_can_reach(sample, settings):
+    settings.SANDBOX, settings.BASE_URL = True, "https://sms.example.com"
+    assert found() == ["smsadmin.E001"]
 
 
 @pytest.mark.parametrize("change", ["password", "inactive", "deleted"])

@@ -245,6 +245,16 @@ def test_testing_says_what_the_outside_answered_and_keeps_it(
     made.refresh_from_db()
     assert (made.state, made.state_detail) == (state, sentence)
     assert sentence in page
+    assert bool(made.proven_at) == (state == "working")
+
+
+def test_another_portal_must_be_proven_anew(owner, workspace, outside):
+    made = make_connection(workspace, "hubspot")
+    outside["/details"] = (200, {"portalId": 9000001})
+    owner.post(reverse("connection-test", args=[made.pk]))
+    owner.post(reverse("connection", args=[made.pk]), {"name": "Portal", "portal": "9000077"})
+    made.refresh_from_db()
+    assert (made.external_id, made.proven_at) == ("9000077", None)
 
 
 def test_a_refused_hubspot_token_is_rejected(owner, workspace, outside):

@@ -77,6 +77,28 @@ def test_the_mailed_link_lets_the_new_member_choose_a_password_and_sign_in(owner
     assert User.objects.get(email="new@example.com").check_password("correct horse 9 staple")
 
 
+def test_the_mailed_link_leads_to_the_public_address_whatever_host_was_asked(
+    client, me, mailoutbox, settings
+):
+    settings.BASE_URL, settings.ALLOWED_HOSTS = "https://sms.example.com", ["*"]
+
+    client.post(
+        reverse("account_reset_password"), {"email": me.user.email}, headers={"Host": "evil.test:666"}
+    )
+
+    assert "https://sms.example.com/accounts/password/reset/key/" in mailoutbox[0].body
+    assert "evil.test" not in mailoutbox[0].body
+
+
+@pytest.mark.parametrize("do", ["action_add", "action_primary"])
+def test_nobody_takes_an_address_that_an_owner_may_add_next(owner, me, do):
+    response = owner.post("/accounts/email/", {do: "", "email": "next@example.com"})
+
+    assert response.status_code == 404
+    me.user.refresh_from_db()
+    assert me.user.email == "me@example.com"
+
+
 def test_somebody_with_an_account_becomes_a_member_without_a_mail(owner, workspace, mailoutbox):
     known = make_user("known@example.com")
 

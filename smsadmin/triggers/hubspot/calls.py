@@ -102,7 +102,7 @@ def refuse(request: HttpRequest, connection: Connection, detail: str) -> JsonRes
 
 def _payload(request: HttpRequest) -> Any:
     try:
-        payload = json.loads(request.body)
+        payload = json.loads(request.body.decode("utf-8-sig", "surrogatepass"))  # bytes might be UTF-16 too
         return log.storable(payload) if _UNUSUAL.search(request.body) else payload
     except RequestDataTooBig as error:
         raise PayloadError(
@@ -113,7 +113,11 @@ def _payload(request: HttpRequest) -> Any:
 
 
 def _check_signature(request: HttpRequest, connection: Connection) -> None:
-    secrets = [s for s in (connection.secrets.get("client_secret"), settings.HUBSPOT_CLIENT_SECRET) if s]
+    own = connection.secrets.get("client_secret", "")
+    # The installation's secret signs for every portal that has its app, so it counts only for one that is proven:
+    # else whoever connects another's portal id first would read that portal's calls.
+    shared = settings.HUBSPOT_CLIENT_SECRET if connection.proven_at else ""
+    secrets = [secret for secret in (own, shared) if secret]
     headers = {name: request.META[key] for name, key in _SIGNING.items() if key in request.META}
     signed = signature.Signed(request.method or "", public_uri(request), request.body, headers)
     try:
@@ -130,7 +134,7 @@ def public_uri(request: HttpRequest) -> str:
 
 
 def _keep(request: HttpRequest, refusal: RefusedError, connection: Connection | None) -> None:
-    logger.warning("hubspot.refused", path=request.path, reason=refusal.reason, portal=refusal.portal)
+    logger.warning("hubspot.refused", path=request.path, reason=refusal.reason, portal=refusal.portal[:40])
     if not _worth_a_row():
         return
     RefusedCall.objects.create(

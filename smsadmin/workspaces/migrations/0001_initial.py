@@ -72,6 +72,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('untested', 'Not tested yet'), ('working', 'Working'), ('rejected', 'Credentials rejected'), ('unreachable', 'Not reachable')], default='untested', max_length=12)),
                 ('state_detail', models.CharField(blank=True, max_length=300)),
                 ('checked_at', models.DateTimeField(null=True)),
+                ('proven_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='connections', to='workspaces.workspace')),
             ],

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from smsadmin.quotas.models import Rule
 from smsadmin.sending import log
 from smsadmin.sending.models import Event, Message, RefusedCall
 from smsadmin.triggers.hubspot import answer, calls, views
-from smsadmin.workspaces.models import Workspace
+from smsadmin.workspaces.models import Connection, Workspace
 from tests.factories import (
     make_action,
     make_agent,
@@ -41,11 +42,18 @@ def test_a_call_signed_with_the_portals_own_secret_is_answered(portal, inputs, v
     assert Message.objects.get().status == "queued"
 
 
-def test_the_installations_secret_is_as_good_as_the_portals_own(portal, inputs, settings):
+def test_the_installations_secret_is_as_good_as_a_proven_portals_own(portal, inputs, settings):
     settings.HUBSPOT_CLIENT_SECRET = "the-new-one"
+    Connection.objects.update(proven_at=timezone.now())
     for number, secret in enumerate((SECRET, "the-new-one")):
         response = portal.call(SEND, execution(inputs, callbackId=f"ap-{number}"), secret=secret)
         assert response.status_code == 200
+
+
+def test_nobody_reads_a_portal_by_connecting_its_id_first(portal, inputs, settings):
+    settings.HUBSPOT_CLIENT_SECRET = "the-installations"
+    assert portal.call(SEND, execution(inputs), secret="the-installations").status_code == 401
+    assert not Message.objects.exists()
 
 
 def test_an_empty_secret_signs_nothing(portal, inputs):
@@ -142,6 +150,14 @@ def test_a_body_that_is_no_json_object_is_400(portal, body):
     response = portal.call(SEND, body)
     assert (response.status_code, response.json()["errorCode"]) == (400, "MALFORMED_REQUEST")
     assert RefusedCall.objects.get().reason == "malformed"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("odd", ["\\ud800", "\\u0000"])
+def test_json_is_utf_8_and_nothing_else(portal, encoding, odd):
+    body = f'{{"origin": {{"portalId": "{odd}"}}}}'.encode(encoding)
+    response = portal.client.post(SEND, body, "application/json")
+    assert (response.status_code, response.json()["errorCode"]) == (400, "MALFORMED_REQUEST")
 
 
 def test_a_body_that_is_too_large_is_400(portal, settings):
