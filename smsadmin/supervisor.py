@@ -333,7 +333,9 @@ def share(settings: Any) -> None:
 
 def announcement(settings: Any) -> str:
     url = f"http://{HOST}:{settings.PORT}"
-    sign_in = "  sign in as admin@example.com / sandbox" if settings.SANDBOX else ""
+    from smsadmin.workspaces.checks import sample_is_safe
+
+    sign_in = "  sign in as admin@example.com / sandbox" if sample_is_safe() else ""
     return f"smsadmin is ready: {url}{sign_in}  (Ctrl-C stops it)"
 
 
@@ -345,10 +347,13 @@ def prepare() -> None:
     from django.db import OperationalError
 
     django.setup()
+    from smsadmin.workspaces.checks import sample_is_safe
+
     try:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        if settings.SANDBOX:
+        refuse_open_doors()
+        if sample_is_safe():
             wait_until_it_answers(settings.SANDBOX_PORT)
             call_command("seed_sample")
     except (OSError, OperationalError) as error:
@@ -357,6 +362,15 @@ def prepare() -> None:
         raise
     except CommandError as error:
         raise CannotStart(str(error)) from None
+
+
+def refuse_open_doors() -> None:
+    """The checks that need the database, which Django's own start does not run."""
+    from django.core.checks import Tags, run_checks
+
+    for found in run_checks(tags=[Tags.database], databases=["default"]):
+        if found.is_serious():
+            raise CannotStart(f"{found.msg} {found.hint or ''}".strip())
 
 
 def wait_until_it_answers(port: int) -> None:

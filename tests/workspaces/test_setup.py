@@ -1,10 +1,12 @@
 """A workspace begins with its owner and the documented limits, or not at all."""
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from smsadmin.quotas.counting import SHIPPED
 from smsadmin.quotas.models import Rule
 from smsadmin.workspaces import setup
-from smsadmin.workspaces.models import Member, Workspace
+from smsadmin.workspaces.models import Member, User, Workspace
 from smsadmin.workspaces.setup import new_workspace
 from tests.factories import make_user
 
@@ -34,3 +36,34 @@ def test_one_that_fails_half_way_leaves_nothing(monkeypatch):
     assert not Workspace.objects.exists()
     assert not Member.objects.exists()
     assert not Rule.objects.exists()
+
+
+def test_a_real_installation_begins_with_a_command(db, capsys):
+    call_command("new_workspace", "Example Ltd", "Ann@Example.com")
+    workspace = Workspace.objects.get(name="Example Ltd")
+    member = workspace.member_set.get()
+    assert (member.user.email, member.role) == ("ann@example.com", "owner")
+    assert workspace.quota_rules.count() == len(SHIPPED)
+    assert "changepassword ann@example.com" in capsys.readouterr().out
+
+
+def test_the_owner_may_be_a_user_already(db):
+    for name in ("One", "Two"):
+        call_command("new_workspace", name, "ann@example.com")
+    assert User.objects.get().workspaces.count() == 2
+
+
+def test_an_owner_needs_an_address(db):
+    with pytest.raises(CommandError, match="“ann” is not an email address"):
+        call_command("new_workspace", "One", "ann")
+    assert not Workspace.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "base"), [(False, "http://127.0.0.1:8000"), (True, "https://sms.example.com")]
+)
+def test_the_sample_workspace_is_made_only_where_nobody_else_can_sign_in(db, settings, sandbox, base):
+    settings.SANDBOX, settings.BASE_URL = sandbox, base
+    with pytest.raises(CommandError, match="published sign-in"):
+        call_command("seed_sample")
+    assert not User.objects.exists()

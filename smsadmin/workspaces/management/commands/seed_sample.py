@@ -10,7 +10,7 @@ from django.utils import timezone
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.directory import mirror
 from smsadmin.directory.models import Number, Source
-from smsadmin.workspaces.checks import SAMPLE_EMAIL, SAMPLE_PASSWORD
+from smsadmin.workspaces.checks import SAMPLE_EMAIL, SAMPLE_PASSWORD, sample_is_safe
 from smsadmin.workspaces.models import Connection, User, Workspace
 from smsadmin.workspaces.setup import new_workspace
 
@@ -21,9 +21,10 @@ class Command(BaseCommand):
     help = "Creates the sample workspace, once. Only where the sandbox plays the outside world."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.SANDBOX:
+        if not sample_is_safe():
             raise CommandError(
-                "The sample workspace is for the sandbox only, and this installation uses real providers."
+                "The sample workspace has a published sign-in, so it is made only where the sandbox is in use and "
+                "BASE_URL is this machine. For a real one: manage.py new_workspace NAME EMAIL"
             )
         if User.objects.filter(email=SAMPLE_EMAIL).exists():
             return
