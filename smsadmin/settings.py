@@ -60,8 +60,10 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 INSTALLED_APPS = [
     "smsadmin.workspaces",
     "smsadmin.directory",
+    "smsadmin.crm",
     "smsadmin.actions",
     "smsadmin.sending",
+    "smsadmin.trials",
     "smsadmin.quotas",
     "smsadmin.writeback",
     "smsadmin.dashboard",

@@ -38,6 +38,16 @@ def _swaps(target: str, url: str, **more: str) -> dict[str, Any]:
 
 _CHOICES = _swaps("#sender-and-user", "action-choices")
 
+#: How long a message may wait for room, in minutes. HubSpot waits a week at most for a blocked execution.
+HOLD_CHOICES = [
+    (60, gettext_lazy("1 hour")),
+    (240, gettext_lazy("4 hours")),
+    (720, gettext_lazy("12 hours")),
+    (1440, gettext_lazy("1 day")),
+    (4320, gettext_lazy("3 days")),
+    (8640, gettext_lazy("6 days")),
+]
+
 #: Properties that usually hold a phone number (HubSpot docs: default properties of contacts and companies).
 PHONE_PROPERTIES = (
     "Contact.phone",
@@ -194,6 +204,48 @@ class ActionForm(forms.Form):
             'with a fallback as in {{Contact.FirstName | default("there")}}.'
         ),
     )
+    at_quota = forms.ChoiceField(
+        label=gettext_lazy("When a quota is used up"),
+        widget=forms.RadioSelect,
+        choices=ActionVersion.AtQuota.choices,
+        initial=ActionVersion.AtQuota.REFUSE,
+        required=False,
+    )
+    hold_minutes = forms.TypedChoiceField(
+        label=gettext_lazy("Hold it for at most"),
+        choices=HOLD_CHOICES,
+        coerce=int,
+        initial=1440,
+        empty_value=1440,  # type: ignore[arg-type]  # what an unfilled field means
+        required=False,
+        help_text=gettext_lazy("A message that found no room by then is not sent."),
+    )
+    mobile_only = forms.BooleanField(
+        label=gettext_lazy("Mobile numbers only"),
+        required=False,
+        help_text=gettext_lazy(
+            "Refuses numbers that are surely not mobile. In North America the two cannot be told apart."
+        ),
+    )
+    default_region = forms.ChoiceField(
+        label=gettext_lazy("Country of numbers without a country code"),
+        required=False,
+        choices=[("", gettext_lazy("None: such numbers are refused")), *numbers.regions()],
+    )
+    traffic = forms.ChoiceField(
+        label=gettext_lazy("Kind of message"),
+        widget=forms.RadioSelect,
+        choices=ActionVersion.Traffic.choices,
+        initial=ActionVersion.Traffic.ALERTING,
+        required=False,
+    )
+    encoding = forms.ChoiceField(
+        label=gettext_lazy("Encoding"),
+        widget=forms.RadioSelect,
+        choices=ActionVersion.Encoding.choices,
+        initial=ActionVersion.Encoding.AUTO,
+        required=False,
+    )
     note = forms.CharField(
         label=gettext_lazy("What is different in this version"), max_length=200, required=False
     )
@@ -255,6 +307,11 @@ class ActionForm(forms.Form):
             values["send_as_agent_id"] = int(values["send_as_agent"])
         if values["send_as_kind"] != SendAsKind.PROPERTY:
             values["send_as_property"] = ""
+        values["at_quota"] = values["at_quota"] or ActionVersion.AtQuota.REFUSE
+        values["traffic"] = values["traffic"] or ActionVersion.Traffic.ALERTING
+        values["encoding"] = values["encoding"] or ActionVersion.Encoding.AUTO
+        if values["at_quota"] == ActionVersion.AtQuota.REFUSE:
+            values["hold_minutes"] = 0
         return {name: values[name] for name in CONFIG}
 
     def _require_what_is_chosen(self) -> None:

@@ -32,6 +32,7 @@ class Action(models.Model):
     name = models.CharField(_("name"), max_length=80)
     enabled = models.BooleanField(_("on"), default=True)
     disabled_reason = models.CharField(_("reason"), max_length=200, blank=True)
+    archived_at = models.DateTimeField(null=True)  # an archived action is off and out of the way
     current = models.ForeignKey("ActionVersion", models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -54,6 +55,19 @@ class ActionVersion(models.Model):
         USER = "user", _("A user of the number")
         PROPERTY = "property", _("A property of the record")
 
+    class AtQuota(models.TextChoices):
+        REFUSE = "refuse", _("Refuse the message")
+        HOLD = "hold", _("Hold it until there is room")
+
+    class Traffic(models.TextChoices):
+        ALERTING = "alerting", _("Alerting: something the recipient waits for or must know")
+        MARKETING = "marketing", _("Marketing: something you would like to tell")
+
+    class Encoding(models.TextChoices):
+        AUTO = "auto", _("As the text needs: GSM-7 where possible, else Unicode")
+        GSM = "gsm", _("GSM-7 only: look-alikes are replaced, anything else is refused")
+        UNICODE = "unicode", _("Unicode always")
+
     action = models.ForeignKey(Action, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     object_type = models.CharField(
@@ -67,6 +81,14 @@ class ActionVersion(models.Model):
     send_as_property = models.CharField(max_length=100, blank=True)
     recipient_property = models.CharField(max_length=100)
     message = models.TextField()
+    at_quota = models.CharField(
+        _("when a quota is used up"), max_length=6, choices=AtQuota, default=AtQuota.REFUSE
+    )
+    hold_minutes = models.PositiveIntegerField(_("hold for at most"), default=0)  # 0: nothing is held
+    mobile_only = models.BooleanField(_("mobile numbers only"), default=False)
+    default_region = models.CharField(_("default country"), max_length=2, blank=True)
+    traffic = models.CharField(_("kind of message"), max_length=9, choices=Traffic, default=Traffic.ALERTING)
+    encoding = models.CharField(_("encoding"), max_length=7, choices=Encoding, default=Encoding.AUTO)
     note = models.CharField(_("note"), max_length=200, blank=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -99,4 +121,10 @@ class ActionVersion(models.Model):
             send_as_property=self.send_as_property,
             recipient_property=self.recipient_property,
             message=self.message,
+            at_quota=self.at_quota,  # type: ignore[arg-type]  # one of its choices
+            hold_minutes=self.hold_minutes,
+            mobile_only=self.mobile_only,
+            default_region=self.default_region,
+            traffic=self.traffic,  # type: ignore[arg-type]  # one of its choices
+            encoding=self.encoding,  # type: ignore[arg-type]  # one of its choices
         )

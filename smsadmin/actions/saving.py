@@ -20,6 +20,12 @@ CONFIG = (
     "send_as_property",
     "recipient_property",
     "message",
+    "at_quota",
+    "hold_minutes",
+    "mobile_only",
+    "default_region",
+    "traffic",
+    "encoding",
 )
 
 

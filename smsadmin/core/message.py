@@ -25,6 +25,10 @@ class ActionConfig:
     send_as_property: str = ""
     default_region: str = ""
     mobile_only: bool = False
+    at_quota: Literal["refuse", "hold"] = "refuse"
+    hold_minutes: int = 0  # how long a held message may wait for room
+    traffic: Literal["alerting", "marketing"] = "alerting"
+    encoding: Literal["auto", "gsm", "unicode"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class SendRequest:
     `key` makes a repeat recognisable: the same trigger, workspace and key is the same message.
     `origin` is what the trigger wants to see again on the log: portal, workflow, callback id.
     `reply` says how the caller hears the outcome: "" (not at all), "waiting" (it waits for the answer to
-    this very request) or "owed" (it is told later).
+    this very request) or "owed" (it is told later). `test_recipient` (E.164) is where a test goes, after the
+    record's own recipient has passed every check.
     """
 
     workspace_id: int
@@ -59,10 +64,11 @@ class SendRequest:
     action_id: int | None = None
     version_id: int | None = None
     action_name: str = ""  # empty: configured where it was triggered
-    version_number: int = 0
+    version_number: int = 0  # 0: as it stands in the form, not saved
     action_enabled: bool = True
     origin: Mapping[str, Any] = field(default_factory=dict)
     reply: Literal["", "waiting", "owed"] = ""
+    test_recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,12 @@ def pretty(e164: str) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
 
 
+def regions() -> list[tuple[str, str]]:
+    """Every region of the numbering plan with its calling code: ("DE", "DE +49")."""
+    codes = sorted(phonenumbers.SUPPORTED_REGIONS)
+    return [(code, f"{code} +{phonenumbers.country_code_for_region(code)}") for code in codes]
+
+
 def is_mobile_possible(kind: Kind) -> bool:
     """Whether such a line may take texts; North America's plan cannot tell mobile from fixed."""
     return kind not in _NEVER_MOBILE

@@ -32,6 +32,7 @@ STEPS: dict[str, str] = {
 #: The sentences of steps that did not refuse; a refusal speaks through its error.
 SENTENCES: dict[str, str] = {
     "action.inline": gettext_noop("Configured in the workflow itself"),
+    "action.form": gettext_noop("“{action}”, as it stands in the form"),
     "action.saved": gettext_noop("“{action}”, version {version}, is on"),
     "sender.chosen": gettext_noop("{sender} ({name}) is chosen in the action"),
     "sender.property": gettext_noop("{source} holds “{value}”, which is {sender} ({name})"),
@@ -47,6 +48,9 @@ SENTENCES: dict[str, str] = {
     "recipient.unusual": gettext_noop(
         "{source} holds “{value}”, read as {recipient}; no known number looks like this"
     ),
+    "recipient.test": gettext_noop(
+        "{source} holds “{value}”, read as {read}; as a test it goes to {recipient}"
+    ),
     "message.plain": gettext_noop("The text has no tokens"),
     "message.tokens": gettext_noop("{tokens} filled in"),
     "length.fits": gettext_noop("{characters} of {limit} characters, {encoding}, segments: {segments}"),
@@ -55,6 +59,8 @@ SENTENCES: dict[str, str] = {
     "line_type.mobile": gettext_noop("{kind}; the action texts mobiles only"),
     "quota.room": gettext_noop("Counted in every window of the number and the user"),
     "quota.number": gettext_noop("Counted in every window of the number"),
+    "quota.fits": gettext_noop("There is room in every window of the number and the user"),
+    "quota.number_fits": gettext_noop("There is room in every window of the number"),
 }
 
 

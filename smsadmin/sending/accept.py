@@ -9,11 +9,10 @@ from django.utils import timezone
 
 from smsadmin.core import errors
 from smsadmin.core.message import SendRequest
-from smsadmin.core.trace import Step, Verdict, passed
+from smsadmin.core.trace import Step, Verdict
 from smsadmin.directory import book
 from smsadmin.quotas import counting
-from smsadmin.quotas.models import Scope, Unit
-from smsadmin.sending import bell, ledger, log
+from smsadmin.sending import bell, ledger, log, quota
 from smsadmin.sending.check import CHECKS
 from smsadmin.sending.models import Message
 from smsadmin.sending.resolve import RESOLVE, Draft, run
@@ -68,46 +67,11 @@ def _judge(draft: Draft, now: datetime) -> Message:
 
 def _queue(draft: Draft, now: datetime) -> Message:
     """Counts in every window and writes the row, both or neither."""
-    assert draft.number
-    assert draft.measure
-    workspace = draft.ask.workspace_id
-    subjects = [counting.Subject(workspace, Scope.NUMBER, draft.number.pk)]
-    if draft.agent:
-        subjects.append(counting.Subject(workspace, Scope.USER, draft.agent.pk))
-    message = log.queued(draft, passed("quota", "quota.room" if draft.agent else "quota.number"), now)
+    message = log.queued(draft, quota.counted(draft), now)
     try:
-        ledger.enter(message, subjects, now)
+        ledger.enter(message, quota.subjects(draft), now)
         return message
     except counting.QuotaExceeded as full:
-        error = _quota_error(draft, full)
+        error = quota.refusal(draft, full)
         draft.trace.append(Step("quota", Verdict.REFUSED, error.code, error.facts))
         raise error from full
-
-
-def _quota_error(draft: Draft, full: counting.QuotaExceeded) -> errors.SendError:
-    assert draft.number
-    assert draft.measure
-    usage, limit = full.usage, full.usage.limit
-    resets = usage.resets_at.isoformat()
-    error: type[errors.SendError]
-    if full.subject.scope == Scope.NUMBER:
-        subject, error = draft.number.e164, errors.NumberQuotaExceeded
-    else:
-        assert draft.agent
-        subject, error = draft.agent.email, errors.UserQuotaExceeded
-        if limit.unit == Unit.SEGMENTS:
-            return errors.UserOutOfSegments(
-                email=subject,
-                left=usage.left,
-                limit=limit.limit,
-                needed=draft.measure.segments,
-                resets=resets,
-            )
-    return error(
-        subject=subject,
-        used=usage.used,
-        limit=limit.limit,
-        unit=str(limit.unit),
-        window=limit.window.value,
-        resets=resets,
-    )

@@ -50,11 +50,17 @@ class Workspace(models.Model):
         default="en",
         choices=[("en", _("English")), ("de", _("German"))],
     )
+    business_name = models.CharField(_("business name"), max_length=80, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Member", related_name="workspaces")
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def known_as(self) -> str:
+        """The name a recipient knows the sender by."""
+        return self.business_name or self.name
 
     @property
     def zone(self) -> ZoneInfo:
