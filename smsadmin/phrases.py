@@ -31,6 +31,12 @@ PHRASES = (
     gettext_noop("There is no access token to test. Executions are accepted without one."),
     gettext_noop("HubSpot accepts the token: it belongs to portal {portal}."),
     gettext_noop("HubSpot did not answer usably: {reason}."),
+    gettext_noop("HubSpot asked to slow down: try again in a few seconds."),
+    gettext_noop(
+        "HubSpot no longer accepts the access token of this portal: enter a new one under Connections."
+    ),
+    gettext_noop("HubSpot refused to answer: {answer} (HTTP {status})."),
+    gettext_noop("it listed no property at all"),
     gettext_noop("The token belongs to portal {portal}, not to {expected}."),
     gettext_noop("Refused while sending"),
     gettext_noop("Completing a callback: HTTP {status}"),

@@ -17,6 +17,7 @@ urlpatterns = [
     path("quotas/", include("smsadmin.quotas.urls")),
     path("directory/", include("smsadmin.directory.urls")),
     path("", include("smsadmin.workspaces.urls")),
+    path("settings/test-numbers/", include("smsadmin.trials.urls")),
     path("accounts/", include(account_pages)),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

@@ -8,7 +8,8 @@ from smsadmin.core.message import ActionConfig
 
 
 def for_request(workspace_id: int, action_id: str) -> dict[str, Any]:
-    """The fields of a SendRequest that a saved action decides. An unknown one is refused as switched off."""
+    """The fields of a SendRequest that a saved action decides. An unknown one is refused as switched off, as is
+    an archived one, which never is on."""
     action = remembered(("action", workspace_id, action_id), lambda: _read(workspace_id, action_id))
     if action is None or action.current is None:
         nothing = ActionConfig(sender_kind="number", recipient_property="", message="")

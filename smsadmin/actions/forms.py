@@ -3,40 +3,26 @@
 Aircall help: advanced Send SMS action. Number first, users filtered by the number, no silent fallback.
 """
 
+import json
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.urls import reverse_lazy
-from django.utils.formats import number_format
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from smsadmin.actions.fields import MessageField, PropertyField
 from smsadmin.actions.models import Action, ActionVersion, ObjectType
-from smsadmin.actions.saving import CONFIG
-from smsadmin.core import numbers, segments, tokens
+from smsadmin.actions.offer import Group, Offer, offer
+from smsadmin.actions.saving import CONFIG, config_of, name_problem
+from smsadmin.core import numbers, tokens
+from smsadmin.core.message import ActionConfig
 from smsadmin.directory import book, facts
 from smsadmin.directory.models import Agent, Number
-from smsadmin.sending.check import MOST_CHARACTERS
+from smsadmin.sending.resolve import INPUTS
 from smsadmin.workspaces.models import Workspace
 
 SenderKind, SendAsKind = ActionVersion.SenderKind, ActionVersion.SendAsKind
-
-
-def _swaps(target: str, url: str, **more: str) -> dict[str, Any]:
-    """What makes htmx post the form to `url` when this input changes, and replace `target` with the answer."""
-    asks = {
-        "hx-post": reverse_lazy(url),
-        "hx-target": target,
-        "hx-swap": "outerHTML",
-        # The newest answer wins: an older one would put back what the reader has changed since.
-        "hx-sync": f"closest {target}:replace",
-    }
-    return asks | {f"hx-{name}": value for name, value in more.items()}
-
-
-_CHOICES = _swaps("#sender-and-user", "action-choices")
 
 #: How long a message may wait for room, in minutes. HubSpot waits a week at most for a blocked execution.
 HOLD_CHOICES = [
@@ -48,98 +34,10 @@ HOLD_CHOICES = [
     (8640, gettext_lazy("6 days")),
 ]
 
-#: Properties that usually hold a phone number (HubSpot docs: default properties of contacts and companies).
-PHONE_PROPERTIES = (
-    "Contact.phone",
-    "Contact.mobilephone",
-    "Contact.hs_whatsapp_phone_number",
-    "Company.phone",
-)
-
-TOKEN_PROBLEMS: dict[str, str | Promise] = {
-    "unclosed": gettext_lazy("“%(piece)s” at character %(at)d is never closed: add “}}” after the name."),
-    "empty": gettext_lazy(
-        "“%(piece)s” at character %(at)d names nothing: write a property, as in {{Contact.FirstName}}."
-    ),
-    "name": gettext_lazy(
-        "“%(piece)s” at character %(at)d is not a property: write object and property, as in {{Contact.FirstName}}."
-    ),
-    "filter": gettext_lazy(
-        "“%(piece)s” at character %(at)d uses an unknown filter: only default is known, "
-        'as in {{Contact.FirstName | default("there")}}.'
-    ),
-    "fallback": gettext_lazy(
-        "“%(piece)s” at character %(at)d has an unreadable fallback: put it in brackets and straight quotes, "
-        'as in {{Contact.FirstName | default("there")}}.'
-    ),
-}
-
-
-def token_problem(error: tokens.TemplateError) -> str:
-    """What is wrong with a template, in the reader's language."""
-    return str(TOKEN_PROBLEMS[error.problem]) % {"piece": error.piece, "at": error.position + 1}
-
-
-def property_path(value: str) -> str:
-    """A property as tokens name it, braces forgiven: "Contact.Phone". Raises ValidationError."""
-    bare = value.strip().removeprefix("{{").removesuffix("}}").strip()
-    try:
-        (token,) = tokens.parse("{{" + bare + "}}")
-    except (tokens.TemplateError, ValueError):
-        token = ""
-    if not isinstance(token, tokens.Token) or token.fallback is not None:
-        raise ValidationError(
-            _("“%(value)s” is not the name of a property: write it as in Contact.phone.") % {"value": value}
-        )
-    return bare
-
-
-class PropertyField(forms.CharField):
-    """Names a property of the record, or of a related one."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=100, **options)
-
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value)
-        return property_path(text) if text else ""
-
-
-class MessageField(forms.CharField):
-    """The template of a message, with line ends as they are sent."""
-
-    widget = forms.Textarea(
-        attrs={
-            "rows": 6,
-            **_swaps("#measure", "action-measure", trigger="input changed delay:300ms", sync="this:replace"),
-        }
-    )
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(strip=False, **options)
-
-    def to_python(self, value: Any) -> str:
-        return (super().to_python(value) or "").replace("\r\n", "\n")
-
-    def validate(self, value: str) -> None:
-        if not segments.normalise(value).strip():
-            raise ValidationError(_("Write the message: this one is empty."))
-        try:
-            parts = tokens.parse(value)
-        except tokens.TemplateError as error:
-            raise ValidationError(token_problem(error)) from error
-        literal = segments.normalise("".join(part for part in parts if isinstance(part, str)))
-        if (over := len(literal) - MOST_CHARACTERS) > 0:
-            raise ValidationError(
-                _(
-                    "The text has %(count)s characters before its tokens are filled in; cut %(over)s to %(most)s."
-                )
-                % {
-                    "count": number_format(len(literal), force_grouping=True),
-                    "most": number_format(MOST_CHARACTERS, force_grouping=True),
-                    "over": number_format(over, force_grouping=True),
-                }
-            )
+#: The fields that name a property of the record.
+PROPERTY_FIELDS = ("sender_property", "send_as_property", "recipient_property")
+#: The fields that are folded away under Advanced.
+POLICIES = ("at_quota", "hold_minutes", "mobile_only", "default_region", "traffic", "encoding")
 
 
 class ActionForm(forms.Form):
@@ -157,13 +55,13 @@ class ActionForm(forms.Form):
     )
     sender_kind = forms.ChoiceField(
         label=gettext_lazy("Send from"),
-        widget=forms.RadioSelect(attrs=_CHOICES),
+        widget=forms.RadioSelect,
         choices=SenderKind.choices,
         initial=SenderKind.NUMBER,
     )
     sender_number = forms.CharField(
         label=gettext_lazy("Number"),
-        widget=forms.Select(attrs=_CHOICES),
+        widget=forms.Select,
         error_messages={"required": gettext_lazy("Choose the number to send from.")},
     )
     sender_property = PropertyField(
@@ -175,9 +73,14 @@ class ActionForm(forms.Form):
     )
     send_as_kind = forms.ChoiceField(
         label=gettext_lazy("Send as"),
-        widget=forms.RadioSelect(attrs=_CHOICES),
+        widget=forms.RadioSelect,
         choices=SendAsKind.choices,
         initial=SendAsKind.NONE,
+        error_messages={
+            "invalid_choice": gettext_lazy(
+                "Only a number of the list has known users. Send without one, or name a property."
+            )
+        },
     )
     send_as_agent = forms.CharField(
         label=gettext_lazy("User"),
@@ -193,7 +96,6 @@ class ActionForm(forms.Form):
     )
     recipient_property = PropertyField(
         label=gettext_lazy("Property with the recipient's number"),
-        widget=forms.TextInput(attrs={"list": "phone-properties", "autocomplete": "off"}),
         help_text=gettext_lazy("The phone number must have its country code, as in +1 202 555 0123."),
         error_messages={"required": gettext_lazy("Name the property that holds the recipient's number.")},
     )
@@ -251,19 +153,30 @@ class ActionForm(forms.Form):
     )
     base = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, workspace: Workspace, action: Action | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        action: Action | None = None,
+        offered: Offer | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.workspace, self.action = workspace, action
         self.book = book.of(workspace.pk)
-        self.number = _found(self.book.numbers, self["sender_number"].value())
+        self.offer = offered or offer(workspace, self._object_type())
+        self.number: Number | None = _found(self.book.numbers, self["sender_number"].value())
         self.misfit: Agent | None = None
         self._require_what_is_chosen()
-        self.fields["sender_number"].widget.choices = self._number_choices()
-        self.fields["send_as_agent"].widget.choices = self._agent_choices()
+        self._offer_what_fits()
 
     @property
     def has_property_sender(self) -> bool:
         return bool(self["sender_kind"].value() == SenderKind.PROPERTY)
+
+    @property
+    def knows_its_number(self) -> bool:
+        """Whether the first step is done, so that the second one has something to offer."""
+        return self.has_property_sender or self.number is not None
 
     @property
     def agents(self) -> list[Agent]:
@@ -275,6 +188,13 @@ class ActionForm(forms.Form):
         """Why the chosen number cannot send, though it is chosen."""
         return " ".join(facts.why_not(self.number)) if self.number and not self.number.is_eligible else ""
 
+    @property
+    def has_policies(self) -> bool:
+        """Whether anything under Advanced is not as it comes."""
+        return any(
+            self[name].value() not in (None, "", False, self.fields[name].initial) for name in POLICIES
+        )
+
     def refilter(self) -> None:
         """Takes a user off who is not one of the chosen number's, and remembers who it was. For unbound forms."""
         chosen = _found(self.book.agents, self["send_as_agent"].value())
@@ -282,13 +202,44 @@ class ActionForm(forms.Form):
             self.misfit = chosen
             self.initial["send_as_agent"] = ""
 
+    def post_to(self, url: str) -> None:
+        """Lets htmx ask `url` for what a choice changes: the users of a number, the properties of a record type."""
+        for name, do in (
+            ("sender_kind", "refilter"),
+            ("sender_number", "refilter"),
+            ("send_as_kind", "refilter"),
+            ("object_type", "type"),
+        ):
+            self.fields[name].widget.attrs |= {
+                "hx-post": url,
+                "hx-vals": json.dumps({"do": do}),
+                "hx-target": "#sender-and-user",
+                "hx-swap": "outerHTML",
+                # The newest answer wins: an older one would put back what the reader has changed since.
+                "hx-sync": "#steps:replace",
+            }
+
+    @property
+    def suggestions(self) -> list[tuple[str, list[Group]]]:
+        """What to suggest in the fields that are texts: (field, groups)."""
+        return [(name, self._properties_for(name)) for name in PROPERTY_FIELDS]
+
+    def draft(self) -> ActionConfig:
+        """What the form asks for as it stands, also when it could not be saved: the rehearsal says what is wrong.
+
+        For bound forms; a valid one gives exactly the configuration of the version that it would be saved as.
+        """
+        self.is_valid()
+        asked = {name: self[name].value() for name in CONFIG if name in self.fields} | self.cleaned_data
+        asked["sender_number"] = self.number.pk if self.number else None
+        agent = _found(self.book.agents, self["send_as_agent"].value())
+        asked["send_as_agent"] = agent.pk if agent else None
+        return ActionVersion(**_columns(asked)).config()
+
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        same = Action.objects.filter(workspace=self.workspace, name=name)
-        if self.action:
-            same = same.exclude(pk=self.action.pk)
-        if same.exists():
-            raise ValidationError(_("Another action has this name: choose a different one."))
+        if problem := name_problem(self.workspace, name, self.action):
+            raise ValidationError(problem)
         return name
 
     def clean(self) -> dict[str, Any]:
@@ -298,24 +249,81 @@ class ActionForm(forms.Form):
             self._check_agent()
         return self.cleaned_data
 
+    def clean_sender_property(self) -> str:
+        return self._existing("sender_property")
+
+    def clean_send_as_property(self) -> str:
+        return self._existing("send_as_property")
+
+    def clean_recipient_property(self) -> str:
+        return self._existing("recipient_property")
+
+    def clean_message(self) -> str:
+        message: str = self.cleaned_data["message"]
+        for token in tokens.tokens(message):
+            self._check_exists(f"{token.object}.{token.property}", token.raw)
+        return message
+
     def config(self) -> dict[str, Any]:
         """The columns of the version this valid form asks for; what its choices leave unused is empty."""
-        values = {**self.cleaned_data, "sender_number_id": None, "send_as_agent_id": None}
-        if values["sender_kind"] == SenderKind.NUMBER:
-            values |= {"sender_number_id": int(values["sender_number"]), "sender_property": ""}
-        if values["send_as_kind"] == SendAsKind.USER:
-            values["send_as_agent_id"] = int(values["send_as_agent"])
-        if values["send_as_kind"] != SendAsKind.PROPERTY:
-            values["send_as_property"] = ""
-        values["at_quota"] = values["at_quota"] or ActionVersion.AtQuota.REFUSE
-        values["traffic"] = values["traffic"] or ActionVersion.Traffic.ALERTING
-        values["encoding"] = values["encoding"] or ActionVersion.Encoding.AUTO
-        if values["at_quota"] == ActionVersion.AtQuota.REFUSE:
-            values["hold_minutes"] = 0
-        return {name: values[name] for name in CONFIG}
+        return _columns(self.cleaned_data)
+
+    def is_as_saved(self) -> bool:
+        """Whether this valid form asks for nothing but what the action does already."""
+        values, current = self.cleaned_data, self.action and self.action.current
+        if not self.action or not current or values["name"] != self.action.name:
+            return False
+        return self.config() == config_of(current) and not values["note"]
+
+    def _object_type(self) -> str:
+        given = str(self["object_type"].value() or "")
+        return given if given in ObjectType.values else ObjectType.CONTACT.value
+
+    def _existing(self, name: str) -> str:
+        path: str = self.cleaned_data[name]
+        if path:
+            self._check_exists(path, path)
+        return path
+
+    def _check_exists(self, path: str, shown: str) -> None:
+        """Only what HubSpot has listed can be missing; a workflow step's own fields are not HubSpot's to list."""
+        if not self.offer.is_complete or self.offer.find(path) or path.startswith(f"{INPUTS}."):
+            return
+        near = self.offer.nearest(path)
+        told = {"path": shown, "near": near, "object": ObjectType(self.offer.object_type).label}
+        if near:
+            raise ValidationError(_("HubSpot has no property “%(path)s”. Did you mean %(near)s?") % told)
+        raise ValidationError(
+            _("HubSpot has no property “%(path)s” on this record (%(object)s): choose one of the list.")
+            % told
+        )
+
+    def _offer_what_fits(self) -> None:
+        if self.has_property_sender:  # its number is known only when a record comes, so its users are not
+            kinds: Any = self.fields["send_as_kind"]
+            kinds.choices = [choice for choice in SendAsKind.choices if choice[0] != SendAsKind.USER]
+        self.fields["sender_number"].widget.choices = self._number_choices()
+        self.fields["send_as_agent"].widget.choices = self._agent_choices()
+        for name in PROPERTY_FIELDS:
+            self.fields[name].widget = self._property_widget(name)
+
+    def _properties_for(self, name: str) -> list[Group]:
+        """A number's fields want phone numbers, a user's an email address."""
+        return self.offer.all() if name == "send_as_property" else self.offer.phones_first()
+
+    def _property_widget(self, name: str) -> forms.Widget:
+        """A list where HubSpot's is known, else a text with suggestions."""
+        value = str(self[name].value() or "")
+        if not self.offer.is_complete:
+            return forms.TextInput(attrs={"list": f"{name}-suggestions", "autocomplete": "off"})
+        groups = self._properties_for(name)
+        listed = {choice for _label, choices in groups for choice, _words in choices}
+        known = self.offer.find(value) if value else None
+        extra = [] if not value or value in listed else [(value, known.label if known else value)]
+        return forms.Select(choices=[("", _("Choose a property")), *extra, *groups])
 
     def _require_what_is_chosen(self) -> None:
-        sender, send_as = self["sender_kind"].value(), self["send_as_kind"].value()
+        sender, send_as = self["sender_kind"].value(), self["send_as_kind"].value() or SendAsKind.NONE
         self.fields["sender_number"].required = sender == SenderKind.NUMBER
         self.fields["sender_property"].required = sender == SenderKind.PROPERTY
         self.fields["send_as_agent"].required = send_as == SendAsKind.USER and sender == SenderKind.NUMBER
@@ -332,12 +340,6 @@ class ActionForm(forms.Form):
             self.add_error("sender_number", f"{self.number.name}: {self.warning}")
 
     def _check_agent(self) -> None:
-        if self.has_property_sender:
-            self.add_error(
-                "send_as_kind",
-                _("Only a number of the list has known users. Send without one, or name a property."),
-            )
-            return
         given = self.cleaned_data.get("send_as_agent")
         agent = _found(self.book.agents, given)
         if not given or agent in self.agents:
@@ -368,6 +370,27 @@ class ActionForm(forms.Form):
         ]
 
 
+def _columns(asked: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a version from the form's values; what the choices leave unused is empty."""
+    by_number = asked.get("sender_kind") == SenderKind.NUMBER
+    send_as = asked.get("send_as_kind")
+    hold = asked.get("at_quota") == ActionVersion.AtQuota.HOLD
+    values = {name: asked.get(name) or "" for name in CONFIG} | {
+        "sender_number_id": _pk(asked.get("sender_number")) if by_number else None,
+        "send_as_agent_id": _pk(asked.get("send_as_agent")) if send_as == SendAsKind.USER else None,
+        "hold_minutes": int(asked.get("hold_minutes") or 0) if hold else 0,
+        "mobile_only": bool(asked.get("mobile_only")),
+        "at_quota": asked.get("at_quota") or ActionVersion.AtQuota.REFUSE.value,
+        "traffic": asked.get("traffic") or ActionVersion.Traffic.ALERTING.value,
+        "encoding": asked.get("encoding") or ActionVersion.Encoding.AUTO.value,
+    }
+    if by_number:
+        values["sender_property"] = ""
+    if send_as != SendAsKind.PROPERTY:
+        values["send_as_property"] = ""
+    return values
+
+
 class SwitchForm(forms.Form):
     """On, or off with a reason."""
 
@@ -379,9 +402,9 @@ class SwitchForm(forms.Form):
     )
 
 
-def initial_of(action: Action) -> dict[str, Any]:
-    """The form's values for an action as it is."""
-    version = action.current
+def initial_of(action: Action, version: ActionVersion | None = None) -> dict[str, Any]:
+    """The form's values for an action as it is, or as an older version of it was."""
+    version = version or action.current
     if version is None:
         return {"name": action.name, "base": 0}
     values = {name: getattr(version, name) for name in CONFIG}
@@ -390,6 +413,7 @@ def initial_of(action: Action) -> dict[str, Any]:
         "name": action.name,
         "sender_number": version.sender_number_id or "",
         "send_as_agent": version.send_as_agent_id or "",
+        "hold_minutes": version.hold_minutes or 1440,
         "base": version.number,
     }
 
@@ -400,5 +424,10 @@ def _named(number: Number) -> str:
 
 def _found(known: dict[int, Any], given: Any) -> Any:
     """What a posted id refers to; None for anything outside the workspace's own directory."""
+    pk = _pk(given)
+    return known.get(pk) if pk is not None else None
+
+
+def _pk(given: Any) -> int | None:
     text = str(given or "")
-    return known.get(int(text)) if text.isdecimal() and len(text) < 19 else None
+    return int(text) if text.isdecimal() and len(text) < 19 else None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from smsadmin.core.message import ActionConfig
@@ -37,10 +38,28 @@ class Action(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_action_per_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="one_action_per_name"),
+            models.CheckConstraint(
+                name="archived_action_is_off", condition=models.Q(archived_at=None) | models.Q(enabled=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None
+
+    @property
+    def why_off(self) -> str:
+        """Why its messages are refused, in a sentence; "" for an action that is on."""
+        if self.enabled:
+            return ""
+        if self.is_archived:
+            return gettext("It is archived: bring it back, then switch it on.")
+        return self.disabled_reason or gettext("It came back from the archive and was not switched on since.")
 
 
 class ActionVersion(models.Model):

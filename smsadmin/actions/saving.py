@@ -1,9 +1,13 @@
 """Saving an action: a change is a new version, never an edit; nobody overwrites what they have not seen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from smsadmin import cache
 from smsadmin.actions.models import Action, ActionVersion
@@ -30,7 +34,14 @@ CONFIG = (
 
 
 class NameTaken(Exception):
-    """Another action of the workspace has this name."""
+    """Another action of the workspace has this name; as text, a sentence for the person who chose it."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        super().__init__(name_problem(workspace, name))
+
+
+class Archived(Exception):
+    """An archived action cannot be switched on."""
 
 
 class SavedMeanwhile(Exception):
@@ -46,6 +57,32 @@ def config_of(version: ActionVersion) -> dict[str, Any]:
     return {name: getattr(version, name) for name in CONFIG}
 
 
+def name_problem(workspace: Workspace, name: str, besides: Action | None = None) -> str:
+    """Why an action (`besides`, or a new one) cannot have this name; "" when it can."""
+    holder = Action.objects.filter(workspace=workspace, name=name).first()
+    if holder is None or holder == besides:
+        return ""
+    if holder.is_archived:
+        return _("An archived action has this name: choose a different one, or bring that one back.")
+    return _("Another action has this name: choose a different one.")
+
+
+def copy_name(workspace: Workspace, name: str) -> str:
+    """A free name for a copy: "Copy of X", then "Copy of X (2)", shortened to what the column holds."""
+    taken = set(Action.objects.filter(workspace=workspace).values_list("name", flat=True))
+    wanted = _("Copy of %(name)s") % {"name": name}
+    candidates = (_numbered(wanted, number) for number in count(1))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _numbered(name: str, number: int) -> str:
+    most = Action._meta.get_field("name").max_length
+    assert most
+    tail = f" ({number})" if number > 1 else ""
+    room = most - len(tail)
+    return (name if len(name) <= room else f"{name[: room - 1].rstrip()}…") + tail
+
+
 def create(workspace: Workspace, name: str, config: Mapping[str, Any], note: str, by: User) -> Action:
     """A new action with its first version. Raises NameTaken."""
     try:
@@ -53,7 +90,7 @@ def create(workspace: Workspace, name: str, config: Mapping[str, Any], note: str
             action = Action.objects.create(workspace=workspace, name=name)
             _add_version(action, 1, config, note, by)
     except IntegrityError as error:
-        raise NameTaken from error
+        raise NameTaken(workspace, name) from error
     cache.forget()
     return action
 
@@ -69,15 +106,42 @@ def change(action: Action, name: str, config: Mapping[str, Any], note: str, by: 
                 Action.objects.select_for_update().get(pk=action.pk), name, config, note, by, base
             )
     except IntegrityError as error:
-        raise NameTaken from error
+        raise NameTaken(action.workspace, name) from error
     cache.forget()
     return saved
 
 
 def switch(action: Action, *, on: bool, reason: str = "") -> None:
-    """Switches the action on, or off with the reason that its refused messages' readers will look for."""
-    action.enabled, action.disabled_reason = on, "" if on else reason
-    action.save(update_fields=["enabled", "disabled_reason"])
+    """Switches the action on, or off with the reason that its refused messages' readers will look for.
+
+    Raises Archived for one that is archived and to be switched on.
+    """
+    with _locked(action):
+        if on and action.is_archived:
+            raise Archived
+        action.enabled, action.disabled_reason = on, "" if on else reason
+
+
+def archive(action: Action) -> None:
+    """Switches the action off and puts it out of the way; a reason it was off for before stays."""
+    with _locked(action):
+        action.enabled, action.archived_at = False, action.archived_at or timezone.now()
+
+
+def bring_back(action: Action) -> None:
+    """Takes the action out of the archive, still off: switching it on is a decision of its own."""
+    with _locked(action):
+        action.archived_at = None
+
+
+@contextmanager
+def _locked(action: Action) -> Iterator[None]:
+    """Changes of an action's state, made to what it is now and seen at once by this process."""
+    state = ["enabled", "disabled_reason", "archived_at"]
+    with transaction.atomic():
+        action.refresh_from_db(fields=state, from_queryset=Action.objects.select_for_update())
+        yield
+        action.save(update_fields=state)
     cache.forget()
 
 

@@ -1,12 +1,13 @@
 from django.urls import path
 
-from smsadmin.actions import views
+from smsadmin.actions import listing, managing, versions, views
 
 urlpatterns = [
-    path("", views.actions, name="actions"),
+    path("", listing.actions, name="actions"),
     path("new/", views.new, name="action-new"),
     path("<int:pk>/", views.action, name="action"),
-    path("<int:pk>/switch/", views.switch, name="action-switch"),
-    path("choices/", views.choices, name="action-choices"),
-    path("measure/", views.measure, name="action-measure"),
+    path("<int:pk>/switch/", managing.switch, name="action-switch"),
+    path("<int:pk>/archive/", managing.archive, name="action-archive"),
+    path("<int:pk>/versions/", versions.versions, name="action-versions"),
+    path("<int:pk>/versions/<int:number>/", versions.version, name="action-version"),
 ]

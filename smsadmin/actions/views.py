@@ -1,111 +1,122 @@
-"""The actions' pages: the list, and one page to create, edit, switch and look back."""
+"""The page on which an action is made and changed. What a button posts in `do` decides what becomes of the form."""
 
 import shlex
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
-from smsadmin.actions import saving
-from smsadmin.actions.forms import PHONE_PROPERTIES, ActionForm, SwitchForm, initial_of, token_problem
+from smsadmin.actions import composer, managing, saving, troubles, versions
+from smsadmin.actions.describe import Difference, differences
+from smsadmin.actions.editor import Editor, editor_url, token_rows
+from smsadmin.actions.forms import ActionForm, SwitchForm, initial_of
 from smsadmin.actions.models import Action, ActionVersion
-from smsadmin.core import numbers, segments, tokens
-from smsadmin.core.ids import first_uuid7
-from smsadmin.core.status import LEFT, TROUBLE
+from smsadmin.actions.usage import usage
 from smsadmin.dashboard.pages import render_page
-from smsadmin.sending.check import MOST_CHARACTERS
-from smsadmin.sending.models import Message
+from smsadmin.trials import sending as trials
+from smsadmin.workspaces import typed as typed_before
 from smsadmin.workspaces.access import editor_required, viewer_required
-from smsadmin.workspaces.models import Role, Workspace
+from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-COUNTED_DAYS = 7
-MOST_VERSIONS = 50
-REFILTER = "refilter"  # the button that stands in for htmx
-
-
-@require_GET
-@viewer_required
-def actions(request: WorkspaceRequest) -> HttpResponse:
-    """Every action with its state, its last change and what became of its recent messages."""
-    found = Action.objects.filter(workspace=request.workspace).order_by("name")
-    listed = list(found.select_related("current__sender_number", "current__created_by"))
-    counts = _counts(request.workspace)
-    rows = [(each, counts[each.pk]) for each in listed]
-    context = {"rows": rows, "days": COUNTED_DAYS, "may_edit": request.member.may(Role.EDITOR)}
-    return render_page(request, "actions/list.html", context)
+#: Tells the page that the form was changed by the server, so that the preview must be worked out again.
+RECOMPOSE = {"HX-Trigger-After-Settle": "recompose"}
 
 
 @require_http_methods(["GET", "POST"])
 @editor_required
 def new(request: WorkspaceRequest) -> HttpResponse:
-    """A new action; what is wrong is said beside the fields and nothing is saved (422)."""
-    if request.method == "GET":
-        return _form_page(request, ActionForm(request.workspace))
-    if REFILTER in request.POST:
-        return _form_page(request, _unsaved(request))
-    form = ActionForm(request.workspace, data=request.POST)
-    if form.is_valid():
-        try:
-            values = form.cleaned_data
-            saved = saving.create(
-                request.workspace, values["name"], form.config(), values["note"], request.user
-            )
-        except saving.NameTaken:
-            form.add_error("name", _("Another action has this name: choose a different one."))
-        else:
-            messages.success(request, _("“%(name)s” is saved as version 1.") % {"name": saved.name})
-            return redirect("action", saved.pk)
-    return _form_page(request, form, status=422)
+    """A new action, or with ?copy=ID one that begins as another one is."""
+    if request.method == "POST":
+        return _posted(request, None)
+    return _opened(request, None, _beginning(request))
 
 
 @require_http_methods(["GET", "POST"])
 @viewer_required
 def action(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """One action: read by everybody, changed by editors."""
+    """One action: read by everybody, changed by editors; ?from=N fills the form from an older version."""
     shown = _own(request, pk)
     if request.method == "POST":
-        return _change(request, shown)
-    return _form_page(request, ActionForm(request.workspace, shown, initial=initial_of(shown)), shown)
+        return _changed(request, shown)
+    initial = initial_of(shown)
+    if (number := request.GET.get("from", "")).isdecimal() and len(number) < 10:
+        older = get_object_or_404(shown.versions, number=int(number))
+        initial |= {**initial_of(shown, older), "base": initial["base"]}
+    return _opened(request, shown, initial)
 
 
 @editor_required
-def _change(request: WorkspaceRequest, shown: Action) -> HttpResponse:
-    if REFILTER in request.POST:
-        return _form_page(request, _unsaved(request, shown), shown)
+def _changed(request: WorkspaceRequest, shown: Action) -> HttpResponse:
+    return _posted(request, shown)
+
+
+def _posted(request: WorkspaceRequest, shown: Action | None) -> HttpResponse:
+    do, _colon, what = request.POST.get("do", "save").partition(":")
+    if do == "save":
+        return _save(request, shown)
+    return PARTS.get(do, _again)(request, shown, what)
+
+
+# --- Opening and saving -------------------------------------------------------------------------------
+
+
+def _beginning(request: WorkspaceRequest) -> dict[str, Any]:
+    given = request.GET.get("copy", "")
+    if not given.isdecimal() or len(given) > 18:
+        return {}
+    original = _own(request, int(given))
+    name = saving.copy_name(request.workspace, original.name)
+    return {**initial_of(original), "name": name, "base": None}
+
+
+def _opened(request: WorkspaceRequest, shown: Action | None, initial: dict[str, Any]) -> HttpResponse:
+    if kept := typed_before.taken(request):
+        messages.info(request, _("You were signed out before this was saved. What you had typed is back."))
+        return _page(request, shown, _unsaved(request, shown, kept), looks=False)
+    return _page(request, shown, ActionForm(request.workspace, shown, initial=initial), looks=False)
+
+
+def _save(request: WorkspaceRequest, shown: Action | None) -> HttpResponse:
+    """Makes the next version; what is wrong is said beside the fields and nothing is saved (422)."""
     form, theirs = ActionForm(request.workspace, shown, data=request.POST), None
     if form.is_valid():
         try:
             return _saved(request, shown, form)
-        except saving.NameTaken:
-            form.add_error("name", _("Another action has this name: choose a different one."))
+        except saving.NameTaken as taken:
+            form.add_error("name", str(taken))
         except saving.SavedMeanwhile as other:
             theirs = other.current
             form = _rebased(request, shown, theirs)
-    return _form_page(request, form, shown, status=422, theirs=theirs)
+    return _page(request, shown, form, status=422, theirs=theirs)
 
 
-def _saved(request: WorkspaceRequest, shown: Action, form: ActionForm) -> HttpResponse:
+def _saved(request: WorkspaceRequest, shown: Action | None, form: ActionForm) -> HttpResponse:
     values = form.cleaned_data
-    number = values["base"] or 0
-    if saving.change(shown, values["name"], form.config(), values["note"], request.user, number):
-        messages.success(request, _("Saved as version %(number)d.") % {"number": number + 1})
+    if shown is None:
+        made = saving.create(request.workspace, values["name"], form.config(), values["note"], request.user)
+        messages.success(request, _("“%(name)s” is saved as version 1.") % {"name": made.name})
+        return redirect("action", made.pk)
+    base = values["base"] or 0
+    if saving.change(shown, values["name"], form.config(), values["note"], request.user, base):
+        messages.success(request, _("Saved as version %(number)d.") % {"number": base + 1})
+    elif values["note"]:
+        words = _(
+            "It does the same as before, so there is no new version, and nothing for the note to stand at."
+        )
+        messages.info(request, words)
     else:
         messages.success(request, _("Saved. It does the same as before, so there is no new version."))
     return redirect("action", shown.pk)
 
 
-def _rebased(request: WorkspaceRequest, shown: Action, theirs: ActionVersion) -> ActionForm:
+def _rebased(request: WorkspaceRequest, shown: Action | None, theirs: ActionVersion) -> ActionForm:
     """The same values, on top of what somebody else has saved: saving again is then a decision."""
     data = request.POST.copy()
     data["base"] = str(theirs.number)
@@ -114,125 +125,186 @@ def _rebased(request: WorkspaceRequest, shown: Action, theirs: ActionVersion) ->
     return form
 
 
-@require_POST
-@editor_required
-def switch(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Switches an action on, or off with a reason."""
-    shown = _own(request, pk)
-    if request.POST.get("on") == "1":
-        saving.switch(shown, on=True)
-        messages.success(request, _("“%(name)s” is on.") % {"name": shown.name})
-        return redirect("action", pk)
-    form = SwitchForm(request.POST)
-    if not form.is_valid():
-        page = ActionForm(request.workspace, shown, initial=initial_of(shown))
-        return _form_page(request, page, shown, status=422, switch_form=form)
-    saving.switch(shown, on=False, reason=form.cleaned_data["reason"])
-    messages.success(request, _("“%(name)s” is off: its messages are refused.") % {"name": shown.name})
-    return redirect("action", pk)
+# --- What the other buttons do; htmx gets the part that changed, a browser without it the whole page --
 
 
-@require_POST
-@editor_required
-def choices(request: WorkspaceRequest) -> HttpResponse:
-    """For htmx: number and user as they fit together after a choice."""
-    return render_page(request, "actions/_sender.html", {"form": _unsaved(request), "swapped": True})
+def _again(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """The page as it was typed, worked out anew."""
+    return _part(request, shown, request.POST, None)
 
 
-@require_POST
-@editor_required
-def measure(request: WorkspaceRequest) -> HttpResponse:
-    """For htmx: length, encoding and segments of what is being typed."""
-    return render_page(request, "actions/_measure.html", {"text": measured(request.POST.get("message", ""))})
+def _refiltered(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """Number and user as they fit together after a choice."""
+    return _part(request, shown, request.POST, "actions/_sender.html", RECOMPOSE, swapped=True)
 
 
-def _unsaved(request: WorkspaceRequest, shown: Action | None = None) -> ActionForm:
-    """What was typed so far, unchecked, with the users of the number chosen now."""
-    typed = {name: value for name, value in request.POST.items() if name in ActionForm.base_fields}
+def _retyped(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """Another record type has other properties everywhere."""
+    return _part(request, shown, request.POST, "actions/_type.html", RECOMPOSE, swapped=True)
+
+
+def _live(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """What the form as it stands would send, and what keeps it from being saved."""
+    return _part(request, shown, request.POST, "actions/_live.html")
+
+
+def _found(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    return _part(request, shown, request.POST, "actions/_records.html")
+
+
+def _tokens(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    return _part(request, shown, request.POST, "actions/_token_list.html")
+
+
+def _inserted(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """Without scripts nobody knows where the cursor was: at the end."""
+    return _rewritten(request, shown, lambda message: message + what)
+
+
+def _replaced(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    return _rewritten(request, shown, composer.with_replacements)
+
+
+def _fallen_back(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """What the table of tokens says of empty values, written into the text."""
+    rows = token_rows(request.POST)
+    return _rewritten(request, shown, lambda message: composer.with_fallbacks(message, rows))
+
+
+def _rewritten(
+    request: WorkspaceRequest, shown: Action | None, rewrite: Callable[[str], str]
+) -> HttpResponse:
+    data = request.POST.copy()
+    data["message"] = rewrite(data.get("message", "").replace("\r\n", "\n"))
+    return _part(request, shown, data, "actions/_message.html", RECOMPOSE)
+
+
+def _tested(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """A real text from the form as it stands to a test number."""
+    form = ActionForm(request.workspace, shown, data=request.POST)
+    editor = Editor(request.workspace, shown, form, request.POST)
+    given = request.POST.get("test_number", "")
+    number = next((each for each in editor.test_numbers if str(each.pk) == given), None)
+    told: dict[str, Any] = {"test_number": number}
+    if number is None:
+        told["test_problem"] = _("Choose one of the test numbers.")
+    elif editor.tried.record is None:
+        told["test_problem"] = editor.tried.problem
+    else:
+        told["test_message"] = trials.send_test(
+            request.workspace,
+            request.user,
+            number,
+            editor.config,
+            editor.tried.record,
+            token=request.POST.get("test_key") or trials.new_token(),
+            action=shown,
+            name=editor.name,
+        )
+    return _part(request, shown, request.POST, "actions/_test.html", **told)
+
+
+def _off(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """Switches off beside a form that may hold unsaved changes: they stay in it."""
+    if shown is None:
+        return _again(request, shown, what)
+    switch_form = SwitchForm(request.POST)
+    if not switch_form.is_valid():
+        return _page(
+            request, shown, _unsaved(request, shown, request.POST), status=422, switch_form=switch_form
+        )
+    managing.switch_off(request, shown, switch_form.cleaned_data["reason"])
+    form = ActionForm(request.workspace, shown, data=request.POST)
+    if form.is_valid() and form.is_as_saved():
+        return redirect("action", shown.pk)
+    messages.info(request, _("Your changes below are still here, and not saved yet."))
+    return _page(request, shown, _unsaved(request, shown, request.POST))
+
+
+Part = Callable[[WorkspaceRequest, Action | None, str], HttpResponse]
+
+PARTS: dict[str, Part] = {
+    "refilter": _refiltered,
+    "type": _retyped,
+    "live": _live,
+    "preview": _again,
+    "find": _found,
+    "tokens": _tokens,
+    "insert": _inserted,
+    "replace": _replaced,
+    "fallbacks": _fallen_back,
+    "test": _tested,
+    "off": _off,
+}
+
+
+def _part(
+    request: WorkspaceRequest,
+    shown: Action | None,
+    data: QueryDict,
+    fragment: str | None,
+    headers: dict[str, str] | None = None,
+    **told: Any,
+) -> HttpResponse:
+    form = _unsaved(request, shown, data)
+    response = _page(request, shown, form, fragment=fragment, data=data, **told)
+    for name, value in (headers or {}).items():
+        response[name] = value
+    return response
+
+
+def _unsaved(request: WorkspaceRequest, shown: Action | None, data: Mapping[str, Any]) -> ActionForm:
+    """What was typed so far, with the users of the number chosen now; what is wrong with it is not said yet."""
+    typed = {name: data[name] for name in ActionForm.base_fields if name in data}
     form = ActionForm(request.workspace, shown, initial=typed)
     form.refilter()
     return form
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A template's literal text as an SMS, its tokens, and what is wrong with it."""
-
-    measure: segments.Measure
-    names: list[str]
-    problem: str
-    forcing: list[str]  # the characters that keep it out of GSM-7
-
-    @property
-    def too_long(self) -> bool:
-        return self.measure.characters > MOST_CHARACTERS
-
-
-def measured(template: str) -> Measured:
-    """Counts a template: tokens count for nothing yet, as their values are not known."""
-    problem, found = "", []
-    try:
-        parts = tokens.parse(template)
-        found = list(dict.fromkeys(part.raw for part in parts if isinstance(part, tokens.Token)))
-        template = "".join(part for part in parts if isinstance(part, str))
-    except tokens.TemplateError as error:
-        problem = token_problem(error)
-    measure = segments.measure(segments.normalise(template))
-    forcing = list(dict.fromkeys(character for _place, character in measure.forcing))[:10]
-    return Measured(measure, found, problem, forcing)
-
-
-def _own(request: WorkspaceRequest, pk: int) -> Action:
-    found = Action.objects.select_related(
-        "current__sender_number", "current__send_as_agent", "current__created_by"
-    )
-    return get_object_or_404(found, pk=pk, workspace=request.workspace)
-
-
-def _counts(workspace: Workspace) -> dict[int, Counter[str]]:
-    """Messages of the last days by action and outcome, in one query bounded by their time-ordered ids."""
-    since = first_uuid7(timezone.now() - timedelta(days=COUNTED_DAYS))
-    recent = Message.objects.filter(workspace=workspace, id__gte=since, action__isnull=False)
-    counts: dict[int, Counter[str]] = defaultdict(Counter)
-    for row in recent.values("action", "status").annotate(count=Count("id")).order_by():
-        counts[row["action"]][_outcome(row["status"])] += row["count"]
-    return counts
-
-
-def _outcome(status: str) -> str:
-    return "sent" if status in LEFT else "trouble" if status in TROUBLE else "open"
-
-
-def _form_page(
+def _page(
     request: WorkspaceRequest,
+    shown: Action | None,
     form: ActionForm,
-    shown: Action | None = None,
     *,
     status: int = 200,
+    fragment: str | None = None,
+    looks: bool = True,
+    data: Mapping[str, Any] | None = None,
     theirs: ActionVersion | None = None,
     switch_form: SwitchForm | None = None,
+    swapped: bool = False,
+    **told: Any,
 ) -> HttpResponse:
-    history = shown.versions.select_related("created_by").order_by("-number")[:MOST_VERSIONS] if shown else []
+    form.post_to(editor_url(shown))
+    typed = data or request.POST or form.initial
+    editor = Editor(request.workspace, shown, form, typed, looks=looks, **told)
     context = {
+        "editor": editor,
         "form": form,
+        "url": editor.url,
         "action": shown,
+        "swapped": swapped,
         "theirs": theirs,
         "differences": _differences(form, theirs) if theirs else [],
-        "history": history,
         "switch_form": switch_form or SwitchForm(),
-        "text": measured(form["message"].value() or ""),
-        "phone_properties": PHONE_PROPERTIES,
+        "typed_by": typed_before.mark(request),
         "may_edit": request.member.may(Role.EDITOR),
-        "next_version": (shown.current.number if shown and shown.current else 0) + 1,
-        "sandbox": settings.SANDBOX,
-        "action_url": _action_url(shown) if shown else "",
-        "enrol_command": _enrol_command(shown) if shown else "",
     }
-    return render_page(request, "actions/edit.html", context, status=status)
+    if shown and not fragment:
+        context |= _about(shown)
+    return render_page(request, "actions/edit.html", context, fragment=fragment, status=status)
 
 
-def _action_url(shown: Action) -> str:
-    return f"{settings.BASE_URL}{reverse('hubspot-send-sms')}?action={shown.pk}"
+def _about(shown: Action) -> dict[str, Any]:
+    """What the page tells of a saved action beside its form."""
+    return {
+        "troubles": troubles.of(shown),
+        "history": versions.history(shown),
+        "usage": usage(shown),
+        "sandbox": settings.SANDBOX,
+        "action_url": f"{settings.BASE_URL}{reverse('hubspot-send-sms')}?action={shown.pk}",
+        "enrol_command": _enrol_command(shown),
+    }
 
 
 def _enrol_command(shown: Action) -> str:
@@ -244,24 +316,13 @@ def _enrol_command(shown: Action) -> str:
     return " ".join([*prefix, command])
 
 
-def _differences(form: ActionForm, theirs: ActionVersion) -> list[tuple[str, str, str]]:
-    """Where a valid form and somebody else's version differ: (field, theirs, yours)."""
-    yours = ActionVersion(action=theirs.action, **form.config())
-    both = zip(described(theirs), described(yours), strict=True)
-    return [(label, one, other) for (label, one), (_label, other) in both if one != other]
+def _own(request: WorkspaceRequest, pk: int) -> Action:
+    found = Action.objects.select_related(
+        "current__sender_number", "current__send_as_agent", "current__created_by"
+    )
+    return get_object_or_404(found, pk=pk, workspace=request.workspace)
 
 
-def described(version: ActionVersion) -> Iterable[tuple[str, str]]:
-    """What a version does: (field, words)."""
-    number, agent = version.sender_number, version.send_as_agent
-    yield _("Record type"), version.get_object_type_display()
-    yield (
-        _("Send from"),
-        f"{number.name} ({numbers.pretty(number.e164)})" if number else version.sender_property,
-    )
-    yield (
-        _("Send as"),
-        str(agent) if agent else version.send_as_property or version.get_send_as_kind_display(),
-    )
-    yield _("Recipient"), version.recipient_property
-    yield _("Message"), version.message
+def _differences(form: ActionForm, theirs: ActionVersion) -> list[Difference]:
+    """Where somebody else's version and a valid form differ: theirs before, the form's after."""
+    return differences(theirs, ActionVersion(action=theirs.action, **form.config()))

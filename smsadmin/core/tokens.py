@@ -14,8 +14,11 @@ Problem = Literal["unclosed", "empty", "name", "filter", "fallback"]
 _NAME = r"\w+(?:[ -]+\w+)*"
 _PATH = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
 _QUOTED = r""""(?:[^"\\]|\\["'\\])*"|'(?:[^'\\]|\\["'\\])*'"""
-_TOKEN = re.compile(rf"{{{{\s*({_PATH})\s*(?:\|\s*default\s*\(\s*({_QUOTED})\s*\)\s*)?}}}}")
+_TOKEN = re.compile(
+    rf"{{{{\s*(?P<path>{_PATH})(?P<filter>\s*\|\s*default\s*\(\s*(?P<quoted>{_QUOTED})\s*\))?\s*}}}}"
+)
 _ESCAPED = re.compile(r"\\(.)")
+_TO_ESCAPE = re.compile(r"[\"\\]")
 _BARE_PATH = re.compile(_PATH)
 
 _FIXES: dict[Problem, str] = {
@@ -93,6 +96,35 @@ def tokens(template: str) -> tuple[Token, ...]:
     return tuple(part for part in parse(template) if isinstance(part, Token))
 
 
+def token(record: str, name: str, fallback: str | None = None) -> str:
+    """How a template spells the property of an object; raises TemplateError for a name that no token can spell."""
+    path = f"{record}.{name}"
+    if "." in record or not _BARE_PATH.fullmatch(path):
+        raise TemplateError("name", path, 0)
+    return f"{{{{{path}{_filter(fallback)}}}}}"
+
+
+def with_fallback(template: str, index: int, fallback: str | None) -> str:
+    """The template with this fallback for its index-th token, None for none; all else stays as it is written.
+
+    Raises TemplateError, and IndexError where there is no such token.
+    """
+    found = _TOKEN.match(template, tokens(template)[index].start)
+    assert found
+    end = found.end("path")
+    return template[:end] + _filter(fallback) + template[max(end, found.end("filter")) :]
+
+
+def with_texts(template: str, change: Callable[[str], str]) -> str:
+    """The template with its literal pieces and its fallbacks changed, never the name of a property.
+
+    Raises TemplateError.
+    """
+    return "".join(
+        change(part) if isinstance(part, str) else _with_text(part, change) for part in parse(template)
+    )
+
+
 def render(template: str, lookup: Lookup) -> Rendered:
     """Insert values verbatim: a value that looks like a token stays as it is.
 
@@ -124,11 +156,25 @@ def render(template: str, lookup: Lookup) -> Rendered:
 
 
 def _token(found: re.Match[str]) -> Token:
-    path, quoted = found.groups()
+    path, quoted = found["path"], found["quoted"]
     first, dot, rest = path.partition(".")
     record, name = (first.rstrip(), rest.lstrip()) if dot else (ENROLLED, path)
     fallback = None if quoted is None else _ESCAPED.sub(r"\1", quoted[1:-1])
     return Token(found.group(), record, name, fallback, found.start())
+
+
+def _with_text(token: Token, change: Callable[[str], str]) -> str:
+    if token.fallback is None or (text := change(token.fallback)) == token.fallback:
+        return token.raw
+    return with_fallback(token.raw, 0, text)
+
+
+def _filter(fallback: str | None) -> str:
+    """What follows a token's name."""
+    if fallback is None:
+        return ""
+    escaped = _TO_ESCAPE.sub(r"\\\g<0>", fallback)
+    return f' | default("{escaped}")'
 
 
 def _error(template: str, start: int) -> TemplateError:

@@ -23,6 +23,7 @@ STEPS: dict[str, str] = {
     "send_as": gettext_noop("Send as"),
     "recipient": gettext_noop("Recipient"),
     "message": gettext_noop("Message"),
+    "encoding": gettext_noop("Encoding"),
     "length": gettext_noop("Length"),
     "not_sender": gettext_noop("Recipient is not the sender"),
     "line_type": gettext_noop("Line type"),
@@ -53,6 +54,10 @@ SENTENCES: dict[str, str] = {
     ),
     "message.plain": gettext_noop("The text has no tokens"),
     "message.tokens": gettext_noop("{tokens} filled in"),
+    "encoding.gsm": gettext_noop("Every character is in the short alphabet (GSM-7)"),
+    "encoding.replaced": gettext_noop("Replaced to stay in the short alphabet (GSM-7): {changes}"),
+    "encoding.unicode": gettext_noop("Unicode (UCS-2), because of {characters}"),
+    "encoding.always": gettext_noop("Counted as Unicode (UCS-2), as the action says"),
     "length.fits": gettext_noop("{characters} of {limit} characters, {encoding}, segments: {segments}"),
     "not_sender.yes": gettext_noop("{recipient} is not {sender}"),
     "line_type.any": gettext_noop("{kind}; the action texts every kind of number"),
@@ -61,6 +66,15 @@ SENTENCES: dict[str, str] = {
     "quota.number": gettext_noop("Counted in every window of the number"),
     "quota.fits": gettext_noop("There is room in every window of the number and the user"),
     "quota.number_fits": gettext_noop("There is room in every window of the number"),
+    "quota.held": gettext_noop(
+        "Held until {resets}: {subject} has used {used} of {limit} {unit} per {window}"
+    ),
+    "quota.would_hold": gettext_noop(
+        "Would be held until {resets}: {subject} has used {used} of {limit} {unit} per {window}"
+    ),
+    "quota.not_held": gettext_noop(
+        "Not held: there is no room before {resets}, and the action waits until {expires} at most"
+    ),
 }
 
 

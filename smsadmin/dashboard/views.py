@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from smsadmin.actions.troubles import troubles
 from smsadmin.core.status import LEFT, TROUBLE
 from smsadmin.dashboard import health, today
 from smsadmin.dashboard.context import THEMES
@@ -36,6 +37,7 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
         "accounts": [today.account(each, now) for each in connections],
         "pulse": today.pulse(now),
         "refused": refused_today(request),
+        "troubles": troubles(workspace),
     }
     return render_page(request, "overview/overview.html", context, fragment="overview/_overview.html")
 

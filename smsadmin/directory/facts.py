@@ -1,35 +1,48 @@
-"""Whether a number is offered, fact by fact, in words: the four criteria and what fixes each.
+"""The four conditions a number must meet to be offered: one table for the send, the lists and the words.
 
 Aircall help: advanced Send SMS action, "Why your number may not appear".
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from smsadmin.directory.models import Number, Source
+from smsadmin.core import errors
+
+if TYPE_CHECKING:  # the models ask here what a number is
+    from smsadmin.directory.models import Number
 
 Words = str | Promise
 
-#: The same as Number.is_eligible, for the database.
-OFFERED = Q(connected=True, sms_capable=True, third_party=False, proxy_mode=False, gone_at=None)
-UNCONFIRMED = Q(gone_at=None) & (Q(connected=None) | Q(sms_capable=None))
+#: What an admin may answer; ASK leaves it to Aircall.
+YES, NO, UNKNOWN, ASK = "yes", "no", "unknown", "ask"
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One of the four facts: what it must be, and the words for each way it can fail."""
+    """One condition: what it must be, the error of a send without it, the words for each way it can fail, and the
+    answer that mends it with the words of its button."""
 
     name: str
     label: Words
     wanted: bool
+    error: type[errors.SendError]
     failing: Words
     fix: Words
+    answer: str
+    button: Words
     unknown: Words = ""
     fix_unknown: Words = ""
+
+    def holds(self, number: Number) -> bool:
+        """What nobody has said does not count as met."""
+        return getattr(number, self.name) is self.wanted
 
 
 CRITERIA = (
@@ -37,8 +50,11 @@ CRITERIA = (
         "connected",
         gettext_lazy("Connected to HubSpot"),
         True,
+        errors.NumberNotInIntegration,
         gettext_lazy("It is not connected to the HubSpot integration."),
         gettext_lazy("Connect the number to the HubSpot integration in Aircall, then set it to Yes here."),
+        YES,
+        gettext_lazy("It is connected"),
         gettext_lazy("Nobody has confirmed that it is connected to HubSpot."),
         gettext_lazy("Look at the HubSpot integration's numbers in Aircall and set Yes or No here."),
     ),
@@ -46,8 +62,11 @@ CRITERIA = (
         "sms_capable",
         gettext_lazy("Can text"),
         True,
+        errors.NumberNotSmsCapable,
         gettext_lazy("It cannot text."),
         gettext_lazy("Enable messaging for the number in Aircall, then set it to Yes here."),
+        YES,
+        gettext_lazy("It can text"),
         gettext_lazy("Nobody has confirmed that it can text."),
         gettext_lazy("Look at the number's messaging settings in Aircall and set Yes or No here."),
     ),
@@ -55,22 +74,42 @@ CRITERIA = (
         "third_party",
         gettext_lazy("Uses another messaging service"),
         False,
+        errors.NumberThirdPartyMessaging,
         gettext_lazy("It uses another messaging service."),
         gettext_lazy("Switch the number back to Aircall messaging, then set it to No here."),
+        NO,
+        gettext_lazy("It no longer uses another service"),
     ),
     Criterion(
         "proxy_mode",
         gettext_lazy("Used by the Messaging API"),
         False,
+        errors.NumberInProxyMode,
         gettext_lazy("It is used by the Aircall Messaging API (proxy mode)."),
-        gettext_lazy("Remove its Messaging API configuration in Aircall, then refresh the directory."),
+        gettext_lazy(
+            "Remove its Messaging API configuration in Aircall, then let smsadmin ask Aircall again."
+        ),
+        ASK,
+        gettext_lazy("Ask Aircall again"),
     ),
 )
+BY_NAME = {criterion.name: criterion for criterion in CRITERIA}
+
+#: The same for the database.
+OFFERED = Q(gone_at=None, **{criterion.name: criterion.wanted for criterion in CRITERIA})
+UNCONFIRMED = Q(gone_at=None) & (Q(connected=None) | Q(sms_capable=None))
+
+
+def first_failing(number: Number) -> type[errors.SendError] | None:
+    """The error of the first condition that fails, which a send from the number ends with; None: it is offered."""
+    if number.gone_at:
+        return errors.NumberNotInIntegration
+    return next((criterion.error for criterion in CRITERIA if not criterion.holds(number)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is known of one criterion for one number, and who says so."""
+    """What is known of one condition for one number, who says so, and what mends it."""
 
     name: str
     label: Words
@@ -79,6 +118,11 @@ class Fact:
     source: Words
     failing: Words
     fix: Words
+    button: Words
+
+    @property
+    def is_known(self) -> bool:
+        return self.value is not None
 
 
 def facts(number: Number) -> list[Fact]:
@@ -86,26 +130,31 @@ def facts(number: Number) -> list[Fact]:
     return [_fact(number, criterion) for criterion in CRITERIA]
 
 
+def failing(number: Number) -> list[Fact]:
+    """Every fact that keeps the number from being offered; none for one that Aircall no longer lists."""
+    return [] if number.gone_at else [fact for fact in facts(number) if not fact.holds]
+
+
 def why_not(number: Number) -> tuple[str, str]:
-    """Why the number is not offered and what fixes it, in sentences; ("", "") for one that is offered."""
+    """Why the number is not offered and what fixes it first, in sentences; ("", "") for one that is offered."""
     if number.gone_at:
         return _("Aircall no longer lists this number."), _(
             "Add it to the account again, or use another number."
         )
-    failing = [fact for fact in facts(number) if not fact.holds]
-    return " ".join(str(fact.failing) for fact in failing), str(failing[0].fix) if failing else ""
+    found = failing(number)
+    return " ".join(str(fact.failing) for fact in found), str(found[0].fix) if found else ""
 
 
 def _fact(number: Number, criterion: Criterion) -> Fact:
-    value = getattr(number, criterion.name)
-    source = Source(getattr(number, f"{criterion.name}_source"))
-    holds, unknown = value is criterion.wanted, value is None
+    value, holds = getattr(number, criterion.name), criterion.holds(number)
+    unknown = value is None
     return Fact(
         name=criterion.name,
         label=criterion.label,
         value=value,
         holds=holds,
-        source="" if unknown else source.label,
+        source="" if unknown else getattr(number, f"get_{criterion.name}_source_display")(),
         failing="" if holds else criterion.unknown if unknown else criterion.failing,
         fix="" if holds else criterion.fix_unknown if unknown else criterion.fix,
+        button="" if holds else criterion.button,
     )

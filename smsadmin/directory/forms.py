@@ -4,25 +4,32 @@ import re
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from smsadmin.directory.facts import OFFERED, UNCONFIRMED
-from smsadmin.directory.models import Agent, Number, Source
+from smsadmin.directory.facts import ASK, NO, OFFERED, UNCONFIRMED, UNKNOWN, YES
+from smsadmin.directory.models import Agent, Association, Number, Source
 
-YES, NO, UNKNOWN, ASK, KEEP = "yes", "no", "unknown", "ask", "keep"
+KEEP = "keep"
 MEANS = {YES: True, NO: False, UNKNOWN: None}
 YES_NO = [(YES, gettext_lazy("Yes")), (NO, gettext_lazy("No"))]
 OPEN = [(UNKNOWN, gettext_lazy("Not known")), *YES_NO]
 NOT_DIGITS = re.compile(r"\D")
 
 
-class NumberFilter(forms.Form):
-    """Which numbers to list; what cannot be read filters nothing."""
+class Filter(forms.Form):
+    """What a list is narrowed to; what cannot be read filters nothing."""
 
-    q = forms.CharField(label=gettext_lazy("Name or number"), required=False)
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What is narrowed, as the address carries it."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+class NumberFilter(Filter):
+    q = forms.CharField(label=gettext_lazy("Number or user"), required=False)
     show = forms.ChoiceField(
         label=gettext_lazy("Show"),
         required=False,
@@ -35,29 +42,29 @@ class NumberFilter(forms.Form):
     )
 
     def apply(self, numbers: QuerySet[Number]) -> QuerySet[Number]:
-        self.is_valid()
-        if text := self.cleaned_data.get("q"):
-            numbers = numbers.filter(_named(text))
+        if text := self.chosen.get("q"):
+            numbers = numbers.filter(_named(text) | Q(pk__in=_numbers_of(text)))
         wanted = {"offered": OFFERED, "not-offered": ~OFFERED, "unconfirmed": UNCONFIRMED}
-        if show := self.cleaned_data.get("show"):
+        if show := self.chosen.get("show"):
             numbers = numbers.filter(wanted[show])
         return numbers
 
-    @property
-    def filtered(self) -> bool:
-        return any(self.cleaned_data.values())
 
-
-class AgentFilter(forms.Form):
+class AgentFilter(Filter):
     q = forms.CharField(label=gettext_lazy("Name, email or number"), required=False)
 
     def apply(self, agents: QuerySet[Agent]) -> QuerySet[Agent]:
-        self.is_valid()
-        text = self.cleaned_data.get("q")
+        text = self.chosen.get("q")
         if not text:
             return agents
         on_numbers = Number.objects.filter(_named(text)).values("association__agent")
         return agents.filter(Q(name__icontains=text) | Q(email__icontains=text) | Q(pk__in=on_numbers))
+
+
+def _numbers_of(text: str) -> QuerySet[Any]:
+    """The numbers of users with this in their name or email."""
+    users = Association.objects.filter(Q(agent__name__icontains=text) | Q(agent__email__icontains=text))
+    return users.filter(agent__gone_at=None).values("number")
 
 
 def _named(text: str) -> Q:
@@ -99,7 +106,7 @@ def _initial(number: Number) -> dict[str, str]:
         name: says[getattr(number, name)]
         for name in ("connected", "sms_capable", "third_party", "proxy_mode")
     }
-    if number.proxy_mode_source != Source.ADMIN:
+    if number.proxy_mode_source in (Source.ASSUMED, Source.PROBE):  # neither an admin nor a send has said so
         initial["proxy_mode"] = ASK
     return initial
 
@@ -122,33 +129,49 @@ class ConfirmForm(forms.Form):
     """Two facts for many numbers at once: a first import has dozens that nobody has confirmed."""
 
     AS_IT_IS = [(KEEP, gettext_lazy("Leave as it is")), *YES_NO]
+    TICKED, ALL, UNCONFIRMED = "ticked", "all", "unconfirmed"
 
-    connected = forms.ChoiceField(
-        label=gettext_lazy("Connected to HubSpot"), choices=AS_IT_IS, required=False
-    )
+    connected = forms.ChoiceField(label=gettext_lazy("Connected to HubSpot"), choices=AS_IT_IS)
     sms_capable = forms.ChoiceField(label=gettext_lazy("Can text"), choices=AS_IT_IS)
     scope = forms.ChoiceField(
         label=gettext_lazy("For"),
         widget=forms.RadioSelect,
-        choices=[
-            ("ticked", gettext_lazy("the ticked numbers")),
-            ("all", gettext_lazy("all numbers of this list")),
-        ],
-        initial="ticked",
+        error_messages={"invalid_choice": gettext_lazy("Choose for which numbers.")},
     )
 
     def __init__(self, listed: QuerySet[Number], data: Any = None) -> None:
-        self.listed = listed
+        """`listed` are the numbers of the filter, on all its pages."""
+        self.here = listed.filter(gone_at=None)
         self.ticked = (
             {int(pk) for pk in data.getlist("number") if pk.isdecimal() and len(pk) < 19} if data else set()
         )
         super().__init__(data)
+        counts = self.here.order_by().aggregate(all=Count("pk"), unconfirmed=Count("pk", filter=UNCONFIRMED))
+        self.unconfirmed: int = counts["unconfirmed"]
+        self.fields["scope"].choices = self._scopes(counts["all"])  # type: ignore[attr-defined]
+        self.initial["scope"] = self.UNCONFIRMED if self.unconfirmed else self.TICKED
+
+    def _scopes(self, everything: int) -> list[tuple[str, str]]:
+        unconfirmed = self.unconfirmed
+        only = ngettext(
+            "the %(count)d number that is not confirmed: only what nobody has said yet",
+            "the %(count)d numbers that are not confirmed: only what nobody has said yet",
+            unconfirmed,
+        )
+        whole = ngettext(
+            "the %(count)d number of this list", "all %(count)d numbers of this list", everything
+        )
+        return [
+            *([(self.UNCONFIRMED, only % {"count": unconfirmed})] if unconfirmed else []),
+            (self.TICKED, _("the ticked numbers")),
+            (self.ALL, whole % {"count": everything}),
+        ]
 
     def clean(self) -> dict[str, Any]:
         answers = self.cleaned_data
         if not self.errors and answers["connected"] == answers["sms_capable"] == KEEP:
             self.add_error("connected", _("Choose Yes or No for at least one of the two facts."))
-        if answers.get("scope") == "ticked" and not self.ticked:
+        if answers.get("scope") == self.TICKED and not self.ticked:
             self.add_error("scope", _("Tick at least one number, or choose all numbers of this list."))
         return answers
 
@@ -156,17 +179,22 @@ class ConfirmForm(forms.Form):
         """Sets the facts; how many numbers that concerned. Numbers outside the list are left alone."""
         given = {name: self.cleaned_data[name] for name in ("connected", "sms_capable")}
         answers = {name: answer for name, answer in given.items() if answer != KEEP}
-        numbers = self.listed.filter(gone_at=None)
-        if self.cleaned_data["scope"] == "ticked":
-            numbers = numbers.filter(pk__in=self.ticked)
-        chosen = list(numbers)
-        for number in chosen:
-            for name, answer in answers.items():
-                state(number, name, answer)
-            number.save(update_fields=columns(list(answers)))
-        return len(chosen)
+        return sum(self._set(number, answers) for number in self._chosen())
 
+    def _chosen(self) -> list[Number]:
+        if self.cleaned_data["scope"] == self.TICKED:
+            return list(self.here.filter(pk__in=self.ticked))
+        return list(self.here.filter(UNCONFIRMED) if self._only_unknown else self.here)
 
-def is_recent(seconds: float, text: str) -> bool:
-    """Whether `text` is a Unix time at most `seconds` ago."""
-    return text.isdecimal() and len(text) < 12 and 0 <= timezone.now().timestamp() - int(text) <= seconds
+    @property
+    def _only_unknown(self) -> bool:
+        return bool(self.cleaned_data["scope"] == self.UNCONFIRMED)
+
+    def _set(self, number: Number, answers: dict[str, str]) -> bool:
+        """Whether there was something to set."""
+        names = [name for name in answers if not self._only_unknown or getattr(number, name) is None]
+        for name in names:
+            state(number, name, answers[name])
+        if names:
+            number.save(update_fields=columns(names))
+        return bool(names)

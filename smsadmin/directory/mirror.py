@@ -6,10 +6,10 @@ to (docs/integrations/aircall.md), so those facts are an admin's, and only proxy
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.core import numbers
+from smsadmin.directory import changes
 from smsadmin.directory.models import Agent, Association, Number, Refresh, Source
 from smsadmin.providers.aircall.client import Aircall, AircallError
 from smsadmin.providers.registry import aircall
@@ -26,10 +27,16 @@ from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 EVERY = timedelta(minutes=10)
 LEASE = timedelta(minutes=9)
 #: How many numbers are asked for their messaging mode in one refresh: those asked longest ago come first.
 PROBES = 20
+
+
+class NoNumbers(AircallError):
+    """The account suddenly lists no number, which is not believed."""
 
 
 @dataclass(slots=True)
@@ -56,22 +63,22 @@ def refresh(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> 
     if run is None:
         return None
     client = aircall(connection)
-    client.pause = _keeping(run, client, sleep)
+    progress = Progress(run, client)
+    client.pause = progress.pausing(sleep)
+    per_minute = connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
     try:
-        seen = _read(
-            connection, client, connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
-        )
+        seen = _read(connection, client, per_minute, progress)
         with transaction.atomic():
             run.changes = _write(connection, seen, timezone.now())
-        _probe(connection, client)
+        _probe(connection, client, progress)
         _end(run, client, Refresh.State.DONE)
         connection.mark(Connection.State.WORKING)
     except AircallError as error:
-        _end(run, client, Refresh.State.FAILED, str(error))
+        _fail(run, client, _cause(error), str(error))
         state = Connection.State.REJECTED if error.credential else Connection.State.UNREACHABLE
         connection.mark(state, str(error))
     except Exception as error:
-        _end(run, client, Refresh.State.FAILED, f"smsadmin itself failed: {type(error).__name__}")
+        _fail(run, client, Refresh.Cause.OURS, f"smsadmin itself failed: {type(error).__name__}")
         raise
     finally:
         cache.forget()
@@ -85,7 +92,12 @@ def latest(connection: Connection) -> Refresh | None:
 
 def _begin(connection: Connection, now: datetime) -> Refresh | None:
     stale = connection.refreshes.filter(state=Refresh.State.RUNNING, lease_until__lt=now)
-    stale.update(state=Refresh.State.FAILED, finished_at=now, error="It was cut off: its worker stopped.")
+    stale.update(
+        state=Refresh.State.FAILED,
+        finished_at=now,
+        cause=Refresh.Cause.CUT_OFF,
+        error="It was cut off: its worker stopped.",
+    )
     try:
         with transaction.atomic():
             return Refresh.objects.create(
@@ -98,46 +110,85 @@ def _begin(connection: Connection, now: datetime) -> Refresh | None:
         return None
 
 
-def _keeping(run: Refresh, client: Aircall, sleep: Callable[[float], None]) -> Callable[[float], None]:
-    """A pause that also tells how far a long refresh is, and keeps it from being taken for one that was cut off."""
+@dataclass(slots=True)
+class Progress:
+    """How far a running refresh is, kept on its row: pages show it, and the row is not taken for one cut off."""
 
-    def pause(seconds: float) -> None:
-        alive_until = timezone.now() + LEASE
-        Refresh.objects.filter(pk=run.pk).update(requests=client.reads, lease_until=alive_until)
-        sleep(seconds)
+    run: Refresh
+    client: Aircall
 
-    return pause
+    def of(self, part: str) -> Callable[[int, int], None]:
+        """What hears how much of a part has been read."""
+
+        def told(read: int, total: int) -> None:
+            self.run.progress[part] = [read, total]
+            self._keep()
+
+        return told
+
+    def pausing(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
+        """A pause between two reads that keeps the row alive."""
+
+        def pause(seconds: float) -> None:
+            self._keep()
+            sleep(seconds)
+
+        return pause
+
+    def _keep(self) -> None:
+        Refresh.objects.filter(pk=self.run.pk).update(
+            requests=self.client.reads, progress=self.run.progress, lease_until=timezone.now() + LEASE
+        )
 
 
-def _end(run: Refresh, client: Aircall, state: str, error: str = "") -> None:
-    run.state, run.error, run.requests = state, error[:300], client.reads
-    run.finished_at = timezone.now()
+def _end(run: Refresh, client: Aircall, state: str) -> None:
+    run.state, run.requests, run.finished_at = state, client.reads, timezone.now()
     run.save()
 
 
-def _read(connection: Connection, client: Aircall, per_minute: int) -> Seen:
+def _fail(run: Refresh, client: Aircall, cause: str, error: str) -> None:
+    run.cause, run.error = cause, error[:300]
+    _end(run, client, Refresh.State.FAILED)
+
+
+def _cause(error: AircallError) -> str:
+    if isinstance(error, NoNumbers):
+        return Refresh.Cause.EMPTY
+    return Refresh.Cause.KEY if error.credential else Refresh.Cause.PROVIDER
+
+
+def _read(connection: Connection, client: Aircall, per_minute: int, progress: Progress) -> Seen:
     """Numbers and users, paged; who is on which number by the cheaper of two ways when the list does not say.
 
     The first pages come at once; after that the refresh keeps to half the account's pace.
     """
     seen = Seen()
-    for number in client.pages("/v1/numbers", "numbers"):
+    for number in client.pages("/v1/numbers", "numbers", progress.of("numbers")):
         seen.numbers[str(number["id"])] = number
     if not seen.numbers and connection.numbers.filter(gone_at=None).exists():
-        raise AircallError("Aircall listed no number at all, so the old mirror was kept.")
-    for user in client.pages("/v2/users", "users"):
+        raise NoNumbers("Aircall listed no number at all, so the old mirror was kept.")
+    for user in client.pages("/v2/users", "users", progress.of("users")):
         seen.users[str(user["id"])] = user
     client.interval = 120 / per_minute
     if all("users" in number for number in seen.numbers.values()):
         _pair_by_number(seen, seen.numbers.values())
     elif len(seen.users) < len(seen.numbers):
-        for user_id in seen.users:
+        for user_id in counted(seen.users, progress.of("pairs")):
             for number in client.pages(f"/v2/users/{user_id}/numbers", "numbers"):
                 seen.pairs.add((str(number["id"]), user_id))
     else:
-        answers = [client.get(f"/v1/numbers/{number_id}").body or {} for number_id in seen.numbers]
-        _pair_by_number(seen, [body["number"] for body in answers if "number" in body])
+        for number_id in counted(seen.numbers, progress.of("pairs")):
+            body = client.get(f"/v1/numbers/{number_id}").body or {}
+            _pair_by_number(seen, [body["number"]] if "number" in body else [])
     return seen
+
+
+def counted(items: Collection[T], told: Callable[[int, int], None]) -> Iterator[T]:
+    """The items of what is not added to meanwhile, one by one; `told(done, total)` hears of each that is done."""
+    total = len(items)
+    for done, item in enumerate(list(items), start=1):
+        yield item
+        told(done, total)
 
 
 def _pair_by_number(seen: Seen, raw_numbers: Any) -> None:
@@ -148,14 +199,14 @@ def _pair_by_number(seen: Seen, raw_numbers: Any) -> None:
 
 
 def _write(connection: Connection, seen: Seen, now: datetime) -> dict[str, Any]:
-    """Upserts what was seen, marks the rest gone, and tells the difference in names."""
-    before = _names(connection)
+    """Upserts what was seen, marks the rest gone, and tells the difference."""
+    before = changes.snapshot(connection)
     _upsert(Number, connection, now, {key: _number(raw) for key, raw in seen.numbers.items()})
     _upsert(Agent, connection, now, {key: _agent(raw) for key, raw in seen.users.items()})
     for model in (Number, Agent):
         model.objects.filter(connection=connection, seen_at__lt=now, gone_at=None).update(gone_at=now)
     _associate(connection, seen.pairs)
-    return _difference(before, _names(connection))
+    return changes.difference(before, changes.snapshot(connection))
 
 
 def _upsert(model: Any, connection: Connection, now: datetime, wanted: dict[str, dict[str, Any]]) -> None:
@@ -216,32 +267,14 @@ def _associate(connection: Connection, pairs: set[tuple[str, str]]) -> None:
     )
 
 
-def _names(connection: Connection) -> dict[str, set[str]]:
-    numbers_here = Number.objects.filter(connection=connection, gone_at=None)
-    agents_here = Agent.objects.filter(connection=connection, gone_at=None)
-    pairs = Association.objects.filter(number__connection=connection).select_related("number", "agent")
-    return {
-        "numbers": {f"{n.name} ({n.e164})" for n in numbers_here},
-        "agents": {a.email for a in agents_here},
-        "associations": {f"{pair.agent.email} · {pair.number.name}" for pair in pairs},
-    }
-
-
-def _difference(before: dict[str, set[str]], after: dict[str, set[str]]) -> dict[str, Any]:
-    changes = {}
-    for kind in before:
-        changes[f"{kind}_added"] = sorted(after[kind] - before[kind])[:50]
-        changes[f"{kind}_gone"] = sorted(before[kind] - after[kind])[:50]
-    return {name: names for name, names in changes.items() if names}
-
-
-def _probe(connection: Connection, client: Aircall) -> None:
+def _probe(connection: Connection, client: Aircall, progress: Progress) -> None:
     """Asks some numbers whether they are in proxy mode. What an admin set or a send proved stays as it is, and so
     does what cannot be asked: the mirror is up to date without it."""
     askable = Number.objects.filter(connection=connection, gone_at=None).exclude(
         proxy_mode_source__in=(Source.ADMIN, Source.SEND)
     )
-    for number in askable.order_by(F("probed_at").asc(nulls_first=True), "pk")[:PROBES]:
+    longest_ago = askable.order_by(F("probed_at").asc(nulls_first=True), "pk")[:PROBES]
+    for number in counted(list(longest_ago), progress.of("modes")):
         facts: dict[str, Any] = {"probed_at": timezone.now()}
         try:
             facts |= {"proxy_mode": _in_proxy_mode(client, number), "proxy_mode_source": Source.PROBE}

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from smsadmin.directory.facts import first_failing
 from smsadmin.workspaces.models import Connection, Workspace
 
 
@@ -58,13 +59,7 @@ class Number(models.Model):
 
         Aircall help: advanced Send SMS action, "Why your number may not appear".
         """
-        return bool(
-            self.connected
-            and self.sms_capable
-            and not self.third_party
-            and not self.proxy_mode
-            and not self.gone_at
-        )
+        return first_failing(self) is None
 
 
 class Agent(models.Model):
@@ -109,6 +104,15 @@ class Refresh(models.Model):
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
 
+    class Cause(models.TextChoices):
+        """Why it failed, as far as that decides what to do."""
+
+        KEY = "key", "the key was refused"
+        PROVIDER = "provider", "no usable answer"
+        EMPTY = "empty", "no number was listed"
+        CUT_OFF = "cut_off", "its worker stopped"
+        OURS = "ours", "smsadmin itself"
+
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="refreshes")
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="refreshes")
     state = models.CharField(max_length=8, choices=State, default=State.RUNNING)
@@ -116,9 +120,11 @@ class Refresh(models.Model):
     lease_until = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     requests = models.PositiveIntegerField(default=0)
+    #: How far it is: {"numbers": [50, 60], "users": [20, 25], …}, each read and of how many.
+    progress: Any = models.JSONField(default=dict)
+    cause = models.CharField(max_length=8, choices=Cause, blank=True)
     error = models.CharField(max_length=300, blank=True)
-    #: What changed, for people: {"numbers_added": [...], "numbers_gone": [...], "agents_added": …}
-    changes: Any = models.JSONField(default=dict)
+    changes: Any = models.JSONField(default=dict)  # as smsadmin.directory.changes stores them
 
     class Meta:
         constraints = [

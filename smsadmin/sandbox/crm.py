@@ -1,6 +1,7 @@
 """HubSpot's object model: types, association type ids, search operators, calculated properties."""
 
 import fnmatch
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,6 +64,20 @@ ASSOCIATION_TYPES: dict[tuple[str, str], tuple[int, ...]] = {
 }
 
 
+_BETWEEN_TOKENS = re.compile(r"[\s,;/-]+")
+_NAMED = {
+    578: "lead_to_primary_contact",
+    279: "contact_to_company_unlabeled",
+    280: "company_to_contact_unlabeled",
+}
+
+
+def association_name(start: str, to: str, type_id: int) -> str:
+    """What a record that is read with its associations calls one of them."""
+    plain = f"{OBJECT_TYPES[start].name}_to_{OBJECT_TYPES[to].name}".lower()
+    return _NAMED.get(type_id, plain)
+
+
 def associate(
     records: dict[str, dict[str, Record]], start: str, start_id: str, to: str, to_id: str, type_id: int
 ) -> None:
@@ -76,11 +91,7 @@ def record_json(
     state: State, object_type: str, record: Record, wanted: list[str] | None = None
 ) -> dict[str, Any]:
     """A record with the properties asked for: unset ones are null, undefined ones are left out."""
-    stamps = {
-        "hs_object_id": record.id,
-        "createdate": iso(record.created_at),
-        "lastmodifieddate": iso(record.updated_at),
-    }
+    stamps = stamps_json(object_type, record)
     if wanted is None:
         properties: dict[str, str | None] = dict(record.properties)
     else:
@@ -93,6 +104,17 @@ def record_json(
         "updatedAt": iso(record.updated_at),
         "archived": record.archived,
     }
+
+
+def stamps_of(object_type: str) -> tuple[str, str]:
+    """What an object type calls the times of its making and of its last change."""
+    made = "hs_createdate" if object_type in ("quotes", "users", "communications") else "createdate"
+    return made, "lastmodifieddate" if object_type == "contacts" else "hs_lastmodifieddate"
+
+
+def stamps_json(object_type: str, record: Record) -> dict[str, str | None]:
+    made, changed = stamps_of(object_type)
+    return {"hs_object_id": record.id, made: iso(record.created_at), changed: iso(record.updated_at)}
 
 
 def calculated_phones(properties: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -113,9 +135,12 @@ def national_digits(text: str | None) -> str | None:
         return None
 
 
-def matches(record: Record, condition: dict[str, Any]) -> bool:
+Values = Mapping[str, str | None]
+
+
+def matches(found_values: Values, condition: dict[str, Any]) -> bool:
     """One filter of a search; texts are compared without regard to case."""
-    found, wanted = _folded(record.properties.get(condition["propertyName"])), _folded(condition.get("value"))
+    found, wanted = _folded(found_values.get(condition["propertyName"])), _folded(condition.get("value"))
     values = [_folded(value) for value in condition.get("values", [])]
     match condition["operator"]:
         case "HAS_PROPERTY":
@@ -137,12 +162,26 @@ def matches(record: Record, condition: dict[str, Any]) -> bool:
     return found is not None and _compared(condition["operator"], _sortable(found), condition)
 
 
+def in_order(records: list[tuple[Record, Values]], sorts: list[dict[str, str]]) -> list[Record]:
+    """By the sorting rule, of which there is at most one; without one the oldest comes first."""
+    if not sorts:
+        return [record for record, _ in sorted(records, key=lambda each: each[0].created_at)]
+    [rule] = sorts
+    descending = rule.get("direction", "ASCENDING") == "DESCENDING"
+    name = rule["propertyName"]
+    with_value = [each for each in records if each[1].get(name) is not None]
+    without = [record for record, values in records if values.get(name) is None]
+    ordered = sorted(with_value, key=lambda each: _sortable(each[1][name]), reverse=descending)
+    return [record for record, _ in ordered] + without
+
+
 def _folded(value: Any) -> str | None:
     return str(value).lower() if value not in (None, "") else None
 
 
 def _has_token(found: str | None, wanted: str | None) -> bool:
-    return any(fnmatch.fnmatchcase(token, wanted or "") for token in [found or "", *(found or "").split()])
+    text = found or ""
+    return any(fnmatch.fnmatchcase(token, wanted or "") for token in [text, *_BETWEEN_TOKENS.split(text)])
 
 
 def _sortable(value: Any) -> tuple[int, float | str]:

@@ -15,10 +15,14 @@ from smsadmin.sandbox.crm import (
     ASSOCIATION_TYPES,
     OBJECT_TYPES,
     associate,
+    association_name,
     calculated_phones,
+    in_order,
     matches,
     record_json,
+    stamps_json,
 )
+from smsadmin.sandbox.definitions import in_language
 from smsadmin.sandbox.state import (
     APP_ID,
     HUBSPOT_CLIENT_ID,
@@ -407,14 +411,24 @@ def search(state: State, request: Request, kind: str) -> Response:
         raise _invalid("No more than 5 filter groups with 6 filters each, 18 in all.")
     if not 1 <= size <= 200 or len(request.body) > 3000:
         raise _invalid("No more than 200 results, and 3000 characters of query.")
+    sorts = asked.get("sorts", [])
+    if len(sorts) > 1:
+        raise _invalid("Only one sorting rule can be applied.")
+    _check_searchable(state, object_type, [item for group in groups for item in group["filters"]] + sorts)
     visible_until = state.now() - state.settings.hubspot_search_delay
-    found = [
-        record
+    known = [
+        (record, {**record.properties, **stamps_json(object_type, record)})
         for record in state.records[object_type].values()
-        if not record.archived
-        and record.updated_at <= visible_until
-        and (not groups or any(all(matches(record, item) for item in group["filters"]) for group in groups))
+        if not record.archived and record.updated_at <= visible_until
     ]
+    found = in_order(
+        [
+            (record, values)
+            for record, values in known
+            if not groups or any(all(matches(values, item) for item in group["filters"]) for group in groups)
+        ],
+        sorts,
+    )
     start = int(asked.get("after") or 0)
     shown = [
         record_json(state, object_type, item, asked.get("properties", []))
@@ -426,6 +440,12 @@ def search(state: State, request: Request, kind: str) -> Response:
     return json_response(body)
 
 
+def _check_searchable(state: State, object_type: str, rules: list[dict[str, Any]]) -> None:
+    for rule in rules:
+        if rule["propertyName"] not in state.properties[object_type]:
+            raise _invalid(f"There was a problem with the request: {rule['propertyName']} does not exist.")
+
+
 @route("GET", r"/objects/(?P<kind>[^/]+)/(?P<record_id>[^/]+)")
 def read(state: State, request: Request, kind: str, record_id: str) -> Response:
     object_type = _type(kind)
@@ -435,8 +455,9 @@ def read(state: State, request: Request, kind: str, record_id: str) -> Response:
     found = {
         name: {
             "results": [
-                {"id": other, "type": f"{_singular(object_type)}_to_{_singular(path)}"}
-                for other in record.associations[path]
+                {"id": other, "type": association_name(object_type, path, type_id)}
+                for other, type_ids in record.associations[path].items()
+                for type_id in sorted(type_ids)
             ]
         }
         for path, name in linked.items()
@@ -445,10 +466,6 @@ def read(state: State, request: Request, kind: str, record_id: str) -> Response:
     if found:
         body["associations"] = found
     return json_response(body)
-
-
-def _singular(object_type: str) -> str:
-    return OBJECT_TYPES[object_type].name.lower()
 
 
 @route("POST", r"/objects/(?P<kind>[^/]+)")
@@ -540,19 +557,37 @@ def archive(state: State, request: Request, kind: str, record_id: str) -> Respon
 def associations(state: State, request: Request, kind: str, record_id: str, to: str) -> Response:
     linked = sorted(_find(state, _type(kind), record_id).associations.get(_type(to), {}).items())
     start, size = int(request.query.get("after", 0)), int(request.query.get("limit", 500))
-    results = [
-        {
-            "toObjectId": int(other),
-            "associationTypes": [
-                {"category": "HUBSPOT_DEFINED", "typeId": type_id, "label": None} for type_id in sorted(kinds)
-            ],
-        }
-        for other, kinds in linked[start : start + size]
-    ]
+    results = [_linked_json(other, kinds) for other, kinds in linked[start : start + size]]
     body: dict[str, Any] = {"results": results}
     if start + size < len(linked):
         body["paging"] = {"next": {"after": str(start + size)}}
     return json_response(body)
+
+
+def _linked_json(record_id: str, type_ids: set[int]) -> dict[str, Any]:
+    kinds = [
+        {"category": "HUBSPOT_DEFINED", "typeId": type_id, "label": None} for type_id in sorted(type_ids)
+    ]
+    return {"toObjectId": int(record_id), "associationTypes": kinds}
+
+
+@route("POST", r"/associations/(?P<kind>[^/]+)/(?P<to>[^/]+)/batch/read")
+def batch_associations(state: State, request: Request, kind: str, to: str) -> Response:
+    """What many records are associated with; those that are with nothing, or do not exist, are told as errors."""
+    results, missing = [], []
+    for item in request.json_object["inputs"]:
+        record = state.records[_type(kind)].get(str(item["id"]))
+        linked = record.associations.get(_type(to), {}) if record and not record.archived else {}
+        if linked:
+            to_json = [_linked_json(other, type_ids) for other, type_ids in sorted(linked.items())]
+            results.append({"from": {"id": str(item["id"])}, "to": to_json})
+        else:
+            missing.append(str(item["id"]))
+    body: dict[str, Any] = {"status": "COMPLETE", "results": results}
+    if missing:
+        body["numErrors"] = len(missing)
+        body["errors"] = [{"status": "error", "category": "OBJECT_NOT_FOUND", "context": {"ids": missing}}]
+    return json_response(body, 207 if missing else 200)
 
 
 @route(
@@ -603,7 +638,8 @@ def labels(state: State, request: Request, kind: str, to: str) -> Response:
 
 @route("GET", r"/properties/(?P<kind>[^/]+)")
 def properties(state: State, request: Request, kind: str) -> Response:
-    return json_response({"results": list(state.properties[_type(kind)].values())})
+    known, locale = state.properties[_type(kind)].values(), request.query.get("locale", "")
+    return json_response({"results": [in_language(item, locale) for item in known]})
 
 
 @route("GET", r"/properties/(?P<kind>[^/]+)/(?P<name>[^/]+)")

@@ -12,6 +12,7 @@ from typing import Any
 import phonenumbers
 
 from smsadmin.sandbox.crm import ASSOCIATION_TYPES, OBJECT_TYPES, associate, calculated_phones
+from smsadmin.sandbox.definitions import STAGES, definitions
 from smsadmin.sandbox.faults import MAGIC_RECIPIENTS
 from smsadmin.sandbox.runner import Workflow
 from smsadmin.sandbox.state import Number, ProxyConfiguration, Record, Seeds, User, iso
@@ -88,7 +89,6 @@ COMPANIES = listed(
     "Acme Tools,Birch & Co,Café Central,Delta Logistics,Eiger Sport,Fjord Foods,Green Valley,Halo Clinics,"
     "Ito Print,Juniper Homes"
 )
-STAGES = ["subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer"]
 AREA_CODES = listed(
     "202,212,213,214,215,303,305,312,404,415,503,512,602,617,646,702,713,718,"
     "720,786,801,816,919,206,310,408,510"
@@ -113,7 +113,49 @@ OTHER_RECORDS = {
     "invoices": 10,
 }
 NAMED_BY = {"companies": "name", "deals": "dealname", "tickets": "subject", "leads": "hs_lead_name"}
-NAMED_BY |= {"quotes": "hs_title", "orders": "hs_order_name", "carts": "hs_cart_name", "invoices": "hs_title"}
+NAMED_BY |= {
+    "quotes": "hs_title",
+    "orders": "hs_order_name",
+    "carts": "hs_cart_name",
+    "invoices": "hs_number",
+}
+
+DATES = listed("2026-12-01,2026-12-15,2027-01-08,2027-01-29,2027-02-12,2027-03-31")
+TIMES = [f"{date}T09:00:00.000Z" for date in DATES]
+PRICES = listed("49.90,120.00,350.00,1240.50,8900.00,15000.00")
+FACTS: dict[str, dict[str, list[str]]] = {
+    "contacts": {"jobtitle": listed("Owner,Buyer,Head of Sales,Office Manager,Engineer,Consultant")},
+    "companies": {"domain": ["company{}.example"], "city": CITIES},
+    "deals": {
+        "amount": PRICES,
+        "closedate": TIMES,
+        "dealstage": listed("appointmentscheduled,qualifiedtobuy,contractsent,closedwon"),
+    },
+    "tickets": {
+        "content": ["The delivery has not arrived.", "Please call me back.", "The invoice is wrong."],
+        "hs_ticket_priority": listed("LOW,MEDIUM,HIGH"),
+        "hs_pipeline_stage": listed("1,2,3,4"),
+    },
+    "quotes": {
+        "hs_expiration_date": TIMES,
+        "hs_status": listed("DRAFT,APPROVAL_NOT_NEEDED,PENDING_APPROVAL"),
+    },
+    "users": {"hs_job_title": listed("Account Executive,Support Agent,Team Lead")},
+    "orders": {
+        "hs_external_order_id": ["{}"],
+        "hs_total_price": PRICES,
+        "hs_currency_code": listed("USD,EUR"),
+    },
+    "carts": {"hs_external_cart_id": ["{}"], "hs_total_price": PRICES, "hs_currency_code": listed("USD,EUR")},
+    "invoices": {
+        "hs_number": ["INV-{}"],
+        "hs_amount_billed": PRICES,
+        "hs_balance_due": PRICES,
+        "hs_due_date": DATES,
+        "hs_invoice_status": listed("open,paid,voided"),
+    },
+    "leads": {"hs_lead_type": listed("NEW_BUSINESS,UPSELL"), "hs_lead_label": listed("COLD,WARM,HOT")},
+}
 
 
 def seeds() -> Seeds:
@@ -124,7 +166,8 @@ def seeds() -> Seeds:
     records: dict[str, dict[str, Record]] = {path: {} for path in OBJECT_TYPES}
     records["contacts"] = _contacts(chance, numbers, users)
     _add_other_records(records, chance, users)
-    return Seeds(numbers, users, records, _properties(), _owners(users), _workflows(numbers, users))
+    _fill_in(records, random.Random(SEED + 1))  # noqa: S311
+    return Seeds(numbers, users, records, definitions(STARTED), _owners(users), _workflows(numbers, users))
 
 
 # Aircall
@@ -309,108 +352,20 @@ def _add_other_records(
     for user in users.values():
         properties: dict[str, str | None] = {
             "hs_given_name": user.name.split()[0],
+            "hs_family_name": user.name.split()[1],
             "hs_email": user.email,
             "hs_additional_phone": f"+1{chance.choice(AREA_CODES)}555{chance.randrange(120, 180):04}",
         }
         records["users"][str(user.id)] = Record(str(user.id), properties, STARTED, STARTED)
 
 
-def _properties() -> dict[str, dict[str, dict[str, Any]]]:
-    """Property definitions for each object type."""
-    text, phone = ("string", "text"), ("string", "phonenumber")
-    stage = ("enumeration", "radio")
-    definitions: dict[str, list[tuple[str, str, tuple[str, str]]]] = {
-        "contacts": [
-            ("firstname", "First name", text),
-            ("lastname", "Last name", text),
-            ("email", "Email", text),
-            ("phone", "Phone number", phone),
-            ("mobilephone", "Mobile phone number", phone),
-            ("company", "Company name", text),
-            ("city", "City", text),
-            ("lifecyclestage", "Lifecycle stage", stage),
-            ("sms_sender_number", "SMS sender number", text),
-            ("sms_send_as_email", "SMS send as (email)", text),
-            ("sms_opt_out", "SMS opt-out", ("bool", "booleancheckbox")),
-            ("hs_searchable_calculated_phone_number", "Calculated phone number", text),
-            ("hs_searchable_calculated_mobile_number", "Calculated mobile number", text),
-        ],
-        "companies": [
-            ("name", "Company name", text),
-            ("phone", "Phone number", phone),
-            ("hs_searchable_calculated_phone_number", "Calculated phone number", text),
-        ],
-        "users": [
-            ("hs_given_name", "Given name", text),
-            ("hs_email", "Email", text),
-            ("hs_additional_phone", "Additional phone", phone),
-        ],
-        "communications": [
-            ("hs_communication_channel_type", "Channel", ("enumeration", "select")),
-            ("hs_communication_logged_from", "Logged from", ("enumeration", "select")),
-            ("hs_communication_body", "Body", ("string", "textarea")),
-            ("hs_timestamp", "Activity date", ("datetime", "date")),
-            ("hubspot_owner_id", "Activity assigned to", ("enumeration", "select")),
-        ],
-    }
-    for path, name in NAMED_BY.items():
-        definitions.setdefault(path, [(name, "Name", text)])
-    always = [
-        ("createdate", "Create date", ("datetime", "date")),
-        ("lastmodifieddate", "Last modified date", ("datetime", "date")),
-        ("hs_object_id", "Record ID", ("number", "number")),
-    ]
-    return {
-        path: {name: _property(name, label, kind) for name, label, kind in [*definitions[path], *always]}
-        for path in OBJECT_TYPES
-    }
-
-
-def _property(name: str, label: str, kind: tuple[str, str]) -> dict[str, Any]:
-    own = name.startswith("sms_")
-    calculated = "calculated" in name
-    definition = {
-        "name": name,
-        "label": label,
-        "type": kind[0],
-        "fieldType": kind[1],
-        "groupName": "contactinformation",
-        "description": "",
-        "options": _options(name, kind),
-        "hidden": calculated,
-        "calculated": calculated,
-        "externalOptions": False,
-        "hasUniqueValue": name == "email",
-        "hubspotDefined": not own,
-        "formField": not calculated,
-        "displayOrder": -1,
-        "modificationMetadata": {
-            "archivable": own,
-            "readOnlyDefinition": not own,
-            "readOnlyOptions": False,
-            "readOnlyValue": calculated,
-        },
-        "createdAt": iso(STARTED),
-        "updatedAt": iso(STARTED),
-        "archived": False,
-    }
-    if kind[1] == "phonenumber":
-        definition["textDisplayHint"] = "phone_number"
-    return definition
-
-
-def _options(name: str, kind: tuple[str, str]) -> list[dict[str, Any]]:
-    values = {"lifecyclestage": STAGES}.get(name, ["true", "false"] if kind[0] == "bool" else [])
-    labels = {"true": "Yes", "false": "No"}
-    return [
-        {
-            "label": labels.get(value, value.capitalize()),
-            "value": value,
-            "displayOrder": order,
-            "hidden": False,
-        }
-        for order, value in enumerate(values)
-    ]
+def _fill_in(records: dict[str, dict[str, Record]], chance: random.Random) -> None:
+    """The properties that only make a record look like one; they have a chance of their own."""
+    for path, facts in FACTS.items():
+        for position, record in enumerate(records[path].values()):
+            record.properties |= {
+                name: chance.choice(values).format(position + 1001) for name, values in facts.items()
+            }
 
 
 def _owners(users: dict[int, User]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The front door: every request leaves exactly one row, queued or rejected, and a repeat finds it again."""
+"""The front door: every request leaves exactly one row, queued, held or rejected, and a repeat finds it again."""
 
 from datetime import datetime
 from functools import partial
@@ -9,19 +9,21 @@ from django.utils import timezone
 
 from smsadmin.core import errors
 from smsadmin.core.message import SendRequest
-from smsadmin.core.trace import Step, Verdict
+from smsadmin.core.status import Status
+from smsadmin.core.trace import Step, Verdict, warned
 from smsadmin.directory import book
 from smsadmin.quotas import counting
-from smsadmin.sending import bell, ledger, log, quota
+from smsadmin.sending import bell, hold, ledger, log, quota
 from smsadmin.sending.check import CHECKS
 from smsadmin.sending.models import Message
+from smsadmin.sending.quota import Demand
 from smsadmin.sending.resolve import RESOLVE, Draft, run
 
 logger = structlog.get_logger(__name__)
 
 
 def accept(ask: SendRequest, now: datetime | None = None) -> Message:
-    """Resolves, checks, counts and queues one message, or rejects it with the reason on its row.
+    """Resolves, checks, counts and queues one message, or holds or rejects it with the reason on its row.
 
     A repeat of the same key returns the first row and changes nothing. Raises DatabaseError when nothing
     could be written: then nothing was accepted, and the caller may ask again.
@@ -34,7 +36,7 @@ def accept(ask: SendRequest, now: datetime | None = None) -> Message:
         if not log.found(ask):  # the database refused something else
             raise
         return log.repeated(ask, now)
-    if message.connection_id and message.next_attempt_at:
+    if message.status == Status.QUEUED and message.connection_id:
         transaction.on_commit(partial(bell.ring, message.connection_id))
     return message
 
@@ -66,12 +68,20 @@ def _judge(draft: Draft, now: datetime) -> Message:
 
 
 def _queue(draft: Draft, now: datetime) -> Message:
-    """Counts in every window and writes the row, both or neither."""
+    """Counts in every window and writes the row, both or neither; without room it is held where its action says so."""
     message = log.queued(draft, quota.counted(draft), now)
     try:
-        ledger.enter(message, quota.subjects(draft), now)
+        ledger.enter(message, Demand.of(draft).subjects, now)
         return message
     except counting.QuotaExceeded as full:
-        error = quota.refusal(draft, full)
+        return _without_room(draft, full, now)
+
+
+def _without_room(draft: Draft, full: counting.QuotaExceeded, now: datetime) -> Message:
+    try:
+        found = hold.instead(draft, full, now)
+    except errors.SendError as error:
         draft.trace.append(Step("quota", Verdict.REFUSED, error.code, error.facts))
-        raise error from full
+        raise
+    draft.trace.append(warned("quota", "quota.held", **found.reason.facts))
+    return log.held(draft, found.reason, found.until, found.expires_at, now)

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from smsadmin import phrases
+from smsadmin.sending.log import SAID
 from smsadmin.sending.models import Event
 
 MASK = "•••"
@@ -50,13 +51,14 @@ class Said:
     answer: str
 
 
-def exchanges(events: Sequence[Event]) -> list[Said]:
-    """Every attempt as it went over the wire, credentials masked."""
-    return [_said(event) for event in events if event.kind == Event.Kind.ATTEMPT]
+def exchanges(events: Sequence[Event], *, without_text: bool = False) -> list[Said]:
+    """Every attempt as it went over the wire, credentials masked; `without_text` tells only how it went."""
+    left_out = SAID if without_text else ()
+    return [_said(event, left_out) for event in events if event.kind == Event.Kind.ATTEMPT]
 
 
-def _said(event: Event) -> Said:
-    data = event.data
+def _said(event: Event, left_out: Sequence[str]) -> Said:
+    data = {name: value for name, value in event.data.items() if name not in left_out}
     line = f"{data.get('method', '')} {data.get('url', '')}".strip()
     status = (
         f"HTTP {data['status']}"

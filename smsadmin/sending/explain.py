@@ -1,5 +1,6 @@
 """What happened to a message, in the reader's language: sentences from the catalogue with the row's values."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,12 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from smsadmin import phrases
 from smsadmin.core import errors, numbers
+from smsadmin.core.status import Status
 from smsadmin.core.trace import SENTENCES, STEPS, Step, Verdict
 from smsadmin.sending.models import Message
 
 _NUMBERS = ("sender", "recipient", "subject")
-_COUNTS = ("used", "limit", "left", "needed", "characters")
+_COUNTS = ("used", "limit", "left", "needed", "characters", "segments", "hour", "day", "month", "count", "of")
 _WORDS = {
     "unit": {
         "messages": pgettext_lazy("quota", "messages"),
@@ -53,31 +55,44 @@ class Explained:
 
 
 def sentence(message: Message) -> str:
-    """What stopped the message, with its values; "" when nothing did."""
-    return _said(message.error.text, message.error_facts) if message.error else ""
+    """What stopped the message, or why and until when it is held, with its values; "" when nothing did."""
+    if message.status == Status.HELD and message.next_attempt_at:
+        facts = {**message.error_facts, "resets": message.next_attempt_at.isoformat()}
+        return said(SENTENCES["quota.held"], facts)
+    return said(message.error.text, message.error_facts) if message.error else ""
 
 
 def fix(message: Message) -> str:
     """What to do about it."""
-    return _said(message.error.fix, message.error_facts) if message.error else ""
+    return said(message.error.fix, message.error_facts) if message.error else ""
 
 
 def trace(message: Message) -> list[Explained]:
-    """Every step in its order: those taken with what they saw, then those that were not reached."""
-    taken = [Step.from_json(stored) for stored in message.trace]
-    explained = [Explained(_(STEPS[step.name]), step.verdict, _step(step)) for step in taken]
-    seen = {step.name for step in taken}
-    rest = [name for name in STEPS if name not in seen]
-    return explained + [Explained(_(STEPS[name]), Verdict.NOT_REACHED, "") for name in rest]
+    """The steps a message took, then those it did not reach."""
+    return steps(Step.from_json(stored) for stored in message.trace)
+
+
+def steps(taken: Iterable[Step]) -> list[Explained]:
+    """The steps taken with what they saw, then those that come after the last of them.
+
+    A step before it that is missing did not exist yet when the message was sent.
+    """
+    taken = list(taken)
+    order = list(STEPS)
+    rest = order[order.index(taken[-1].name) + 1 :] if taken else order
+    unreached = [Step(name, Verdict.NOT_REACHED) for name in rest]
+    return [Explained(_(STEPS[step.name]), step.verdict, _step(step)) for step in taken + unreached]
 
 
 def _step(step: Step) -> str:
-    if step.verdict == Verdict.REFUSED:
-        return _said(errors.CATALOGUE[step.say].text, step.facts)
-    return _said(SENTENCES[step.say], step.facts)
+    if step.verdict == Verdict.NOT_REACHED:
+        return ""
+    text = errors.CATALOGUE[step.say].text if step.verdict == Verdict.REFUSED else SENTENCES[step.say]
+    return said(text, step.facts)
 
 
-def _said(text: str, facts: dict[str, Any]) -> str:
+def said(text: str, facts: dict[str, Any]) -> str:
+    """A sentence of a catalogue in the reader's language, with its values as people read them."""
     return errors.fill(_(text), {name: _shown(name, value) for name, value in facts.items()})
 
 
@@ -85,7 +100,7 @@ def _shown(name: str, value: Any) -> str:
     """A value as people read it: numbers spaced, times in the viewer's zone, units and line types translated."""
     if name in _NUMBERS:
         return numbers.pretty(str(value))
-    if name == "resets":
+    if name in ("resets", "expires"):
         return _moment(datetime.fromisoformat(value))
     if name in _COUNTS and isinstance(value, int):
         return formats.number_format(value, use_l10n=True, force_grouping=True)

@@ -18,6 +18,7 @@ from smsadmin.core.windows import Moment, Window
 from smsadmin.quotas import counting
 from smsadmin.quotas.counting import Limit, Subject
 from smsadmin.quotas.models import Unit
+from smsadmin.sending import log
 from smsadmin.sending.models import Message
 
 
@@ -32,6 +33,19 @@ def enter(message: Message, subjects: Sequence[Subject], now: datetime) -> None:
     with transaction.atomic():
         message.quota = counting.reserve(subjects, message.segments, now)
         message.save(force_insert=True)
+
+
+def release(message: Message, subjects: Sequence[Subject], now: datetime) -> bool:
+    """Counts a held message and queues it, both or neither; False when it is no longer held.
+
+    Raises QuotaExceeded when a limit has no room. The counters are locked before the row, as they are at acceptance.
+    """
+    with transaction.atomic():
+        position = counting.reserve(subjects, message.segments, now)
+        released = log.released(message.pk, position, now)
+        if not released:
+            transaction.set_rollback(True)
+    return released
 
 
 def _enter_at_once(message: Message, subjects: Sequence[Subject], now: datetime) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Least
 
 from smsadmin.core import errors
 from smsadmin.core.ids import key16
@@ -21,6 +22,9 @@ from smsadmin.sending.resolve import Draft
 
 #: A caller told to wait must have read that answer before it is told how it ended.
 REPLY_NOT_BEFORE = timedelta(seconds=2)
+
+#: What of an attempt's data repeats the text.
+SAID = ("request", "answer")
 
 # PostgreSQL stores neither in text nor in JSON; records and providers send them all the same.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -49,12 +53,31 @@ def _cleaned(value: Any) -> Any:
 def queued(draft: Draft, counted: Step, now: datetime) -> Message:
     """An accepted message, its trace ending with `counted`, not written yet: that is sending.ledger's, in one
     step with its quota."""
-    assert draft.number
-    message = _row(draft)
+    message = _to_be_sent(draft, now)
     message.trace.append(counted.as_json())
     message.status = Status.QUEUED
-    message.connection_id = draft.number.connection_id
     message.accepted_at = message.next_attempt_at = now
+    return message
+
+
+def held(
+    draft: Draft, reason: errors.SendError, until: datetime, expires_at: datetime, now: datetime
+) -> Message:
+    """Writes a message that waits for room, not counted yet. Raises IntegrityError when its key was used before."""
+    message = _to_be_sent(draft, now)
+    message.status = Status.HELD
+    message.error_code, message.error_facts = reason.code, storable(reason.facts)
+    message.next_attempt_at, message.expires_at = until, expires_at
+    with transaction.atomic():  # a used key must not spoil the caller's transaction
+        message.save(force_insert=True)
+    return message
+
+
+def _to_be_sent(draft: Draft, now: datetime) -> Message:
+    """The row of a message that will have an outcome: from which account, and who waits to hear of it."""
+    assert draft.number
+    message = _row(draft)
+    message.connection_id = draft.number.connection_id
     message.reply = draft.ask.reply
     message.reply_at = now + REPLY_NOT_BEFORE if draft.ask.reply == "owed" else None
     return message
@@ -240,6 +263,44 @@ def lost(now: datetime, limit: int = 500) -> list[UUID]:
     return moved
 
 
+def released(message_id: UUID, position: Sequence[Any], now: datetime) -> bool:
+    """A held message was counted, with its quota's position then, and may be sent; False when it is no longer held.
+
+    Belongs into the transaction that counts it (sending.ledger).
+    """
+    row = Message.objects.filter(pk=message_id, status=Status.HELD)
+    return bool(
+        row.update(
+            status=Status.QUEUED,
+            quota=position,
+            accepted_at=now,
+            next_attempt_at=now,
+            error_code="",
+            error_facts={},
+        )
+    )
+
+
+def put_off(which: Q, until: datetime, code: str, facts: dict[str, Any]) -> None:
+    """Held messages that were to be released before `until` wait on, for this reason, but not past their expiry.
+
+    They are locked in their order, so that two sweeps never wait for each other in a circle.
+    """
+    rows = Message.objects.filter(which, status=Status.HELD, next_attempt_at__lt=until)
+    with transaction.atomic():
+        in_order = rows.order_by("pk").select_for_update().values("pk")
+        Message.objects.filter(pk__in=in_order).update(
+            next_attempt_at=Least(F("expires_at"), until), error_code=code, error_facts=facts
+        )
+
+
+def expired(now: datetime, limit: int = 500) -> list[UUID]:
+    """Held messages that found no room in time are given up."""
+    late = Message.objects.filter(status=Status.HELD, next_attempt_at__lte=now, expires_at__lte=now)
+    ids = list(late.values_list("pk", flat=True)[:limit])
+    return [pk for pk in ids if move(pk, Status.EXPIRED, now, error=errors.Expired())]
+
+
 def reply_given(ids: Iterable[UUID], now: datetime, detail: dict[str, Any] | None = None) -> None:
     """The caller has heard how these messages ended."""
     _replied(ids, now, Reply.GIVEN, None, detail or {})
@@ -290,6 +351,14 @@ def move(
     columns["error_facts"] = storable(error.facts) if error else {}
     rows = Message.objects.filter(*only, pk=message_id, status__in=BEFORE[status])
     return bool(rows.update(status=status, finished_at=now, claim=None, lease_until=None, **columns))
+
+
+def forget_text(ids: Sequence[UUID]) -> None:
+    """Keeps of these messages that they were sent and how it went, not what they said: the text was a secret."""
+    Message.objects.filter(pk__in=ids).update(body="", template="")
+    for event in Event.objects.filter(message__in=ids, kind=Event.Kind.ATTEMPT):
+        event.data = {name: value for name, value in event.data.items() if name not in SAID}
+        event.save(update_fields=["data"])
 
 
 def _chunks(outcomes: Sequence[Outcome], size: int) -> Iterable[Sequence[Outcome]]:

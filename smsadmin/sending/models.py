@@ -61,7 +61,8 @@ class Message(models.Model):
 
     accepted_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)  # of a held message: when there may be room
+    expires_at = models.DateTimeField(null=True)  # of a message that is or was held: when it is given up
     claim = models.UUIDField(null=True)
     claimed_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
@@ -96,6 +97,10 @@ class Message(models.Model):
                 condition=~models.Q(error_code=""),
             ),
             models.Index(fields=["number", "id"], name="queue", condition=models.Q(status="queued")),
+            models.Index(fields=["next_attempt_at"], name="held_due", condition=models.Q(status="held")),
+            models.Index(
+                fields=["number", "agent", "id"], name="held_lines", condition=models.Q(status="held")
+            ),
             models.Index(fields=["lease_until"], name="in_flight", condition=models.Q(status="sending")),
             models.Index(fields=["provider_id"], name="by_receipt", condition=~models.Q(provider_id="")),
             models.Index(

@@ -1,6 +1,6 @@
 """A message in words: its headline, its timeline and its next step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from smsadmin.dashboard.templatetags.ui import STATUSES
 from smsadmin.quotas import counting
 from smsadmin.quotas.models import Scope, Unit
 from smsadmin.sending import exchange, explain
-from smsadmin.sending.filters import HUBSPOT, log_url
+from smsadmin.sending.filters import HUBSPOT, TEST, VERIFICATION, log_url
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.triggers.hubspot.parse import OBJECT_TYPES
 
@@ -67,9 +67,11 @@ def refusal(reason: str) -> str:
 
 def page(message: Message, events: Sequence[Event], now: datetime) -> dict[str, Any]:
     """Everything the message page shows beside the row and its trace."""
-    error = message.error
+    error, is_secret = message.error, message.trigger == VERIFICATION
     return {
         "headline": headline(message),
+        "trial": trial(message),
+        "is_secret": is_secret,
         "whose": WHOSE[error.whose] if error else "",
         "fix": fix(message),
         "again": RETRY[error.retry] if error else "",
@@ -79,7 +81,7 @@ def page(message: Message, events: Sequence[Event], now: datetime) -> dict[str, 
         "record": record(message),
         "timeline": timeline(message, events),
         "quota": quota(message),
-        "exchanges": exchange.exchanges(events),
+        "exchanges": exchange.exchanges(events, without_text=is_secret),
         "ids": ids(message),
         "neighbours": neighbours(message),
         "sender": numbers.pretty(message.sender),
@@ -94,7 +96,7 @@ def headline(message: Message) -> str:
     why = explain.sentence(message)
     words = {
         Status.RECEIVED: _("Received, to be sent to %(recipient)s"),
-        Status.HELD: _("Held until there is room to send to %(recipient)s"),
+        Status.HELD: "%(why)s",
         Status.QUEUED: _("Waiting to be sent to %(recipient)s"),
         Status.SENDING: _("Being sent to %(recipient)s"),
         Status.SENT: _("Sent to %(recipient)s"),
@@ -104,7 +106,7 @@ def headline(message: Message) -> str:
         Status.EXPIRED: _("Not sent: %(why)s"),
         Status.UNDELIVERED: _("Sent, but not delivered: %(why)s"),
         Status.UNKNOWN: _("Nobody knows whether this was sent: %(why)s"),
-        Status.CANCELLED: _("Not sent: taken out of the queue"),
+        Status.CANCELLED: _("Not sent: %(why)s") if why else _("Not sent: taken out of the queue"),
     }[Status(message.status)]
     if message.status == Status.QUEUED and message.attempts:
         words = _("Waiting to be tried again for %(recipient)s")
@@ -115,10 +117,12 @@ def headline(message: Message) -> str:
 
 
 def fix(message: Message) -> str:
-    """What to do about it; for an action that is still off also why it is."""
+    """What to do about it; for an action that is still off also why it is. A held message waits by itself."""
+    if message.status == Status.HELD:
+        return ""
     words, action = explain.fix(message), message.action
     if message.error is errors.ActionDisabled and action and not action.enabled:
-        reason = _("The reason given for switching it off: %(reason)s") % {"reason": action.disabled_reason}
+        reason = _("The reason given for switching it off: %(reason)s") % {"reason": action.why_off}
         return f"{words} {reason}"
     return words
 
@@ -140,21 +144,42 @@ class Link:
     url: str = ""
 
 
+def trial(message: Message) -> str:
+    """Who tried what with this message; "" for one that is no trial."""
+    words = {
+        TEST: _("Test by %(who)s from the editor"),
+        VERIFICATION: _("Code for a test number, asked for by %(who)s"),
+    }.get(message.trigger, "")
+    return words and words % {"who": message.origin.get("who") or _("somebody")}
+
+
 def came_from(message: Message) -> Link:
-    """The action and its version, or the HubSpot workflow and its step."""
+    """The action and its version, the HubSpot workflow and its step, or who tried what."""
+    if message.trigger == VERIFICATION:
+        return Link(trial(message), reverse("test-numbers"))
     if message.action and message.version:
         words = _("%(action)s, version %(version)s") % {
             "action": message.action,
             "version": message.version.number,
         }
         return Link(words, reverse("action", args=[message.action.pk]))
-    workflow, step = message.origin.get("workflow"), message.origin.get("step")
-    if not workflow:
+    if message.trigger == TEST:
+        return Link(trial(message), reverse("action", args=[message.action.pk]) if message.action else "")
+    found = workflow(message.origin)
+    if not found.words:
         return Link(_("Unknown"))
-    words = _("HubSpot workflow %(workflow)s") % {"workflow": workflow}
-    if step:
-        words = _("%(workflow)s, step %(step)s") % {"workflow": words, "step": step}
-    return Link(words, _hubspot(message, "workflows", "platform", "flow", workflow, "edit"))
+    if step := message.origin.get("step"):
+        words = _("%(workflow)s, step %(step)s") % {"workflow": found.words, "step": step}
+        return Link(words, found.url)
+    return found
+
+
+def workflow(origin: Mapping[str, Any]) -> Link:
+    """The HubSpot workflow that an origin names, and its page; no words where it names none."""
+    if not (name := origin.get("workflow")):
+        return Link("")
+    words = _("HubSpot workflow %(workflow)s") % {"workflow": name}
+    return Link(words, _hubspot(origin, "workflows", "platform", "flow", name, "edit"))
 
 
 def record(message: Message) -> Link:
@@ -164,12 +189,13 @@ def record(message: Message) -> Link:
     kind = dict(ObjectType.choices).get(message.object_type, message.object_type)
     words = f"{kind} {message.object_id}".strip()
     type_id = next((found for found, name in OBJECT_TYPES.items() if name == message.object_type), "")
-    return Link(words, _hubspot(message, "contacts", "record", type_id, message.object_id) if type_id else "")
+    url = _hubspot(message.origin, "contacts", "record", type_id, message.object_id) if type_id else ""
+    return Link(words, url)
 
 
-def _hubspot(message: Message, part: str, *path: str) -> str:
+def _hubspot(origin: Mapping[str, Any], part: str, *path: str) -> str:
     """A page of the portal in a part of the HubSpot app; the sandbox has none. Ids come as the caller sent them."""
-    portal = message.origin.get("portal")
+    portal = origin.get("portal")
     if settings.SANDBOX or not portal:
         return ""
     steps = (quote(str(step), safe="") for step in (part, portal, *path))
@@ -182,6 +208,8 @@ def next_step(message: Message) -> Link | None:
     if error is None:
         return None
     place, _dot, field = error.place.partition(".")
+    if message.trigger == VERIFICATION and place in ("action", "record", "message"):
+        return Link(_("Open the test numbers"), reverse("test-numbers"))
     if place == "action":
         return _action_step(message, field)
     if place == "record":
@@ -203,8 +231,8 @@ def _action_step(message: Message, field: str) -> Link:
     if message.action:
         anchor = f"#id_{field}" if field else ""
         return Link(_("Edit the action"), reverse("action", args=[message.action.pk]) + anchor)
-    workflow = came_from(message)
-    return Link(_("Open the workflow in HubSpot"), workflow.url) if workflow.url else workflow
+    found = came_from(message)
+    return Link(_("Open the workflow in HubSpot"), found.url) if found.url else found
 
 
 def _directory(message: Message) -> str:
@@ -264,8 +292,11 @@ def timeline(message: Message, events: Sequence[Event]) -> list[Happening]:
 
 def _beginning(message: Message) -> Iterator[Happening]:
     yield Happening(message.received_at, _("Received"), came_from(message).words)
+    if message.expires_at:
+        yield Happening(message.received_at, _("Held, as there was no room in a quota"), tone="waiting")
     if message.accepted_at:
-        yield Happening(message.accepted_at, _("Accepted and counted"), tone="active")
+        name = _("Released and counted") if message.expires_at else _("Accepted and counted")
+        yield Happening(message.accepted_at, name, tone="active")
     if message.claimed_at:
         yield Happening(message.claimed_at, _("Taken by a worker"), tone="active")
 
@@ -274,6 +305,8 @@ def _end(message: Message) -> Iterator[Happening]:
     if message.finished_at:
         look = STATUSES[Status(message.status)]
         yield Happening(message.finished_at, str(look.label), explain.sentence(message), look.tone)
+    elif message.status == Status.HELD and message.next_attempt_at:
+        yield Happening(message.next_attempt_at, _("To be released, if there is room"), tone="waiting")
     elif message.attempts and message.next_attempt_at:
         yield Happening(message.next_attempt_at, _("To be tried again"), tone="waiting")
 

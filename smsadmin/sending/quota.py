@@ -1,22 +1,39 @@
 """Quota as a message meets it: whose windows it counts in, and what it is told when one of them is full."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from smsadmin.core import errors
 from smsadmin.core.trace import Step, passed
+from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import counting
+from smsadmin.quotas.counting import QuotaExceeded, Subject
 from smsadmin.quotas.models import Scope, Unit
 from smsadmin.sending.resolve import Draft
 
 
-def subjects(draft: Draft) -> list[counting.Subject]:
-    """Whose quota a resolved message counts in: the number's, then the user's."""
-    assert draft.number
-    workspace = draft.ask.workspace_id
-    found = [counting.Subject(workspace, Scope.NUMBER, draft.number.pk)]
-    if draft.agent:
-        found.append(counting.Subject(workspace, Scope.USER, draft.agent.pk))
-    return found
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a message takes from quotas: whose windows it counts in, and its segments."""
+
+    number: Number
+    agent: Agent | None
+    segments: int
+
+    @classmethod
+    def of(cls, draft: Draft) -> "Demand":
+        """That of a resolved message."""
+        assert draft.number
+        assert draft.measure
+        return cls(draft.number, draft.agent, draft.measure.segments)
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """The number, then the user."""
+        found = [Subject(self.number.workspace_id, Scope.NUMBER, self.number.pk)]
+        if self.agent:
+            found.append(Subject(self.number.workspace_id, Scope.USER, self.agent.pk))
+        return found
 
 
 def counted(draft: Draft) -> Step:
@@ -24,41 +41,38 @@ def counted(draft: Draft) -> Step:
     return passed("quota", "quota.room" if draft.agent else "quota.number")
 
 
-def fits(draft: Draft, now: datetime) -> Step:
-    """Whether a resolved message would find room now; counts nothing. Raises the error it would be refused with."""
-    assert draft.measure
-    for subject in subjects(draft):
-        rules = counting.limits(subject.workspace_id, subject.scope)
-        if no_room := counting.full(subject, rules, draft.measure.segments, now):
-            raise refusal(draft, counting.QuotaExceeded(subject, no_room))
+def fits(draft: Draft) -> Step:
+    """What a rehearsal says of a message that would find room."""
     return passed("quota", "quota.fits" if draft.agent else "quota.number_fits")
 
 
-def refusal(draft: Draft, full: counting.QuotaExceeded) -> errors.SendError:
+def exceeded(demand: Demand, now: datetime) -> list[QuotaExceeded]:
+    """The subjects without room now, number first, each with the limit that resets last; counts nothing."""
+    found = []
+    for subject in demand.subjects:
+        rules = counting.limits(subject.workspace_id, subject.scope)
+        if no_room := counting.full(subject, rules, demand.segments, now):
+            found.append(QuotaExceeded(subject, no_room))
+    return found
+
+
+def refusal(demand: Demand, full: QuotaExceeded) -> errors.SendError:
     """The error of a message that found no room."""
-    assert draft.number
-    assert draft.measure
     usage, limit = full.usage, full.usage.limit
-    resets = usage.resets_at.isoformat()
-    error: type[errors.SendError]
+    facts = {
+        "subject": demand.number.e164,
+        "used": usage.used,
+        "limit": limit.limit,
+        "unit": str(limit.unit),
+        "window": limit.window.value,
+        "resets": usage.resets_at.isoformat(),
+    }
     if full.subject.scope == Scope.NUMBER:
-        subject, error = draft.number.e164, errors.NumberQuotaExceeded
-    else:
-        assert draft.agent
-        subject, error = draft.agent.email, errors.UserQuotaExceeded
-        if limit.unit == Unit.SEGMENTS:
-            return errors.UserOutOfSegments(
-                email=subject,
-                left=usage.left,
-                limit=limit.limit,
-                needed=draft.measure.segments,
-                resets=resets,
-            )
-    return error(
-        subject=subject,
-        used=usage.used,
-        limit=limit.limit,
-        unit=str(limit.unit),
-        window=limit.window.value,
-        resets=resets,
-    )
+        return errors.NumberQuotaExceeded(**facts)
+    assert demand.agent
+    facts["subject"] = demand.agent.email
+    if limit.unit == Unit.SEGMENTS:
+        return errors.UserOutOfSegments(
+            email=demand.agent.email, left=usage.left, needed=demand.segments, **facts
+        )
+    return errors.UserQuotaExceeded(**facts)

@@ -7,20 +7,25 @@ its verdict is the first one, which is the one the real send would meet.
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from django.utils import timezone
 
 from smsadmin.core import errors
 from smsadmin.core.message import SendRequest
-from smsadmin.core.trace import Step, Verdict
+from smsadmin.core.trace import Step, Verdict, warned
 from smsadmin.directory import book
-from smsadmin.sending import quota
+from smsadmin.sending import hold, quota
 from smsadmin.sending.check import CHECKS
+from smsadmin.sending.quota import Demand
 from smsadmin.sending.resolve import RESOLVE, Draft, DraftStep
+
+logger = structlog.get_logger(__name__)
 
 #: What a step works on; without it the step is not reached.
 NEEDS = {
     "eligible": ("number",),
     "send_as": ("number",),
+    "encoding": ("measure",),
     "length": ("measure",),
     "not_sender": ("number", "recipient"),
     "line_type": ("recipient",),
@@ -29,11 +34,15 @@ NEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What was found, every step with its verdict, and the error the real send would end with (None: it would go)."""
+    """What was found, every step with its verdict, and the error the real send would end with.
+
+    Without an error it would go, now or once there is room: `held_until` is None or when that is.
+    """
 
     draft: Draft
     trace: list[Step]
     error: errors.SendError | None
+    held_until: datetime | None = None
 
     @property
     def would_send(self) -> bool:
@@ -47,8 +56,9 @@ def rehearse(ask: SendRequest, now: datetime | None = None) -> Rehearsal:
     refusals: list[errors.SendError] = []
     for name, step in (*RESOLVE, *CHECKS):
         draft.trace.append(_taken(name, step, draft, refusals))
-    draft.trace.append(_quota(draft, refusals, now))
-    return Rehearsal(draft, draft.trace, refusals[0] if refusals else None)
+    last, held_until = _quota(draft, refusals, now)
+    draft.trace.append(last)
+    return Rehearsal(draft, draft.trace, refusals[0] if refusals else None, held_until)
 
 
 def _taken(name: str, step: DraftStep, draft: Draft, refusals: list[errors.SendError]) -> Step:
@@ -57,12 +67,29 @@ def _taken(name: str, step: DraftStep, draft: Draft, refusals: list[errors.SendE
     try:
         return step(draft)
     except errors.SendError as error:
-        refusals.append(error)
-        return Step(name, Verdict.REFUSED, error.code, error.facts)
+        return _refused(name, error, refusals)
+    except Exception as unforeseen:
+        logger.exception("rehearse.failed", step=name)
+        return _refused(name, errors.InternalError(kind=type(unforeseen).__name__), refusals)
 
 
-def _quota(draft: Draft, refusals: list[errors.SendError], now: datetime) -> Step:
-    """Whose quota it is depends on everything before, so a refused message has none to look at."""
+def _refused(name: str, error: errors.SendError, refusals: list[errors.SendError]) -> Step:
+    refusals.append(error)
+    return Step(name, Verdict.REFUSED, error.code, error.facts)
+
+
+def _quota(draft: Draft, refusals: list[errors.SendError], now: datetime) -> tuple[Step, datetime | None]:
+    """The step, and until when the message would be held.
+
+    Whose quota it is depends on everything before, so a refused message has none to look at.
+    """
     if refusals:
-        return Step("quota", Verdict.NOT_REACHED)
-    return _taken("quota", lambda found: quota.fits(found, now), draft, refusals)
+        return Step("quota", Verdict.NOT_REACHED), None
+    no_room = quota.exceeded(Demand.of(draft), now)
+    if not no_room:
+        return quota.fits(draft), None
+    try:
+        found = hold.instead(draft, no_room[0], now)
+    except errors.SendError as error:
+        return _refused("quota", error, refusals), None
+    return warned("quota", "quota.would_hold", **found.reason.facts), found.until

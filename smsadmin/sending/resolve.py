@@ -10,6 +10,7 @@ from smsadmin.core import errors, numbers, segments, tokens
 from smsadmin.core.message import Record, SendRequest
 from smsadmin.core.trace import Step, Verdict, passed, warned
 from smsadmin.directory.book import Book
+from smsadmin.directory.facts import first_failing
 from smsadmin.directory.models import Agent, Number
 
 INPUTS = "inputs"  # a workflow step's own fields, beside the record's properties
@@ -121,14 +122,8 @@ def _chosen_sender(draft: Draft) -> Step:
 def eligible(draft: Draft) -> Step:
     """Aircall help, "Why your number may not appear": connected, SMS-capable, no third party, no Messaging API."""
     number = _found(draft.number)
-    if number.gone_at or not number.connected:
-        raise errors.NumberNotInIntegration(sender=number.e164)
-    if not number.sms_capable:
-        raise errors.NumberNotSmsCapable(sender=number.e164)
-    if number.third_party:
-        raise errors.NumberThirdPartyMessaging(sender=number.e164)
-    if number.proxy_mode:
-        raise errors.NumberInProxyMode(sender=number.e164)
+    if error := first_failing(number):
+        raise error(sender=number.e164)
     return passed("eligible", "eligible.yes")
 
 
@@ -226,11 +221,65 @@ def message(draft: Draft) -> Step:
     return passed("message", "message.tokens", tokens=", ".join(values)[:500])
 
 
+_MOST_SHOWN = 10  # characters that a sentence names
+
+
+def encoding(draft: Draft) -> Step:
+    """The alphabet of the filled-in text: what it needs, GSM-7 with look-alikes, or Unicode throughout."""
+    wanted = draft.ask.config.encoding
+    if wanted == "gsm":
+        return _as_gsm(draft)
+    if wanted == "unicode":
+        draft.measure = segments.measure(draft.body, unicode=True)
+        return passed("encoding", "encoding.always")
+    assert draft.measure
+    if not draft.measure.forcing:
+        return passed("encoding", "encoding.gsm")
+    return passed(
+        "encoding", "encoding.unicode", characters=_named(each for _, each in draft.measure.forcing)
+    )
+
+
+def _as_gsm(draft: Draft) -> Step:
+    """Puts look-alikes into the text; a character without one refuses the message, whose text then stays as it was."""
+    replaced = segments.to_gsm(draft.body)
+    if replaced.left:
+        raise errors.EncodingNotSupported(encoding="GSM-7", characters=_named(replaced.left))
+    if not replaced.changes:
+        return passed("encoding", "encoding.gsm")
+    body = segments.normalise(replaced.text)
+    if not body:  # it was nothing but invisible characters
+        raise errors.MessageEmpty()
+    draft.body, draft.measure = body, segments.measure(body)
+    changes = dict.fromkeys(f"{_name(before)} → “{after}”" for _, before, after in replaced.changes)
+    return passed("encoding", "encoding.replaced", changes=_some(list(changes)))
+
+
+def _named(characters: Iterable[str]) -> str:
+    return _some([_name(each) for each in dict.fromkeys(characters)])
+
+
+def _name(character: str) -> str:
+    """A character with its code point; one that would not be seen by its code point alone."""
+    code = segments.describe(character)
+    return f"“{character}” ({code})" if character.isprintable() else code
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_SHOWN]) + (", …" if len(names) > _MOST_SHOWN else "")
+
+
 def _found(number: Number | None) -> Number:
     if number is None:
         raise errors.SenderRequired(source="sender_number")
     return number
 
+
+#: The steps that make the text; they need nothing but the record, and the editor takes them to measure it.
+TEXT: tuple[tuple[str, DraftStep], ...] = (
+    ("message", message),
+    ("encoding", encoding),
+)
 
 RESOLVE: tuple[tuple[str, DraftStep], ...] = (
     ("action", action),
@@ -238,5 +287,5 @@ RESOLVE: tuple[tuple[str, DraftStep], ...] = (
     ("eligible", eligible),
     ("send_as", send_as),
     ("recipient", recipient),
-    ("message", message),
+    *TEXT,
 )

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from smsadmin.sending import dispatch
+from smsadmin.sending import dispatch, hold
 
 
 @shared_task
@@ -13,5 +13,6 @@ def drain(connection_id: int) -> None:
 
 @shared_task(expires=30)
 def sweep() -> None:
-    """Rings for rows nobody fetched, and settles rows whose worker died."""
+    """Rings for rows nobody fetched, settles rows whose worker died, and releases held ones."""
     dispatch.sweep()
+    hold.release()

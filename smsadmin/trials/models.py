@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import User, Workspace
 
 
@@ -16,8 +17,10 @@ class TestNumber(models.Model):
     label = models.CharField(_("whose it is"), max_length=80)
     code_hash = models.CharField(max_length=128, blank=True)  # empty: no code is open
     code_sent_at = models.DateTimeField(null=True)
+    code_message = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="+")
     wrong_codes = models.PositiveSmallIntegerField(default=0)
     verified_at = models.DateTimeField(null=True)
+    verified_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
 from smsadmin.dashboard.pages import wants_fragment
+from smsadmin.workspaces import typed
 from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import SeenRequest
 
@@ -44,10 +45,13 @@ def _told_what_was_lost(view: View) -> View:
     @wraps(view)
     def telling(request: SeenRequest, *args: object, **kwargs: object) -> HttpResponse:
         if request.method == "POST" and not request.user.is_authenticated and not wants_fragment(request):
-            text = _(
-                "You were signed out, so nothing was saved. Sign in in another tab and go back in this one: "
-                "the browser keeps what you typed."
-            )
+            if typed.keep(request):
+                text = _("You were signed out, so nothing was saved. Sign in: what you typed is there again.")
+            else:
+                text = _(
+                    "You were signed out, so nothing was saved. Sign in in another tab and go back in this one: "
+                    "the browser keeps what you typed."
+                )
             messages.warning(request, text)
         return view(request, *args, **kwargs)
 

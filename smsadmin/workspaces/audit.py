@@ -7,11 +7,13 @@ def register() -> None:
     from smsadmin.actions.models import Action, ActionVersion
     from smsadmin.directory.models import Number
     from smsadmin.quotas.models import Rule
+    from smsadmin.trials.models import TestNumber
     from smsadmin.workspaces.models import Connection, Member, Workspace
 
     auditlog.register(
         Connection, exclude_fields=["secrets", "checked_at", "proven_at", "state", "state_detail"]
     )
     auditlog.register(Number, exclude_fields=["seen_at", "probed_at"])
+    auditlog.register(TestNumber, exclude_fields=["code_hash"])
     for model in (Workspace, Member, Action, ActionVersion, Rule):
         auditlog.register(model)

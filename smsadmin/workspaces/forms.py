@@ -188,7 +188,13 @@ class WorkspaceForm(forms.ModelForm):
 
     class Meta:
         model = Workspace
-        fields = ["name", "time_zone", "language"]
+        fields = ["name", "business_name", "time_zone", "language"]
+        help_texts = {
+            "business_name": gettext_lazy(
+                "The name your customers know you by; the editor warns when a text lacks it. "
+                "Empty: the workspace's name."
+            )
+        }
 
 
 class ProfileForm(forms.ModelForm):

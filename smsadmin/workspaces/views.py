@@ -139,7 +139,7 @@ def _addresses() -> list[tuple[str, str]]:
 @require_http_methods(["GET", "POST"])
 @viewer_required
 def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
-    """Name, time zone, language and members of the workspace; owners change them."""
+    """Names, time zone, language and members of the workspace; owners change them."""
     if request.method == "GET":
         return _settings_page(request)
     return _save_settings(request)

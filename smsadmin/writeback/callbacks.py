@@ -17,8 +17,6 @@ from smsadmin.triggers.hubspot import answer as hubspot_answer
 from smsadmin.triggers.hubspot.calls import connection_of
 from smsadmin.workspaces.models import Connection
 
-#: HubSpot goes on without us after this (the expiry that our BLOCK answer gave).
-EXPIRY = timedelta(hours=1)
 LEASE = timedelta(seconds=60)
 SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=10)
 _QUIET = 0.5  # seconds between two rings of one process
@@ -59,7 +57,7 @@ def _due(now: datetime) -> Iterator[tuple[str, list[Message]]]:
 
 
 def _complete(connection: Connection, messages: list[Message], now: datetime) -> int:
-    late = [m for m in messages if m.accepted_at and now - m.accepted_at > EXPIRY]
+    late = [m for m in messages if hubspot_answer.gave_up(m, now)]
     if late:
         log.reply_given_up([m.pk for m in late], now, {"why": "expired"})
     messages = [m for m in messages if m not in late]

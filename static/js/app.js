@@ -119,7 +119,62 @@
     });
   }
 
+  // --- The message composer: tokens are inserted where the cursor is ---------------------------------
+
+  const composer = () => document.querySelector("[data-composer]");
+  const picker = () => document.querySelector("[data-tokens]");
+
+  const insertToken = (token) => {
+    const text = composer();
+    const end = text.selectionEnd;
+    let start = text.selectionStart;
+    if (start === end && text.value.slice(0, start).endsWith("{{")) start -= 2; // the braces that opened the list
+    text.setRangeText(token, start, end, "end");
+    picker().open = false;
+    text.focus();
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-insert]");
+    if (!button) return;
+    event.preventDefault();
+    insertToken(button.dataset.insert);
+  });
+
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches("[data-composer]") || !target.value.slice(0, target.selectionStart).endsWith("{{")) return;
+    const list = picker();
+    if (!list || list.open) return;
+    list.open = true;
+    list.querySelector("[data-token-search]").focus();
+  });
+
+  const alongTokens = (event) => {
+    const stops = [...picker().querySelectorAll("[data-token-search], [data-insert]")];
+    const to = stops[stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
+    if (!to) return;
+    event.preventDefault();
+    to.focus();
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const within = event.target.closest("[data-tokens]");
+    if (event.key === "Enter" && event.target.matches('#action-form input[type="search"]')) {
+      event.preventDefault(); // it would press the form's first button, which saves
+      within?.querySelector("[data-insert]")?.focus();
+    } else if (within && event.key === "Escape") {
+      within.open = false;
+      composer().focus();
+    } else if (within && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      alongTokens(event);
+    }
+  });
+
   // --- htmx: tokens, waiting, results, failures ------------------------------------------------------
+
+  // What is being typed in is not overwritten by an answer to what was typed before.
+  if (window.Idiomorph) window.Idiomorph.defaults.ignoreActiveValue = true;
 
   /** The token of this moment: signing in, in whichever tab, replaces the one this page came with. */
   const csrfToken = () => {

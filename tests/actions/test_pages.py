@@ -2,21 +2,15 @@
 
 import html
 import re
-import secrets
 import shlex
-import uuid
-from datetime import timedelta
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
 
 from smsadmin.actions import saving
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.core.errors import CATALOGUE
-from smsadmin.core.ids import first_uuid7
 from smsadmin.core.tokens import Problem
-from smsadmin.sending.models import Message
 from tests.factories import (
     make_action,
     make_agent,
@@ -63,6 +57,13 @@ def form(number=None, **values):
 def edited(action, **values):
     """What the browser posts when an action's page is opened, changed and saved."""
     return form(action.current.sender_number, name=action.name, base=str(action.current.number)) | values
+
+
+def swapped(client, do, typed):
+    """What htmx gets for a press of the button `do` on the page of a new action."""
+    response = client.post(reverse("action-new"), typed | {"do": do}, headers={"HX-Request": "true"})
+    assert response.status_code == 200
+    return response.content.decode()
 
 
 def errors(response):
@@ -155,7 +156,7 @@ def test_somebody_elses_newer_version_is_shown_and_nothing_is_overwritten(editor
     page = response.content.decode()
     assert response.status_code == 422
     assert "ann@example.com" in page
-    assert [difference[1:] for difference in response.context["differences"]] == [("Theirs", "Mine")]
+    assert [(each.before, each.after) for each in response.context["differences"]] == [("Theirs", "Mine")]
     assert response.context["form"]["message"].value() == "Mine"
     action.refresh_from_db()
     assert action.current.message == "Theirs"
@@ -244,7 +245,7 @@ def test_up_to_1600_characters_of_text_are_saved_and_tokens_do_not_count(editor,
 def test_every_problem_of_a_template_has_its_sentence():
     from typing import get_args
 
-    from smsadmin.actions.forms import TOKEN_PROBLEMS
+    from smsadmin.actions.fields import TOKEN_PROBLEMS
 
     assert set(TOKEN_PROBLEMS) == set(get_args(Problem))
 
@@ -295,7 +296,7 @@ def test_only_the_chosen_numbers_users_are_offered(editor, workspace):
     number = make_number(workspace, users=("mia@example.com",))
     make_number(workspace, users=("leo@example.com",))
 
-    page = editor.post(reverse("action-choices"), form(number, send_as_kind="user")).content.decode()
+    page = swapped(editor, "refilter", form(number, send_as_kind="user"))
 
     assert "mia@example.com" in page
     assert "leo@example.com" not in page
@@ -307,7 +308,7 @@ def test_a_user_who_does_not_fit_the_new_number_is_named_and_must_be_chosen_agai
     other = make_number(workspace, name="Sales DE", users=("mia@example.com",))
     typed = form(other, send_as_kind="user", send_as_agent=str(leo.pk))
 
-    page = editor.post(reverse("action-choices"), typed).content.decode()
+    page = swapped(editor, "refilter", typed)
     refused = editor.post(reverse("action-new"), typed)
 
     assert "The users are those of Sales DE now. Leo Garcia is not one of them: choose again." in page
@@ -317,7 +318,7 @@ def test_a_user_who_does_not_fit_the_new_number_is_named_and_must_be_chosen_agai
 
 def test_without_javascript_a_button_shows_the_users_and_keeps_what_was_typed(editor, workspace):
     number = make_number(workspace, users=("mia@example.com",))
-    typed = form(number, name="", send_as_kind="user", message="Half a dra", refilter="1")
+    typed = form(number, name="", send_as_kind="user", message="Half a dra", do="refilter")
 
     response = editor.post(reverse("action-new"), typed)
 
@@ -326,31 +327,6 @@ def test_without_javascript_a_button_shows_the_users_and_keeps_what_was_typed(ed
     assert "mia@example.com" in page
     assert "Half a dra" in page
     assert "data-error-summary" not in page
-
-
-def test_typing_is_measured_with_encoding_segments_and_tokens(editor):
-    page = editor.post(reverse("action-measure"), {"message": "Zażółć {{Contact.City}}"}).content.decode()
-
-    assert "6 characters · UCS-2 · 1 segment" in page
-    assert "<code>{{Contact.City}}</code>" in page
-    assert "<code>ż</code>" in page
-
-
-# --- On and off ---------------------------------------------------------------------------------------
-
-
-def test_switching_off_needs_a_reason_and_is_undone_by_switching_on(editor, workspace):
-    action = make_action(workspace)
-    url = reverse("action-switch", args=[action.pk])
-
-    assert editor.post(url, {"on": "0", "reason": ""}).status_code == 422
-    editor.post(url, {"on": "0", "reason": "Wrong text"})
-    action.refresh_from_db()
-    assert (action.enabled, action.disabled_reason) == (False, "Wrong text")
-
-    editor.post(url, {"on": "1"})
-    action.refresh_from_db()
-    assert (action.enabled, action.disabled_reason) == (True, "")
 
 
 # --- Who may -------------------------------------------------------------------------------------------
@@ -404,42 +380,7 @@ def test_an_id_that_is_none_is_refused_like_an_unknown_one(editor, given):
     }
 
 
-# --- The list and the page ----------------------------------------------------------------------------
-
-
-def test_the_list_costs_the_same_for_any_number_of_actions(editor, workspace, django_assert_max_num_queries):
-    for _ in range(12):
-        make_action(workspace)
-
-    with django_assert_max_num_queries(7):
-        editor.get(reverse("actions"))
-
-
-def test_the_list_counts_the_messages_of_the_last_seven_days_by_outcome(editor, workspace):
-    action = make_action(workspace)
-    for status in ("sent", "delivered", "rejected", "queued"):
-        make_message(action, status)
-    make_message(action, "failed", age=timedelta(days=8))
-
-    page = editor.get(reverse("actions")).content.decode()
-
-    assert "2 sent · 1 not sent · 1 under way" in page
-
-
-def make_message(action, status, age=timedelta(0)):
-    identifier = uuid.UUID(int=first_uuid7(timezone.now() - age).int + secrets.randbits(60))
-    return Message.objects.create(
-        id=identifier,
-        workspace=action.workspace,
-        trigger="api",
-        key=uuid.uuid4(),
-        action=action,
-        status=status,
-    )
-
-
-def test_an_empty_list_says_what_an_action_is(editor):
-    assert "No actions yet" in editor.get(reverse("actions")).content.decode()
+# --- The page -----------------------------------------------------------------------------------------
 
 
 def test_the_page_shows_how_hubspot_runs_the_action_and_the_versions(editor, workspace, settings):
@@ -466,15 +407,6 @@ def test_the_command_to_run_an_action_can_be_pasted_into_a_shell(editor, workspa
         *("SANDBOX_PORT=8011", ".venv/bin/python", "manage.py", "enrol"),
         *("--workflow", action.name, "--records", "5"),
     ]
-
-
-def test_switching_off_without_a_reason_says_what_is_missing(editor, workspace):
-    action = make_action(workspace)
-
-    response = editor.post(reverse("action-switch", args=[action.pk]), {"on": "0"})
-
-    assert response.status_code == 422
-    assert "Say why the action is switched off." in response.content.decode()
 
 
 def test_a_number_that_is_no_longer_offered_stays_visible_with_the_reason(editor, workspace):

@@ -86,6 +86,28 @@ def test_each_character_that_forces_unicode_is_named_with_its_position():
     assert measure("Ça va").forcing == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "units", "segments", "left"),
+    [
+        ("", 0, 0, 70),
+        ("a" * 70, 70, 1, 0),
+        ("a" * 71, 71, 2, 63),
+        ("€", 1, 1, 69),  # no escape in UCS-2
+        (THUMB, 2, 1, 68),
+    ],
+)
+def test_a_text_can_be_counted_as_unicode_whatever_it_needs(text, units, segments, left):
+    measured = measure(text, unicode=True)
+
+    assert measured.encoding == "UCS-2"
+    assert (measured.units, measured.segments, measured.left) == (units, segments, left)
+
+
+def test_counting_as_unicode_blames_no_character():
+    assert measure("It's ready", unicode=True).forcing == ()
+    assert measure("It\u2019s ready", unicode=True) == measure("It\u2019s ready")
+
+
 def test_characters_are_code_points_after_nfc():
     assert measure(FAMILY).characters == 7
     assert measure("e\u0301").characters == 1

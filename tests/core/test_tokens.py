@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsadmin.core.tokens import ENROLLED, TemplateError, key, parse, render, tokens
+from smsadmin.core.tokens import (
+    ENROLLED,
+    TemplateError,
+    key,
+    parse,
+    render,
+    token,
+    tokens,
+    with_fallback,
+    with_texts,
+)
 
 ADA = {
     ("contact", "firstname"): "Ada",
@@ -185,3 +195,103 @@ def test_any_template_is_either_parsed_without_loss_or_refused(template):
 def test_render_never_leaves_a_token(template):
     for value in ("value", None):
         assert "{{" not in render(template, lambda record, name, value=value: value).text
+
+
+# Writing templates
+
+
+@pytest.mark.parametrize(
+    ("record", "name", "fallback", "spelt"),
+    [
+        ("Contact", "FirstName", None, "{{Contact.FirstName}}"),
+        ("Contact", "FirstName", "there", '{{Contact.FirstName | default("there")}}'),
+        ("Contact", "FirstName", "", '{{Contact.FirstName | default("")}}'),
+        ("Contact", "FirstName", 'say "hi" \\', r'{{Contact.FirstName | default("say \"hi\" \\")}}'),
+        (ENROLLED, "hs_object_id", None, "{{enrolled_object.hs_object_id}}"),
+        ("action_outputs", "action_output_1.field", None, "{{action_outputs.action_output_1.field}}"),
+    ],
+)
+def test_a_token_is_spelt_so_that_it_is_read_as_the_same(record, name, fallback, spelt):
+    assert token(record, name, fallback) == spelt
+    (read,) = tokens(spelt)
+    assert (read.object, read.property, read.fallback) == (record, name, fallback)
+
+
+@pytest.mark.parametrize(
+    ("record", "name"), [("", "a"), ("a", ""), ("a.b", "c"), ("a", "b}} {{c"), ("a", "b | c"), (" a", "b")]
+)
+def test_a_name_that_no_token_can_spell_is_refused(record, name):
+    with pytest.raises(TemplateError):
+        token(record, name)
+
+
+@pytest.mark.parametrize(
+    ("template", "index", "fallback", "changed"),
+    [
+        ("Hi {{a.b}}!", 0, "you", 'Hi {{a.b | default("you")}}!'),
+        ("Hi {{ a . b }}!", 0, "you", 'Hi {{ a . b | default("you") }}!'),
+        ("Hi {{a.b|default('x') }}!", 0, "you", 'Hi {{a.b | default("you") }}!'),
+        ("Hi {{a.b | default('x')}}!", 0, None, "Hi {{a.b}}!"),
+        ("Hi {{ a.b | default('x') }}!", 0, None, "Hi {{ a.b }}!"),
+        ("Hi {{a.b}}!", 0, None, "Hi {{a.b}}!"),
+        ("Hi {{a.b}}!", 0, "", 'Hi {{a.b | default("")}}!'),
+        ("{{a}}{{a}} {{ a }}", 1, "}} {{", '{{a}}{{a | default("}} {{")}} {{ a }}'),
+        ("{{a}} {{b | default('x')}}", 0, "y", "{{a | default(\"y\")}} {{b | default('x')}}"),
+    ],
+)
+def test_a_fallback_is_set_and_all_else_stays_as_it_is(template, index, fallback, changed):
+    assert with_fallback(template, index, fallback) == changed
+
+
+def test_a_fallback_needs_its_token():
+    with pytest.raises(IndexError):
+        with_fallback("Hi {{a.b}}", 1, "you")
+    with pytest.raises(TemplateError):
+        with_fallback("Hi {{a.b", 0, "you")
+
+
+FALLBACKS = st.none() | st.text() | st.text(st.sampled_from("\"'\\{}|()\n a"))
+TOKENS = st.sampled_from(
+    ["{{a.b}}", "{{ c }}", "{{a.b|default('x') }}", '{{a.b | default("\\"}}") }}', "{{a-1 . b}}"]
+)
+READABLE = st.lists(TOKENS | st.sampled_from(["Hi ", "{", " }}", "\n"]), min_size=1, max_size=8).map("".join)
+
+
+@given(READABLE, FALLBACKS, st.data())
+def test_any_fallback_is_read_back_and_every_other_piece_stays_byte_for_byte(template, fallback, data):
+    try:
+        parts = parse(template)
+    except TemplateError:  # a loose brace before a token
+        return
+    places = [place for place, part in enumerate(parts) if not isinstance(part, str)]
+    if not places:
+        return
+    index = data.draw(st.integers(0, len(places) - 1))
+
+    changed = parse(with_fallback(template, index, fallback))
+
+    place = places[index]
+    assert changed[place].fallback == fallback
+    assert (changed[place].object, changed[place].property) == (parts[place].object, parts[place].property)
+    assert raws(changed[:place]) == raws(parts[:place])
+    assert raws(changed[place + 1 :]) == raws(parts[place + 1 :])
+
+
+def raws(parts):
+    return [part if isinstance(part, str) else part.raw for part in parts]
+
+
+def test_texts_are_changed_and_names_are_not():
+    template = "s {{s.s}} {{ s|default('t') }} {{s | default('s\\'s') }}"
+    assert with_texts(template, lambda text: text.replace("s", '"')) == (
+        '" {{s.s}} {{ s|default(\'t\') }} {{s | default("\\"\'\\"") }}'
+    )
+
+
+@given(READABLE)
+def test_a_template_whose_texts_do_not_change_stays_byte_for_byte(template):
+    try:
+        parse(template)
+    except TemplateError:
+        return
+    assert with_texts(template, str) == template

@@ -10,11 +10,19 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from smsadmin import cache
 from smsadmin.core.status import LEFT, TROUBLE, Status
 from smsadmin.dashboard import health, today
 from smsadmin.directory.models import Refresh
 from smsadmin.sending.models import RefusedCall
-from tests.factories import make_connection, make_member, make_message, make_number, make_workspace
+from tests.factories import (
+    make_action,
+    make_connection,
+    make_member,
+    make_message,
+    make_number,
+    make_workspace,
+)
 
 
 @pytest.fixture
@@ -132,6 +140,27 @@ def test_refused_credentials_are_said_before_the_figures(client, workspace):
     assert page.index("refuses the credentials of “Main account”") < page.index("Sent today")
 
 
+def test_an_action_that_can_no_longer_send_is_said_before_the_figures_until_it_is_mended(client, workspace):
+    number = make_number(workspace, name="Sales DE")
+    make_action(workspace, name="Reminder", sender_number=number)
+    theirs = make_number(make_workspace(), gone_at=timezone.now())
+    make_action(theirs.workspace, name="Theirs", sender_number=theirs)
+    assert "can no longer send" not in words(client.get(reverse("overview")))
+
+    number.gone_at = timezone.now()
+    number.save()
+    cache.forget()
+    page = words(client.get(reverse("overview")))
+
+    assert "Reminder : Sales DE is no longer in Aircall." in page
+    assert page.index("Some actions can no longer send") < page.index("Sent today")
+    assert "Theirs" not in page
+    number.gone_at = None
+    number.save()
+    cache.forget()
+    assert "can no longer send" not in words(client.get(reverse("overview")))
+
+
 def test_a_cause_says_that_its_sentence_is_the_newest_of_several(client, workspace):
     make_connection(workspace)
     for value in ("n/a", "none"):
@@ -199,6 +228,7 @@ def test_the_overview_shows_nothing_of_another_workspace(client, workspace):
 def test_the_number_of_queries_does_not_grow_with_the_log(client, workspace, django_assert_max_num_queries):
     for _ in range(30):
         make_message(workspace, at=just_now(), status=Status.FAILED, error_code="RATE_LIMITED")
+        make_action(workspace, sender_number=make_number(workspace, connected=False))
 
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(28):
         client.get(reverse("overview"))

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from smsadmin import cache
-from smsadmin.directory import book, mirror
+from smsadmin.directory import book, changes, mirror
 from smsadmin.directory.models import Agent, Association, Number, Refresh, Source
 from smsadmin.providers import http
 from smsadmin.sandbox.faults import Fault
@@ -154,8 +154,9 @@ def test_what_aircall_no_longer_lists_is_gone_but_kept_and_comes_back(sandbox, a
     assert row.gone_at
     assert Agent.objects.get(provider_id=str(user.id)).gone_at
     assert (Number.objects.count(), Agent.objects.count()) == (60, 25)
-    assert run.changes["numbers_gone"] == [f"{number.name} ({number.e164})"]
-    assert run.changes["agents_gone"] == [user.email.lower()]
+    assert run.changes["gone_numbers"]["items"] == [{"name": number.name, "e164": number.e164}]
+    assert run.changes["gone_users"]["items"] == [{"name": user.name, "email": user.email.lower()}]
+    assert set(run.changes) == {"gone_numbers", "gone_users"}  # whose pairs are gone with them
     directory = book.of(account.workspace_id)
     assert number.e164 not in directory.by_e164
     assert user.email.lower() not in directory.by_email
@@ -165,7 +166,9 @@ def test_what_aircall_no_longer_lists_is_gone_but_kept_and_comes_back(sandbox, a
     again = refresh(account)
     row.refresh_from_db()
     assert row.gone_at is None
-    assert again.changes["numbers_added"] == [f"{number.name} ({number.e164})"]
+    assert again.changes == {
+        "new_numbers": {"count": 1, "items": [{"name": number.name, "e164": number.e164}]}
+    }
 
 
 def test_a_user_taken_off_a_number_is_off_it_at_once_and_named(sandbox, account):
@@ -175,20 +178,27 @@ def test_a_user_taken_off_a_number_is_off_it_at_once_and_named(sandbox, account)
     number.user_ids = number.user_ids[1:]
     run = refresh(account)
     assert (str(number.id), str(user.id)) not in pairs()
-    assert run.changes == {"associations_gone": [f"{user.email.lower()} · {number.name}"]}
+    left = {"number": number.name, "count": 1, "users": [user.name]}
+    assert run.changes == {"left": {"count": 1, "items": [left]}}
 
 
 def test_when_nothing_changed_nothing_is_told(sandbox, account):
-    assert len(refresh(account).changes["numbers_added"]) == 50  # of 60: the rest is left to the page
+    first = refresh(account).changes
+    assert first.keys() == {"new_numbers", "new_users"}  # a new number brings its users along
+    assert first["new_numbers"]["count"] == 60
+    assert len(first["new_numbers"]["items"]) == 50  # the rest is left to the page
     assert refresh(account).changes == {}
 
 
-def test_a_new_name_is_taken_over(sandbox, account):
+def test_a_new_name_is_taken_over_and_told_as_one(sandbox, account):
     refresh(account)
     number = next(iter(sandbox.state.numbers.values()))
     number.name = "Renamed"
-    refresh(account)
+    run = refresh(account)
     assert Number.objects.get(provider_id=str(number.id)).name == "Renamed"
+    assert changes.sentences(run.changes) == [
+        "Support US 1 (+1 202-555-0101) is now Renamed (+1 202-555-0101)"
+    ]
 
 
 def test_one_workspaces_mirror_is_no_others(sandbox, account):
@@ -207,8 +217,8 @@ def test_an_account_that_suddenly_lists_no_number_is_not_believed(sandbox, accou
     refresh(account)
     sandbox.state.numbers.clear()
     run = refresh(account)
-    assert (run.state, run.error) == (
-        "failed",
+    assert (run.cause, run.error) == (
+        "empty",
         "Aircall listed no number at all, so the old mirror was kept.",
     )
     assert Number.objects.filter(connection=account, gone_at=None).count() == 60
@@ -227,21 +237,21 @@ def test_what_a_send_proved_of_a_number_is_not_asked_again(sandbox, account):
 
 
 @pytest.mark.parametrize(
-    ("kind", "state", "words"),
+    ("kind", "cause", "state", "words"),
     [
-        ("edge403", "rejected", "Aircall refused the API key (HTTP 403)"),
-        ("401", "rejected", "Aircall refused the API key (HTTP 401)"),
-        ("500", "unreachable", "Aircall answered HTTP 500"),
-        ("502", "unreachable", "Aircall answered HTTP 502"),
-        ("429", "unreachable", "slow down"),
-        ("reset", "unreachable", "the connection was reset"),
-        ("garbage", "unreachable", "not HTTP"),
-        ("cut", "unreachable", "broke off"),
-        ("invalid_json", "unreachable", "not in the form it documents"),
-        ("400", "unreachable", "Bad Request"),
+        ("edge403", "key", "rejected", "Aircall refused the API key (HTTP 403)"),
+        ("401", "key", "rejected", "Aircall refused the API key (HTTP 401)"),
+        ("500", "provider", "unreachable", "Aircall answered HTTP 500"),
+        ("502", "provider", "unreachable", "Aircall answered HTTP 502"),
+        ("429", "provider", "unreachable", "slow down"),
+        ("reset", "provider", "unreachable", "the connection was reset"),
+        ("garbage", "provider", "unreachable", "not HTTP"),
+        ("cut", "provider", "unreachable", "broke off"),
+        ("invalid_json", "provider", "unreachable", "not in the form it documents"),
+        ("400", "provider", "unreachable", "Bad Request"),
     ],
 )
-def test_a_failed_refresh_keeps_the_old_mirror_and_says_why(sandbox, account, kind, state, words):
+def test_a_failed_refresh_keeps_the_old_mirror_and_says_why(sandbox, account, kind, cause, state, words):
     refresh(account)
     before = list(Number.objects.order_by("pk").values()), pairs()
     remove(sandbox, next(iter(sandbox.state.numbers)))
@@ -249,7 +259,7 @@ def test_a_failed_refresh_keeps_the_old_mirror_and_says_why(sandbox, account, ki
 
     run = refresh(account)
 
-    assert run.state == "failed"
+    assert (run.state, run.cause) == ("failed", cause)
     assert words in run.error
     assert (account.state, account.state_detail) == (state, run.error)
     assert (list(Number.objects.order_by("pk").values()), pairs()) == before
@@ -265,7 +275,8 @@ def test_a_failure_of_our_own_is_kept_too_and_frees_the_next_refresh(sandbox, ac
     with pytest.raises(ZeroDivisionError):
         mirror.refresh(account.pk, Sleep())
     run = Refresh.objects.get()
-    assert (run.state, run.error) == ("failed", "smsadmin itself failed: ZeroDivisionError")
+    assert (run.state, run.cause) == ("failed", "ours")
+    assert run.error == "smsadmin itself failed: ZeroDivisionError"
     monkeypatch.undo()
 
 
@@ -303,7 +314,8 @@ def test_a_refresh_whose_worker_died_is_taken_over_after_its_lease(sandbox, acco
     Refresh.objects.update(lease_until=now - timedelta(seconds=1))
     assert refresh(account).state == "done"
     dead.refresh_from_db()
-    assert (dead.state, dead.error) == ("failed", "It was cut off: its worker stopped.")
+    assert (dead.state, dead.cause) == ("failed", "cut_off")
+    assert dead.error == "It was cut off: its worker stopped."
 
 
 def test_a_refresh_that_takes_longer_than_its_lease_keeps_it(sandbox, account, time_machine):
@@ -325,6 +337,42 @@ def test_a_running_refresh_tells_how_many_requests_it_has_made(sandbox, account)
 
     assert told == list(range(told[0], run.requests))
     assert len(told) > 40
+
+
+def test_a_running_refresh_tells_how_far_each_part_is(sandbox, account):
+    told = []
+    sandbox.state.settings.aircall_users_in_number_list = False
+
+    run = refresh(account, lambda _seconds: told.append(Refresh.objects.get().progress))
+
+    parts = {"numbers": [60, 60], "users": [25, 25], "pairs": [25, 25], "modes": [20, 20]}
+    assert run.progress == parts
+    assert told[0] == {"numbers": [60, 60], "users": [25, 25]}
+    assert [each["pairs"] for each in told if "pairs" in each][:2] == [[1, 25], [2, 25]]
+    assert [each["modes"] for each in told if "modes" in each][-1] == [19, 20]
+
+
+def test_the_pages_of_a_list_are_told_as_they_come(account, monkeypatch):
+    told = []
+
+    def handle(request):
+        name = "numbers" if "numbers" in request.url.path else "users"
+        page = int(request.url.params.get("page", 1))
+        items = [{"id": page * 100 + n, "digits": "", "email": "", "users": []} for n in range(50)]
+        told.append(Refresh.objects.get().progress)
+        return httpx.Response(
+            200,
+            json={
+                name: items,
+                "meta": {"total": 130, "next_page_link": "https://more" if page < 3 else None},
+            },
+        )
+
+    client = httpx.Client(transport=httpx.MockTransport(handle))
+    monkeypatch.setattr(http, "client", lambda: client)
+    refresh(account)
+
+    assert [each.get("numbers") for each in told[:4]] == [None, [50, 130], [100, 130], [150, 150]]
 
 
 def test_two_accounts_are_refreshed_side_by_side(sandbox, account):

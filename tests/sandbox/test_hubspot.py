@@ -144,6 +144,81 @@ def test_the_burst_limit_rolls_over_ten_seconds(hubspot, control, clock):
     assert hubspot.get("/crm/v3/owners").status_code == 200
 
 
+def test_search_sorts_by_one_rule_else_the_oldest_come_first(hubspot, sandbox):
+    for moment, record in enumerate(sandbox.state.records["deals"].values()):
+        record.created_at, record.updated_at = 1000.0 - moment, 1000.0 + moment
+
+    def found(*sorts):
+        body = {"limit": 2, "sorts": [{"propertyName": name, "direction": way} for name, way in sorts]}
+        return hubspot.post("/crm/v3/objects/deals/search", json=body)
+
+    newest = found(("hs_lastmodifieddate", "DESCENDING")).json()["results"]
+    assert [record["id"] for record in newest] == ["200059", "200058"]
+    assert [record["id"] for record in found().json()["results"]] == ["200059", "200058"]
+    assert found(("hs_object_id", "ASCENDING")).json()["results"][0]["id"] == "200000"
+    assert found(("dealname", "ASCENDING"), ("amount", "ASCENDING")).status_code == 400
+
+
+def test_search_refuses_a_property_that_does_not_exist(hubspot):
+    condition = {"propertyName": "unheard_of", "operator": "HAS_PROPERTY"}
+    for body in ({"filterGroups": [{"filters": [condition]}]}, {"sorts": [condition]}):
+        answer = hubspot.post("/crm/v3/objects/contacts/search", json=body)
+        assert (answer.status_code, "unheard_of" in answer.json()["message"]) == (400, True)
+
+
+def test_a_token_is_a_word_or_the_whole_value(hubspot, sandbox):
+    sandbox.state.records["contacts"][CONTACT].properties["firstname"] = "Ada-Maria"
+    for value, total in [("maria", 1), ("ada-m*", 1), ("*@example.com", 500), ("mari", 0)]:
+        name = "email" if "@" in value else "firstname"
+        condition = {"propertyName": name, "operator": "CONTAINS_TOKEN", "value": value}
+        body = {"filterGroups": [{"filters": [condition]}]}
+        assert hubspot.post("/crm/v3/objects/contacts/search", json=body).json()["total"] == total
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("contacts", {"createdate", "lastmodifieddate", "hs_object_id"}),
+        ("deals", {"createdate", "hs_lastmodifieddate", "hs_object_id"}),
+        ("users", {"hs_createdate", "hs_lastmodifieddate", "hs_object_id"}),
+    ],
+)
+def test_each_type_has_its_own_names_for_its_times(hubspot, sandbox, path, names):
+    record_id = next(iter(sandbox.state.records[path]))
+
+    assert set(hubspot.get(f"/crm/v3/objects/{path}/{record_id}").json()["properties"]) == names
+    assert names <= {each["name"] for each in hubspot.get(f"/crm/v3/properties/{path}").json()["results"]}
+
+
+def test_every_value_belongs_to_a_property_that_is_defined(sandbox):
+    for path, records in sandbox.state.records.items():
+        used = {name for record in records.values() for name in record.properties}
+        assert used <= set(sandbox.state.properties[path])
+
+
+@pytest.mark.parametrize(
+    ("locale", "labels"),
+    [
+        ("de", {"firstname": "Vorname", "sms_opt_out": "SMS opt-out"}),
+        ("en", {"firstname": "First name", "sms_opt_out": "SMS opt-out"}),
+        ("", {"firstname": "First name", "sms_opt_out": "SMS opt-out"}),
+    ],
+)
+def test_labels_come_in_the_language_asked_for_except_a_portals_own(hubspot, locale, labels):
+    found = hubspot.get("/crm/v3/properties/contacts", params={"locale": locale}).json()["results"]
+
+    assert labels.items() <= {each["name"]: each["label"] for each in found}.items()
+
+
+def test_calculated_phone_properties_are_hidden(hubspot):
+    found = hubspot.get("/crm/properties/2026-03/contacts").json()["results"]
+
+    assert {each["name"] for each in found if each["hidden"]} == {
+        "hs_searchable_calculated_phone_number",
+        "hs_searchable_calculated_mobile_number",
+    }
+
+
 def test_phone_properties_are_flagged(hubspot):
     definitions = hubspot.get("/crm/v3/properties/contacts").json()["results"]
 
@@ -216,6 +291,50 @@ def test_associations_of_a_deal_lead_to_its_contacts(hubspot):
     assert linked[0]["associationTypes"][0] == {"category": "HUBSPOT_DEFINED", "typeId": 3, "label": None}
     labels = hubspot.get("/crm/v4/associations/0-18/0-1/labels").json()["results"]
     assert labels == [{"category": "HUBSPOT_DEFINED", "typeId": 81, "label": None}]
+
+
+def test_a_record_is_read_with_the_ids_and_the_kinds_of_its_associations(hubspot, sandbox):
+    lead = sandbox.state.records["leads"]["400000"]
+    lead.associations["contacts"] = {"4250": {608}, "4300": {608, 578}}
+    found = hubspot.get("/crm/v3/objects/leads/400000", params={"associations": "contacts"}).json()
+
+    assert found["associations"]["contacts"]["results"] == [
+        {"id": "4250", "type": "lead_to_contact"},
+        {"id": "4300", "type": "lead_to_primary_contact"},
+        {"id": "4300", "type": "lead_to_contact"},
+    ]
+    assert "associations" not in hubspot.get("/crm/v3/objects/leads/400000").json()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/crm/v4/associations/deals/contacts/batch/read",
+        "/crm/associations/2026-03/deals/contacts/batch/read",
+    ],
+)
+def test_the_associations_of_many_records_come_at_once(hubspot, sandbox, path):
+    deals = sandbox.state.records["deals"]
+    deals["200000"].associations["contacts"] = {"4242": {3}}
+    deals["200001"].associations["contacts"] = {}
+    inputs = [{"id": each} for each in ("200000", "200001", "1")]
+
+    answer = hubspot.post(path, json={"inputs": inputs})
+
+    assert answer.status_code == 207
+    assert answer.json()["results"] == [
+        {
+            "from": {"id": "200000"},
+            "to": [
+                {
+                    "toObjectId": 4242,
+                    "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": 3, "label": None}],
+                }
+            ],
+        }
+    ]
+    assert answer.json()["errors"][0]["context"]["ids"] == ["200001", "1"]
+    assert hubspot.post(path, json={"inputs": inputs[:1]}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 """Sentences of the log, in the reader's language and zone."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from django.utils import timezone, translation
+from django.utils import formats, timezone, translation
 
+from smsadmin.core import advice
 from smsadmin.core.errors import CATALOGUE
-from smsadmin.core.trace import SENTENCES, STEPS, Verdict
+from smsadmin.core.trace import SENTENCES, STEPS, Step, Verdict, passed
 from smsadmin.sending import explain
 from smsadmin.sending.models import Message
 
@@ -91,6 +94,55 @@ def test_the_trace_shows_the_steps_taken_and_those_not_reached() -> None:
     )
     assert shown[1].sentence == "+1 202-555-0123 is not connected to this integration, so nothing was sent."
     assert len({step.name for step in shown}) == len(STEPS)
+
+
+def test_a_step_that_did_not_exist_yet_is_not_shown_as_one_that_was_not_reached() -> None:
+    """Messages sent before the encoding was a step of its own have none in their trace."""
+    before = [name for name in STEPS if name != "encoding"]
+    assert names(explain.trace(Message(trace=[plain_step(name) for name in before]))) == titles(before)
+
+
+def test_what_comes_after_an_old_messages_last_step_was_not_reached() -> None:
+    taken = [plain_step(name) for name in ("action", "message", "length")]
+    shown = explain.trace(Message(trace=taken))
+    assert names(shown) == titles(["action", "message", "length", "not_sender", "line_type", "quota"])
+    assert [step.verdict for step in shown[3:]] == [Verdict.NOT_REACHED] * 3
+
+
+def test_a_message_without_a_trace_reached_nothing() -> None:
+    assert {step.verdict for step in explain.trace(Message(trace=[]))} == {Verdict.NOT_REACHED}
+
+
+def test_a_rehearsed_step_that_was_not_reached_has_no_sentence() -> None:
+    refused = Step("message", Verdict.REFUSED, "MESSAGE_EMPTY", {})
+    shown = explain.steps([refused, Step("encoding", Verdict.NOT_REACHED), passed("length", "length.fits")])
+    assert [(step.verdict, bool(step.sentence)) for step in shown[:3]] == [
+        ("refused", True),
+        ("not_reached", False),
+        ("passed", True),
+    ]
+
+
+def plain_step(name: str) -> list[Any]:
+    return [name, "passed", next(say for say in SENTENCES if say.startswith(f"{name}.")), {}]
+
+
+def names(shown: list[explain.Explained]) -> list[str]:
+    return [step.name for step in shown]
+
+
+def titles(steps: Iterable[str]) -> list[str]:
+    return [STEPS[name] for name in steps]
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_advice_is_said_with_its_values_as_people_read_them(language: str) -> None:
+    facts = {"sender": "+33612345678", "hour": 100, "day": 1_000, "month": 10_000}
+    with translation.override(language):
+        said = plain(explain.said(advice.SENTENCES["french_mobile"], facts))
+        thousand = plain(formats.number_format(1_000, use_l10n=True, force_grouping=True))
+    assert "+33 6 12 34 56 78" in said
+    assert thousand in said
 
 
 def test_a_value_from_outside_is_never_read_as_a_placeholder() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from smsadmin.core import errors
+from smsadmin.core import errors, segments
 from smsadmin.core.message import Record
 from smsadmin.core.trace import STEPS, Step, Verdict
 from smsadmin.directory.book import Book
@@ -112,6 +112,14 @@ REFUSALS = [
     ({"message": "{{firstname}}", "properties": {"firstname": " "}}, "TOKEN_UNRESOLVED", "message", {}),
     ({"message": ""}, "MESSAGE_EMPTY", "message", {}),
     ({"message": '{{phone2 | default("")}} ', "properties": {"phone2": ""}}, "MESSAGE_EMPTY", "message", {}),
+    (
+        {"message": "\u0436\u2019\u0436 \u200d\u2764", "encoding": "gsm"},
+        "ENCODING_NOT_SUPPORTED",
+        "encoding",
+        {"encoding": "GSM-7", "characters": "“\u0436” (U+0436), “\u2764” (U+2764)"},
+    ),
+    ({"message": "\u200b", "encoding": "gsm"}, "MESSAGE_EMPTY", "encoding", {}),
+    ({"message": "x" * 1_598 + "\u2026", "encoding": "gsm"}, "MESSAGE_TOO_LONG", "length", {"characters": 1_601}),
     ({"message": "x" * 1_601}, "MESSAGE_TOO_LONG", "length", {"characters": 1_601, "limit": 1_600}),
     ({"message": "é" * 1_601}, "MESSAGE_TOO_LONG", "length", {"characters": 1_601}),
     ({"phone": SALES}, "RECIPIENT_IS_SENDER", "not_sender", {"sender": SALES}),
@@ -240,6 +248,52 @@ def test_tokens_are_filled_in_once(message: str, body: str) -> None:
     }
     record = Record("contact", "501", properties, {"company": {"name": "Example Ltd."}})
     assert resolved(message=message, record=record).body == body
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text", "body", "say"),
+    [
+        ("auto", "Gr\u00fc\u00dfe", "Gr\u00fc\u00dfe", "encoding.gsm"),
+        ("auto", "It\u2019s", "It\u2019s", "encoding.unicode"),
+        ("gsm", "Gr\u00fc\u00dfe", "Gr\u00fc\u00dfe", "encoding.gsm"),
+        ("gsm", "It\u2019s 10\u00a0000", "It's 10 000", "encoding.replaced"),
+        ("gsm", "Hello \u200b", "Hello", "encoding.replaced"),
+        ("gsm", "{{firstname}}\u2026", "O'Neill...", "encoding.replaced"),
+        ("unicode", "Hello", "Hello", "encoding.always"),
+        ("unicode", "It\u2019s", "It\u2019s", "encoding.always"),
+    ],
+)
+def test_the_encoding_is_what_the_action_says(wanted: str, text: str, body: str, say: str) -> None:
+    made = resolved(message=text, encoding=wanted, properties={"firstname": "O\u2019Neill"})
+    assert (made.body, step(made, "encoding").say) == (body, say)
+    assert made.measure == segments.measure(body, unicode=wanted == "unicode")
+
+
+def test_the_characters_that_force_unicode_are_named_once_each() -> None:
+    facts = step(resolved(message="It\u2019s Ada\u2019s\u00a0\u0436"), "encoding").facts
+    assert facts == {"characters": "“\u2019” (U+2019), U+00A0, “\u0436” (U+0436)"}
+
+
+def test_what_was_replaced_is_told_once_each() -> None:
+    facts = step(resolved(message="It\u2019s Ada\u2019s\u00a01\u200b", encoding="gsm"), "encoding").facts
+    assert facts == {"changes": "“\u2019” (U+2019) → “'”, U+00A0 → “ ”, U+200B → “”"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fact", "some"),
+    [("auto", "characters", "абвгдежзийк"), ("gsm", "changes", "‘’‚‛“”„‟–—…")],
+)
+def test_at_most_ten_characters_are_told(wanted: str, fact: str, some: str) -> None:
+    told = step(resolved(message=some[:10], encoding=wanted), "encoding").facts[fact]
+    assert told.count("(U+") == 10
+    assert step(resolved(message=some, encoding=wanted), "encoding").facts[fact] == f"{told}, …"
+
+
+def test_a_refused_text_stays_as_it_was_filled_in() -> None:
+    made = draft(message="It\u2019s {{name}}", properties={"name": "\u0436"}, encoding="gsm")
+    refusal(made)
+    assert made.body == "It\u2019s \u0436"
+    assert made.measure == segments.measure(made.body)
 
 
 @pytest.mark.parametrize("text", ["x" * 1_600, "é" * 1_600, "😀" * 1_600, "x" * 1_600 + "\n "])

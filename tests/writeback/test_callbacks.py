@@ -18,6 +18,7 @@ from smsadmin.providers.http import Answer
 from smsadmin.sending.log import REPLY_NOT_BEFORE
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
+from smsadmin.triggers.hubspot import answer
 from smsadmin.workspaces.models import Connection, Workspace
 from smsadmin.writeback import callbacks
 from tests.factories import PORTAL, make_connection, make_message, make_workspace
@@ -230,7 +231,7 @@ def test_a_refused_token_shows_on_the_connection(
 
 def test_what_hubspot_no_longer_waits_for_is_given_up(workspace: Workspace, hubspot: HubSpot) -> None:
     late, fresh = owed(workspace, "ap-1"), owed(workspace, "ap-2", accepted_at=NOW + timedelta(minutes=9))
-    assert callbacks.complete_owed(NOW + callbacks.EXPIRY + timedelta(seconds=1)) == 1
+    assert callbacks.complete_owed(NOW + answer.PATIENCE + timedelta(seconds=1)) == 1
     assert (seen(late).reply, seen(fresh).reply) == ("failed", "given")
     assert hubspot.told == ["ap-2"]
     assert replies(late) == [{"reply": "failed", "why": "expired"}]

@@ -6,7 +6,7 @@ and some GETs need Content-Type: application/json. docs/integrations/aircall.md 
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,17 +68,29 @@ class Aircall:
         self.reads += 1
         return self.request("GET", path, params=params or None)
 
-    def pages(self, path: str, name: str) -> Iterator[dict[str, Any]]:
-        """Every item of a list. The page link only says that there is more: it drops other parameters."""
-        page = 1
+    def pages(
+        self, path: str, name: str, told: Callable[[int, int], None] = lambda read, total: None
+    ) -> Iterator[dict[str, Any]]:
+        """Every item of a list. The page link only says that there is more: it drops other parameters.
+
+        `told(read, total)` hears after each page how many items were read, and how many Aircall says there are.
+        """
+        page, read = 1, 0
         while True:
             body = self.get(path, page=str(page), per_page=str(PAGE)).body
             if not isinstance(body, dict) or not isinstance(body.get(name), list):
                 raise AircallError(f"Aircall's list of {name} is not in the form it documents.")
+            meta = body.get("meta") or {}
+            read += len(body[name])
+            told(read, max(read, _whole(meta.get("total"))))
             yield from body[name]
-            if not body[name] or not (body.get("meta") or {}).get("next_page_link"):
+            if not body[name] or not meta.get("next_page_link"):
                 return
             page += 1
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def words(answer: Answer) -> str:

@@ -4,18 +4,22 @@ What cannot change on a repeat is 200 with FAIL_CONTINUE and a code; HubSpot rep
 that is only said when nothing was accepted. A quota is never 429, for the same reason.
 """
 
+import math
 import time
+from datetime import datetime, timedelta
 from threading import BoundedSemaphore
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone, translation
 
-from smsadmin.core.status import ON_ITS_WAY
+from smsadmin.core.status import ON_ITS_WAY, Status
 from smsadmin.sending import explain, log
 from smsadmin.sending.models import Message, Reply
 
-EXPIRES = "PT1H"
+#: How long HubSpot is to wait; for a held message so much longer than its hold, which leaves room for that in the
+#: week that HubSpot waits at most.
+PATIENCE = timedelta(hours=1)
 _POLL = 0.05
 _IMPATIENT_FOR = 10.0  # seconds without waiting after one wait was in vain: there is a queue
 
@@ -39,10 +43,15 @@ class Waiters:
             self._impatient_until = time.monotonic() + _IMPATIENT_FOR
 
 
+def settles_soon(message: Message) -> bool:
+    """Whether its end is worth waiting for: a held message has none before its quota resets."""
+    return not message.is_settled and message.status != Status.HELD
+
+
 def wait(message: Message) -> Message:
     """The message once it is settled, or as it is when the time is up."""
     ends = time.monotonic() + settings.HUBSPOT_ANSWER_WAIT
-    while not message.is_settled and time.monotonic() < ends:
+    while settles_soon(message) and time.monotonic() < ends:
         time.sleep(_POLL)
         message.refresh_from_db()
     if message.is_settled:
@@ -67,8 +76,21 @@ def body(message: Message, language: str) -> dict[str, Any]:
     elif message.reply == Reply.NONE:
         fields["hs_execution_state"] = "SUCCESS"
     else:
-        fields |= {"hs_execution_state": "BLOCK", "hs_expiration_duration": EXPIRES}
+        fields |= {"hs_execution_state": "BLOCK", "hs_expiration_duration": _patience(message)}
     return {"outputFields": fields}
+
+
+def _patience(message: Message) -> str:
+    """How long HubSpot is to wait from now on, as an ISO 8601 duration."""
+    hold = message.expires_at - timezone.now() if message.expires_at else timedelta()
+    hours, minutes = divmod(math.ceil((max(hold, timedelta()) + PATIENCE) / timedelta(minutes=1)), 60)
+    return f"PT{hours}H{minutes}M" if minutes else f"PT{hours}H"
+
+
+def gave_up(message: Message, now: datetime) -> bool:
+    """Whether HubSpot has gone on without the answer that it was told to wait for."""
+    since = message.expires_at or message.accepted_at
+    return since is not None and now - since > PATIENCE
 
 
 def outputs(message: Message, language: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from smsadmin.actions import catalogue
 from smsadmin.core import errors
 from smsadmin.core.message import SendRequest
+from smsadmin.crm.named import Name
 from smsadmin.directory import book
 from smsadmin.providers.hubspot import client
 from smsadmin.sending import log
@@ -71,7 +72,7 @@ def _run(execution: Execution, connection: Connection, action_id: str | None) ->
     try:
         reply = ("waiting" if waits else "owed") if can_reply_later else ""
         message = _accept(execution, connection, action_id, reply)
-        if waits and not message.is_settled:
+        if waits and answer.settles_soon(message):
             message = answer.wait(message)
             in_vain = not message.is_settled
         elif not message.is_settled:
@@ -103,7 +104,7 @@ def _accept(execution: Execution, connection: Connection, action_id: str | None,
     return _complete(ask, missing, connection) if missing else accept(ask)
 
 
-def _complete(ask: SendRequest, missing: set[str], connection: Connection) -> Message:
+def _complete(ask: SendRequest, missing: set[Name], connection: Connection) -> Message:
     """Accepts a request whose record must first be read, which a repeat need not be."""
     if log.found(ask):
         return log.repeated(ask, timezone.now())

@@ -1,6 +1,8 @@
 """POST /hubspot/actions/send-sms, as HubSpot calls it (HubSpot docs: "Custom workflow actions")."""
 
+import itertools
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,11 +16,13 @@ from smsadmin import cache
 from smsadmin.core import errors
 from smsadmin.directory.models import Number
 from smsadmin.providers.base import Exchange, Result
+from smsadmin.providers.http import Answer
 from smsadmin.quotas.models import Rule
-from smsadmin.sending import log
+from smsadmin.sending import dispatch, hold, log
 from smsadmin.sending.models import Event, Message, RefusedCall
 from smsadmin.triggers.hubspot import answer, calls, views
 from smsadmin.workspaces.models import Connection, Workspace
+from smsadmin.writeback import callbacks
 from tests.factories import (
     make_action,
     make_agent,
@@ -433,6 +437,85 @@ def test_only_so_many_requests_wait_and_none_after_one_waited_in_vain():
     assert not waiters.enter()
 
 
+# What is held
+
+
+@pytest.fixture
+def run_held(portal, line, time_machine):
+    """Runs a saved action that holds, on a number that has just sent its one message an hour."""
+    time_machine.move_to(datetime.fromisoformat("2026-11-21T10:00:00+00:00"), tick=False)
+    Rule.objects.filter(scope="number", window="hour").update(limit=1)
+    cache.forget()
+    action = make_action(portal.workspace, sender_number=line, at_quota="hold", hold_minutes=240)
+    runs = itertools.count(1)
+
+    def run(**changes):
+        return portal.run({}, f"?action={action.pk}", **{"object": ADA, **changes})
+
+    assert run(callbackId="ap-0")["hs_execution_state"] == "BLOCK"
+    return lambda: run(callbackId=f"ap-{next(runs)}")
+
+
+def test_a_held_message_blocks_its_record_for_longer_than_it_may_be_held(run_held):
+    outputs = run_held()
+    assert (outputs["hs_execution_state"], outputs["hs_expiration_duration"]) == ("BLOCK", "PT5H")
+    assert (outputs["status"], outputs["errorCode"], outputs["errorMessage"]) == ("accepted", "", "")
+    message = Message.objects.get(status="held")
+    assert message.reply == "owed"
+
+
+def test_a_repeat_of_a_held_message_blocks_until_the_same_moment(run_held, time_machine):
+    run_held()
+    message = Message.objects.get(status="held")
+    time_machine.shift(timedelta(minutes=40))
+    assert answer.body(message, "en")["outputFields"]["hs_expiration_duration"] == "PT4H20M"
+    time_machine.shift(timedelta(days=1))
+    assert answer.body(message, "en")["outputFields"]["hs_expiration_duration"] == "PT1H"
+
+
+def test_nobody_waits_for_a_held_message_and_others_are_still_waited_for(run_held, worker, monkeypatch):
+    def asleep(seconds):
+        raise AssertionError("slept for a held message")
+
+    monkeypatch.setattr(answer.time, "sleep", asleep)
+    assert run_held()["hs_execution_state"] == "BLOCK"
+    assert Message.objects.get(status="held").reply == "owed"
+    assert views.waiters.enter()
+
+
+def test_without_a_token_a_held_message_is_answered_accepted(portal, run_held):
+    portal.connection.secrets = {"client_secret": SECRET}
+    portal.connection.save()
+    cache.forget()
+    outputs = run_held()
+    assert (outputs["hs_execution_state"], outputs["status"]) == ("SUCCESS", "accepted")
+    assert Message.objects.get(status="held").reply == ""
+
+
+@pytest.mark.parametrize(
+    ("later", "state", "code"),
+    [(timedelta(hours=1), "SUCCESS", ""), (timedelta(hours=4), "FAIL_CONTINUE", "EXPIRED")],
+)
+def test_a_held_execution_is_completed_once_it_was_sent_or_given_up(
+    run_held, line, provider, monkeypatch, time_machine, later, state, code
+):
+    told = []
+
+    def complete(connection, inputs):
+        told.extend(inputs)
+        return Answer(replace(EXCHANGE, http_status=204))
+
+    monkeypatch.setattr(callbacks.client, "complete_callbacks", complete)
+    run_held()
+    time_machine.shift(later + timedelta(minutes=1))
+    hold.release()
+    dispatch.drain(line.connection_id, sleep=lambda _: None)
+    callbacks.complete_owed()
+
+    [outputs] = [each["outputFields"] for each in told if each["callbackId"] == "ap-1"]
+    assert (outputs["hs_execution_state"], outputs["errorCode"]) == (state, code)
+
+
 # A repeat
 
 
@@ -467,8 +550,6 @@ def test_a_repeat_is_owed_the_answer_that_a_dead_process_was_waiting_for(portal,
 
 
 def test_a_later_repeat_is_told_how_it_ended(portal, inputs, line, provider):
-    from smsadmin.sending import dispatch
-
     assert portal.run(inputs)["hs_execution_state"] == "BLOCK"
     dispatch.drain(line.connection_id, sleep=lambda _: None)
     assert portal.run(inputs)["hs_execution_state"] == "SUCCESS"
@@ -564,8 +645,6 @@ def test_another_workspaces_action_is_unknown_here(portal):
 
 
 def test_a_version_saved_after_the_message_was_queued_changes_nothing_about_it(portal, saved, line, provider):
-    from smsadmin.sending import dispatch
-
     portal.run({}, f"?action={saved.pk}", object=ADA)
     make_version(saved, sender_number=line, message="Changed")
     dispatch.drain(line.connection_id, sleep=lambda _: None)

@@ -3,8 +3,12 @@
 import httpx
 import pytest
 
+from smsadmin import cache
+from smsadmin.crm.models import PropertyList
 from smsadmin.providers import http
+from smsadmin.sandbox.crm import associate
 from smsadmin.sending.models import Message
+from tests.crm.standin import stand_in
 from tests.factories import make_action
 from tests.triggers.hubspot.conftest import SECRET, SEND, execution
 
@@ -197,3 +201,124 @@ def test_a_refused_token_shows_on_the_connection(portal, action, hubspot, status
     run(portal, action)
     portal.connection.refresh_from_db()
     assert portal.connection.state == state
+
+
+# Of a record that has no phone of its own, and of properties named by their label
+
+
+DEAL = {"objectId": 200000, "objectType": "0-3", "properties": {"dealname": "Big one"}}
+
+
+@pytest.fixture
+def deal(monkeypatch):
+    """The sandbox's HubSpot, where the deal's only contact is Ada."""
+    standin = stand_in(monkeypatch)
+    contact, found = standin.state.records["contacts"]["4242"], standin.state.records["deals"]["200000"]
+    contact.properties |= {"firstname": "Ada", "mobilephone": "+12025550123"}
+    found.associations["contacts"] = {}
+    associate(standin.state.records, "deals", "200000", "contacts", "4242", 3)
+    return standin
+
+
+def of_a_deal(portal, line, message, recipient="Contact.MobilePhone"):
+    return make_action(
+        portal.workspace,
+        sender_number=line,
+        object_type="deal",
+        recipient_property=recipient,
+        message=message,
+    )
+
+
+def test_a_deals_message_goes_to_its_contact_read_at_that_moment_in_two_requests(portal, line, deal):
+    action = of_a_deal(portal, line, "Hi {{Contact.FirstName}}, about {{Deal.dealname}}: {{amount}}")
+    deal.state.records["deals"]["200000"].properties["amount"] = "350"
+
+    assert code(run(portal, action, record=DEAL)) == ""
+
+    message = Message.objects.get()
+    assert (message.recipient, message.body) == ("+12025550123", "Hi Ada, about Big one: 350")
+    reads = [call.url for call in deal.calls if "/objects/" in call.url.path]
+    assert [(url.path.rpartition("/")[2], dict(url.params)) for url in reads] == [
+        ("200000", {"properties": "amount", "associations": "contacts"}),
+        ("4242", {"properties": "firstname,mobilephone"}),
+    ]
+
+
+def test_a_repeat_for_a_deal_reads_nothing(portal, line, deal):
+    action = of_a_deal(portal, line, "Hi {{Contact.FirstName}}")
+    first, asked = run(portal, action, record=DEAL).json(), len(deal.calls)
+    deal.fail(httpx.Response(502))
+
+    assert run(portal, action, record=DEAL).json() == first
+    assert len(deal.calls) == asked
+
+
+def test_a_deal_without_a_contact_has_no_recipient(portal, line, deal):
+    action = of_a_deal(portal, line, "Hello")
+    deal.state.records["deals"]["200000"].associations["contacts"] = {}
+
+    assert code(run(portal, action, record=DEAL)) == "RECIPIENT_MISSING"
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [("{{Contact.firstname|default('there')}}", ""), ("{{Contact.firstname}}", "TOKEN_UNRESOLVED")],
+)
+def test_a_contact_without_a_value_leaves_the_token_its_fallback(portal, line, deal, token, expected):
+    action = of_a_deal(portal, line, f"Hi {token}")
+    deal.state.records["contacts"]["4242"].properties["firstname"] = None
+
+    assert code(run(portal, action, record=DEAL)) == expected
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("label", ["Mobile phone number", "MobilePhoneNumber", "Mobiltelefonnummer"])
+def test_a_property_may_be_named_by_its_label_in_either_language(portal, line, deal, label, language):
+    portal.workspace.language = language
+    portal.workspace.save()
+    action = of_a_deal(portal, line, f"Your number is {{{{Contact.{label}}}}}", f"Contact.{label}")
+
+    assert code(run(portal, action, record=DEAL)) == ""
+    assert Message.objects.get().body == "Your number is +12025550123"
+
+
+@pytest.mark.parametrize(
+    "to", ["/objects/deals", "/objects/contacts", "/properties/deals", "/properties/contacts"]
+)
+def test_when_any_part_of_it_cannot_be_read_now_nothing_is_accepted(portal, line, deal, to):
+    action = of_a_deal(portal, line, "{{Contact.FirstName}} {{amount}}")
+    deal.fail(httpx.Response(502), to=to)
+    assert run(portal, action, record=DEAL).status_code == 503
+    assert not Message.objects.exists()
+
+    deal.fail(None)
+    assert code(run(portal, action, record=DEAL)) == ""
+
+
+@pytest.mark.parametrize("to", ["/objects/deals", "/objects/contacts"])
+def test_a_permission_that_is_missing_for_any_part_refuses_the_message(portal, line, deal, to):
+    action = of_a_deal(portal, line, "{{Contact.FirstName}}")
+    deal.fail(httpx.Response(403, json=NO_SCOPE), to=to)
+
+    assert code(run(portal, action, record=DEAL)) == "SCOPE_MISSING"
+
+
+def test_sends_go_on_with_an_old_list_of_properties(portal, line, deal):
+    action = of_a_deal(portal, line, "{{Contact.FirstName}}")
+    run(portal, action, record=DEAL)
+    for kept in PropertyList.objects.all():
+        kept.tried_at = kept.read_at = kept.read_at.replace(year=2020)
+        kept.save()
+    cache.forget()
+    deal.fail(httpx.Response(502), to="/properties/")
+
+    assert code(run(portal, action, record=DEAL, callbackId="ap-2")) == ""
+
+
+def test_a_users_message_has_no_contact_to_go_to(portal, line, deal):
+    action = of_a_deal(portal, line, "Hello {{hs_given_name}}")
+    user = {"objectId": 456001, "objectType": "USER"}
+
+    assert code(run(portal, action, record=user)) == "RECIPIENT_MISSING"
+    assert "associations" not in deal.calls[-1].url.params

@@ -43,13 +43,16 @@ class Command(BaseCommand):
         if name in names:
             return name
         from smsadmin.actions.models import Action
+        from smsadmin.providers.hubspot.client import PATH_NAMES
 
-        action = Action.objects.filter(name=name).order_by("pk").first()
+        action = Action.objects.filter(name=name).select_related("current").order_by("pk").first()
         if action is None:
             actions = Action.objects.order_by("name").values_list("name", flat=True)
             known = ", ".join([*names, *actions])
             raise CommandError(f"There is no workflow or action “{name}”. There are: {known}.")
-        return {"name": name, "action_url": f"/hubspot/actions/send-sms?action={action.pk}"}
+        kind = PATH_NAMES[action.current.object_type] if action.current else "contacts"
+        url = f"/hubspot/actions/send-sms?action={action.pk}"
+        return {"name": name, "action_url": url, "object_type": kind}
 
     def _until_done(self, progress: dict[str, Any], wait: float) -> dict[str, Any]:
         """Show progress until all have an answer, and the blocked ones had time to be completed."""

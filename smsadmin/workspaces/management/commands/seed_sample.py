@@ -10,11 +10,13 @@ from django.utils import timezone
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.directory import mirror
 from smsadmin.directory.models import Number, Source
+from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.checks import SAMPLE_EMAIL, SAMPLE_PASSWORD, sample_is_safe
 from smsadmin.workspaces.models import Connection, User, Workspace
 from smsadmin.workspaces.setup import new_workspace
 
 PORTAL = "9000001"
+TEST_PHONE = "+12025550147"  # of the numbers kept for fiction
 
 
 class Command(BaseCommand):
@@ -29,7 +31,7 @@ class Command(BaseCommand):
         if User.objects.filter(email=SAMPLE_EMAIL).exists():
             return
         owner = User.objects.create_user(SAMPLE_EMAIL, SAMPLE_PASSWORD, name="Alex Admin")
-        workspace = new_workspace("Sample workspace", owner)
+        workspace = new_workspace("Sample workspace", owner, business_name="Example Ltd")
         aircall = self._connect(workspace)
         run = mirror.refresh(aircall.pk, sleep=lambda seconds: None)  # the sandbox is ours to hurry
         if run is None or run.state != run.State.DONE:
@@ -38,6 +40,7 @@ class Command(BaseCommand):
             raise CommandError(f"The sandbox's directory could not be read: {run.error if run else 'busy'}")
         self._confirm_numbers(aircall)
         self._add_action(workspace, owner)
+        self._add_test_number(workspace, owner)
         self.stdout.write("Sample workspace created.")
 
     def _connect(self, workspace: Workspace) -> Connection:
@@ -84,3 +87,14 @@ class Command(BaseCommand):
             created_at=timezone.now(),
         )
         action.save()
+
+    def _add_test_number(self, workspace: Workspace, owner: User) -> None:
+        """Verified without a code: the sandbox's phones are nobody's."""
+        TestNumber.objects.create(
+            workspace=workspace,
+            label="Alex's phone",
+            e164=TEST_PHONE,
+            verified_at=timezone.now(),
+            verified_by=owner,
+            created_by=owner,
+        )

@@ -1,0 +1,47 @@
+"""What a configuration names of HubSpot's records."""
+
+from collections.abc import Iterator
+
+from smsadmin.core import tokens
+from smsadmin.core.message import ActionConfig, Record
+from smsadmin.crm.properties import CONTACT, objects
+
+Name = tuple[str, str]  # an object and its property, as written: ("contact", "FirstName")
+
+
+def named(config: ActionConfig, object_type: str) -> set[Name]:
+    """The properties that a configuration for this record type names, of the record and of its contact.
+
+    Properties of anything else are left out: no send can read them.
+    """
+    own = {tokens.key(tokens.ENROLLED), tokens.key(object_type)}
+    found = set()
+    for kind, name in _paths(config):
+        if tokens.key(kind) in own:
+            found.add((object_type, name))
+        elif tokens.key(kind) == CONTACT and CONTACT in objects(object_type):
+            found.add((CONTACT, name))
+    return found
+
+
+def lacking(record: Record, config: ActionConfig) -> set[Name]:
+    """What a configuration names and the record does not have, not even empty."""
+    known = {(record.object_type, tokens.key(name)) for name in record.properties}
+    known |= {(kind, tokens.key(name)) for kind, found in record.related.items() for name in found}
+    return {
+        (kind, name)
+        for kind, name in named(config, record.object_type)
+        if (kind, tokens.key(name)) not in known
+    }
+
+
+def _paths(config: ActionConfig) -> Iterator[Name]:
+    for path in (config.sender_property, config.send_as_property, config.recipient_property):
+        first, dot, rest = path.partition(".")
+        if path:
+            yield (first, rest) if dot else (tokens.ENROLLED, path)
+    try:
+        used = tokens.tokens(config.message)
+    except tokens.TemplateError:
+        return
+    yield from ((token.object, token.property) for token in used)
