@@ -106,7 +106,7 @@ def _restore(request: WorkspaceRequest, shown: ActionVersion) -> HttpResponse:
             shown.action, values["name"], checked.config(), values["note"], request.user, base
         )
     except saving.SavedMeanwhile as other:
-        return _version_page(request, shown, form, theirs=other.current)
+        return _version_page(request, shown, _rebased(note, other.current), theirs=other.current)
     _tell(request, shown, base + 1 if is_new else base, is_new)
     return redirect("action", shown.action_id)
 

@@ -130,7 +130,7 @@ def _completed(record: Record, missing: set[Name], connection: Connection) -> Re
     if not (unread or theirs):
         return replace(record, properties=_also_as_written(record.properties, own))
     found = client.record(
-        connection, record.object_type, record.object_id, unread, with_contacts=True
+        connection, record.object_type, record.object_id, unread, with_contacts=bool(theirs)
     )
     values = {**record.properties, **_only(found.properties, unread)}
     related = dict(record.related)

@@ -46,10 +46,10 @@ def age(**span):
 
 
 def test_actions_stand_by_name_whatever_their_case(editor, workspace):
-    for name in ("welcome", "Reminder", "Thanks"):
+    for name in ("thanks", "Reminder", "Welcome"):
         make_action(workspace, name=name)
 
-    assert names(listed(editor)) == ["Reminder", "Thanks", "welcome"]
+    assert names(listed(editor)) == ["Reminder", "thanks", "Welcome"]
 
 
 def test_archived_actions_are_out_of_the_way_until_asked_for(editor, workspace):

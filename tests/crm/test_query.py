@@ -80,7 +80,12 @@ def test_a_number_with_its_country_is_looked_for_by_its_national_digits_and_as_e
 
 @pytest.mark.parametrize(
     ("text", "digits"),
-    [("(202) 555-0123", "2025550123"), ("0171 3920010", "1713920010"), ("55501", "55501")],
+    [
+        ("(202) 555-0123", "2025550123"),
+        ("0171 3920010", "1713920010"),
+        ("０１７１ ３９２００１０", "1713920010"),
+        ("55501", "55501"),
+    ],
 )
 def test_a_number_without_its_country_is_looked_for_by_its_digits_without_the_leading_zero(text, digits):
     assert groups(text)[:2] == [

@@ -35,7 +35,7 @@ MOST_IN_BATCH = 100
 PRIMARY = frozenset({"lead_to_primary_contact", "company_to_contact"})
 PRIMARY_IDS = frozenset({578, 2})
 #: A page or a workflow waits for what is read of the CRM, and some answers take two or three calls.
-CRM_TIMEOUT = 4.0
+CRM_TIMEOUT = 10.0
 #: 4xx that pass by themselves (HubSpot docs: error handling): locked, rate limit, account being migrated.
 PASSING = frozenset({423, 429, 477})
 
