@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-_values: dict[Hashable, tuple[float, Any]] = {}
+_values: dict[Hashable, tuple[float, Any]] = {}  # when each ends, and what it is
+#: From this many on, what has ended is dropped whenever something is added.
+ROOM = 200
 T = TypeVar("T")
 
 
@@ -14,12 +16,19 @@ def remembered(key: Hashable, load: Callable[[], T], seconds: float | None = Non
     """The value `load()` gave at most `seconds` ago (settings.CONFIGURATION_TTL) in this process."""
     now = time.monotonic()
     kept = _values.get(key)
-    life = settings.CONFIGURATION_TTL if seconds is None else seconds
-    if kept is not None and now - kept[0] < life:
+    if kept is not None and now < kept[0]:
         return kept[1]
     value = load()
-    _values[key] = (now, value)
+    if len(_values) >= ROOM:
+        _drop_ended(now)
+    _values[key] = (now + (settings.CONFIGURATION_TTL if seconds is None else seconds), value)
     return value
+
+
+def _drop_ended(now: float) -> None:
+    """(Threads share the dictionary: the keys are copied before any is dropped.)"""
+    for key in [key for key, (ends, _value) in list(_values.items()) if ends <= now]:
+        _values.pop(key, None)
 
 
 def forget() -> None:

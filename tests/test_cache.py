@@ -70,3 +70,18 @@ def test_a_read_that_fails_is_not_remembered(clock: SimpleNamespace) -> None:
     with pytest.raises(ZeroDivisionError):
         cache.remembered("key", lambda: 1 // 0)
     assert cache.remembered("key", source) == 1
+
+
+def test_what_has_ended_is_dropped_and_not_kept_for_good(
+    monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    monkeypatch.setattr(cache, "ROOM", 3)
+    for key in ("a", "b"):
+        cache.remembered(key, lambda: "customers", seconds=10)
+    cache.remembered("c", lambda: "kept", seconds=60)
+    clock.at += 20
+
+    cache.remembered("d", lambda: "new", seconds=10)
+
+    assert set(cache._values) == {"c", "d"}
+    assert cache.remembered("c", lambda: "loaded again") == "kept"

@@ -1,4 +1,4 @@
-"""What is done to an action as a whole: switched on and off, archived and brought back."""
+"""What is done to an action as a whole: switched on and off (by the editor), archived and brought back."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,16 +11,6 @@ from smsadmin.actions.models import Action
 from smsadmin.actions.standing import State, state_of
 from smsadmin.workspaces.access import editor_required
 from smsadmin.workspaces.requests import WorkspaceRequest
-
-
-@require_http_methods(["GET", "POST"])
-@editor_required
-def switch(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Switches an action on and goes to its page, as opening the address does. (The editor switches it off.)"""
-    shown = get_object_or_404(Action, pk=pk, workspace=request.workspace)
-    if request.POST.get("on") == "1":
-        switch_on(request, shown)
-    return redirect("action", pk)
 
 
 def switch_on(request: WorkspaceRequest, shown: Action) -> None:

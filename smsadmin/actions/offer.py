@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 
 from django.utils.translation import get_language
@@ -32,6 +33,11 @@ class Offer:
     def error(self) -> str:
         """Why the newest reading failed, in words; "" when it did not."""
         return next((each.error for each in self.catalogues.values() if each.error), "")
+
+    @property
+    def read_at(self) -> datetime | None:
+        """When HubSpot listed the properties of the record type."""
+        return self.catalogues[self.object_type].read_at
 
     def find(self, path: str) -> Property | None:
         """The property that a token or a field names; None for one that does not exist, or of another object."""

@@ -6,7 +6,6 @@ urlpatterns = [
     path("", listing.actions, name="actions"),
     path("new/", views.new, name="action-new"),
     path("<int:pk>/", views.action, name="action"),
-    path("<int:pk>/switch/", managing.switch, name="action-switch"),
     path("<int:pk>/archive/", managing.archive, name="action-archive"),
     path("<int:pk>/versions/", versions.versions, name="action-versions"),
     path("<int:pk>/versions/<int:number>/", versions.version, name="action-version"),

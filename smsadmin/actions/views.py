@@ -17,7 +17,9 @@ from smsadmin.actions.describe import Difference, differences
 from smsadmin.actions.editor import Editor, editor_url, token_rows
 from smsadmin.actions.forms import ActionForm, SwitchForm, initial_of
 from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.actions.standing import standing
 from smsadmin.actions.usage import usage
+from smsadmin.crm import properties
 from smsadmin.dashboard.pages import render_page
 from smsadmin.trials import sending as trials
 from smsadmin.workspaces import typed as typed_before
@@ -143,6 +145,12 @@ def _retyped(request: WorkspaceRequest, shown: Action | None, what: str) -> Http
     return _part(request, shown, request.POST, "actions/_type.html", RECOMPOSE, swapped=True)
 
 
+def _reread(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    """A property was just made in HubSpot."""
+    properties.expire(request.workspace)
+    return _retyped(request, shown, what)
+
+
 def _live(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
     """What the form as it stands would send, and what keeps it from being saved."""
     return _part(request, shown, request.POST, "actions/_live.html")
@@ -214,6 +222,18 @@ def _off(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResp
             request, shown, _unsaved(request, shown, request.POST), status=422, switch_form=switch_form
         )
     managing.switch_off(request, shown, switch_form.cleaned_data["reason"])
+    return _switched(request, shown)
+
+
+def _on(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+    if shown is None:
+        return _again(request, shown, what)
+    managing.switch_on(request, shown)
+    return _switched(request, shown)
+
+
+def _switched(request: WorkspaceRequest, shown: Action) -> HttpResponse:
+    """The action's page; the form as it was typed, if it holds anything that is not saved."""
     form = ActionForm(request.workspace, shown, data=request.POST)
     if form.is_valid() and form.is_as_saved():
         return redirect("action", shown.pk)
@@ -226,6 +246,7 @@ Part = Callable[[WorkspaceRequest, Action | None, str], HttpResponse]
 PARTS: dict[str, Part] = {
     "refilter": _refiltered,
     "type": _retyped,
+    "reread": _reread,
     "live": _live,
     "preview": _again,
     "find": _found,
@@ -235,6 +256,7 @@ PARTS: dict[str, Part] = {
     "fallbacks": _fallen_back,
     "test": _tested,
     "off": _off,
+    "on": _on,
 }
 
 
@@ -298,6 +320,7 @@ def _page(
 def _about(shown: Action) -> dict[str, Any]:
     """What the page tells of a saved action beside its form."""
     return {
+        "standing": standing(shown),
         "troubles": troubles.of(shown),
         "history": versions.history(shown),
         "usage": usage(shown),

@@ -15,7 +15,7 @@ class Status(StrEnum):
     UNDELIVERED = "undelivered"  # the carrier gave up
     DELIVERED = "delivered"
     EXPIRED = "expired"  # held for longer than its action allows
-    CANCELLED = "cancelled"  # a person took it out of the queue
+    CANCELLED = "cancelled"  # taken out of the queue: by a person, or with its action
 
 
 BEFORE: dict[Status, frozenset[Status]] = {

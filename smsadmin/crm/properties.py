@@ -8,9 +8,10 @@ from functools import cached_property, partial
 from typing import Any
 
 from django.conf import settings
+from django.db.models import F
 from django.utils import timezone, translation
 
-from smsadmin import phrases
+from smsadmin import cache, phrases
 from smsadmin.cache import remembered
 from smsadmin.core import errors, tokens
 from smsadmin.crm import standard
@@ -120,6 +121,13 @@ def listed(connection: Connection, object_type: str, language: str) -> Catalogue
         unread = PropertyList(connection=connection, object_type=object_type, language=language)
         return _shown(kept or unread, silence)
     return _shown(_reread(connection, object_type, language)[0])
+
+
+def expire(workspace: Workspace) -> None:
+    """Has every list of the workspace's portal read again when it is next looked at; until then the old ones stand."""
+    lists = PropertyList.objects.filter(connection=portal(workspace))
+    lists.update(read_at=F("read_at") - FRESH, tried_at=F("tried_at") - PAUSE)
+    cache.forget()
 
 
 def known(connection: Connection, object_type: str, language: str) -> Catalogue:

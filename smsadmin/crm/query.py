@@ -130,29 +130,29 @@ class Query:
     @cached_property
     def _e164(self) -> str:
         """The number, where the text says its country."""
-        try:
-            return numbers.read(re.sub(r"^00", "+", self.text)).e164
-        except numbers.NumberError:
-            return ""
+        return _e164(re.sub(r"^00", "+", self.text))
 
     @cached_property
-    def _digits(self) -> list[str] | None:
-        """The national digits that the text may stand for; None where it is no phone number."""
+    def _digits(self) -> str | None:
+        """The digits without the zero that stands for a country; None where the text is no phone number."""
         digits = re.sub(r"\D", "", self.text)
-        if self._e164:
-            return [_national(self._e164)]
-        if len(digits) < _FEWEST_DIGITS or re.search(r"[^\W\d]", self.text):
-            return None
-        return list(dict.fromkeys(filter(None, (digits.lstrip("0"), _national(f"+{digits}")))))
+        is_phone = self._e164 or (len(digits) >= _FEWEST_DIGITS and not re.search(r"[^\W\d]", self.text))
+        return digits.lstrip("0") if is_phone else None
+
+    @cached_property
+    def _number(self) -> str:
+        """The number, where the text says its country or its digits may begin with it."""
+        return self._e164 or _e164(f"+{self._digits}")
 
     def _is_same(self, value: str) -> bool:
-        try:
-            if self._e164:
-                return numbers.read(value).e164 == self._e164
-        except numbers.NumberError:
-            pass  # written without its country: the digits must do
-        digits = re.sub(r"\D", "", unicodedata.normalize("NFKC", value))
-        return any(each in digits for each in self._digits or ())
+        """Whether a value is the number: by its country where both say it, else by the digits."""
+        number, digits = _e164(value), re.sub(r"\D", "", unicodedata.normalize("NFKC", value))
+        if self._e164:
+            return number == self._e164 if number else digits.endswith(_national(self._e164))
+        if self._digits and self._digits in digits:
+            return True
+        assumed = self._number
+        return bool(assumed) and (number == assumed if number else digits == _national(assumed))
 
     # The filters: groups are alternatives, within one all must hold
 
@@ -163,12 +163,13 @@ class Query:
             return [[_contains(name, f"*{self.text}*")] for name in self._emails]
         return self._by_name()
 
-    def _by_phone(self, digits: Iterable[str]) -> list[list[Filter]]:
+    def _by_phone(self, digits: str) -> list[list[Filter]]:
         searchable = [name for name in _SEARCHABLE if name in self.known]
+        national = _national(self._number)
+        whole = [[_equals(name, national)] for name in searchable if national]
         if self._e164:
-            national = [[_equals(name, each)] for each in digits for name in searchable]
-            return [*national, *([_equals(name, self._e164)] for name in self._phones)]
-        return [[_contains(name, f"*{each}*")] for each in digits for name in (searchable or self._phones)]
+            return [*whole, *([_equals(name, self._e164)] for name in self._phones)]
+        return [*([_contains(name, f"*{digits}*")] for name in (searchable or self._phones)), *whole]
 
     def _by_name(self) -> list[list[Filter]]:
         words = [word for word in _BETWEEN_WORDS.split(self.text) if re.search(r"\w", word)][:_MOST_WORDS]
@@ -184,11 +185,15 @@ class Query:
         return groups if cuts else [*groups, *(_starts(name, words) for name in self._emails)]
 
 
-def _national(e164: str) -> str:
+def _e164(text: str) -> str:
     try:
-        return phonenumbers.national_significant_number(phonenumbers.parse(e164))
-    except phonenumbers.NumberParseException:
+        return numbers.read(text).e164
+    except numbers.NumberError:
         return ""
+
+
+def _national(e164: str) -> str:
+    return phonenumbers.national_significant_number(phonenumbers.parse(e164)) if e164 else ""
 
 
 def _starts(name: str, words: Iterable[str]) -> list[Filter]:

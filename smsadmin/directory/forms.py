@@ -129,7 +129,7 @@ class ConfirmForm(forms.Form):
     """Two facts for many numbers at once: a first import has dozens that nobody has confirmed."""
 
     AS_IT_IS = [(KEEP, gettext_lazy("Leave as it is")), *YES_NO]
-    TICKED, ALL, UNCONFIRMED = "ticked", "all", "unconfirmed"
+    TICKED, ALL, REST = "ticked", "all", "unconfirmed"
 
     connected = forms.ChoiceField(label=gettext_lazy("Connected to HubSpot"), choices=AS_IT_IS)
     sms_capable = forms.ChoiceField(label=gettext_lazy("Can text"), choices=AS_IT_IS)
@@ -149,7 +149,7 @@ class ConfirmForm(forms.Form):
         counts = self.here.order_by().aggregate(all=Count("pk"), unconfirmed=Count("pk", filter=UNCONFIRMED))
         self.unconfirmed: int = counts["unconfirmed"]
         self.fields["scope"].choices = self._scopes(counts["all"])  # type: ignore[attr-defined]
-        self.initial["scope"] = self.UNCONFIRMED if self.unconfirmed else self.TICKED
+        self.initial["scope"] = self.REST if self.unconfirmed else self.TICKED
 
     def _scopes(self, everything: int) -> list[tuple[str, str]]:
         unconfirmed = self.unconfirmed
@@ -162,7 +162,7 @@ class ConfirmForm(forms.Form):
             "the %(count)d number of this list", "all %(count)d numbers of this list", everything
         )
         return [
-            *([(self.UNCONFIRMED, only % {"count": unconfirmed})] if unconfirmed else []),
+            *([(self.REST, only % {"count": unconfirmed})] if unconfirmed else []),
             (self.TICKED, _("the ticked numbers")),
             (self.ALL, whole % {"count": everything}),
         ]
@@ -179,16 +179,13 @@ class ConfirmForm(forms.Form):
         """Sets the facts; how many numbers that concerned. Numbers outside the list are left alone."""
         given = {name: self.cleaned_data[name] for name in ("connected", "sms_capable")}
         answers = {name: answer for name, answer in given.items() if answer != KEEP}
-        return sum(self._set(number, answers) for number in self._chosen())
-
-    def _chosen(self) -> list[Number]:
-        if self.cleaned_data["scope"] == self.TICKED:
-            return list(self.here.filter(pk__in=self.ticked))
-        return list(self.here.filter(UNCONFIRMED) if self._only_unknown else self.here)
+        ticked = self.cleaned_data["scope"] == self.TICKED
+        chosen = self.here.filter(pk__in=self.ticked) if ticked else self.here
+        return sum(self._set(number, answers) for number in list(chosen))
 
     @property
     def _only_unknown(self) -> bool:
-        return bool(self.cleaned_data["scope"] == self.UNCONFIRMED)
+        return bool(self.cleaned_data["scope"] == self.REST)
 
     def _set(self, number: Number, answers: dict[str, str]) -> bool:
         """Whether there was something to set."""

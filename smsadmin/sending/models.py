@@ -98,9 +98,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["number", "id"], name="queue", condition=models.Q(status="queued")),
             models.Index(fields=["next_attempt_at"], name="held_due", condition=models.Q(status="held")),
-            models.Index(
-                fields=["number", "agent", "id"], name="held_lines", condition=models.Q(status="held")
-            ),
+            models.Index(fields=["number", "id"], name="held_lines", condition=models.Q(status="held")),
             models.Index(fields=["lease_until"], name="in_flight", condition=models.Q(status="sending")),
             models.Index(fields=["provider_id"], name="by_receipt", condition=~models.Q(provider_id="")),
             models.Index(

@@ -64,6 +64,8 @@ def test_number(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def send(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Sends a code to the number; a message that is refused is explained on the page."""
     shown, form = _own(request, pk), SendCodeForm(request.workspace, request.POST)
+    if shown.verified_at:  # meanwhile, in another tab
+        return redirect("test-number", pk)
     if not form.is_valid():
         return _page(request, shown, send_form=form, status=422)
     sender, token = form.cleaned_data["sender"], form.cleaned_data["token"]
@@ -81,14 +83,17 @@ def send(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @require_POST
 @editor_required
 def verify(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Takes the code that was typed in."""
-    shown, form = _own(request, pk), CodeForm(request.POST)
-    if form.is_valid():
-        try:
-            verification.type_in(shown, form.cleaned_data["code"], request.user, timezone.now())
-        except verification.CodeRefused as refused:
-            form.add_error("code", str(refused))
+    """Takes the code that was typed in; once no code is open, the page has the next step instead of the field."""
+    shown, form, now = _own(request, pk), CodeForm(request.POST), timezone.now()
     if not form.is_valid():
+        return _page(request, shown, code_form=form, status=422)
+    try:
+        verification.type_in(shown, form.cleaned_data["code"], request.user, now)
+    except verification.CodeRefused as refused:
+        if verification.state(shown, now) != State.WAITING:
+            messages.error(request, str(refused))
+            return redirect("test-number", pk)
+        form.add_error("code", str(refused))
         return _page(request, shown, code_form=form, status=422)
     messages.success(request, _("“%(label)s” is verified: tests can go to it.") % {"label": shown.label})
     return redirect("test-numbers")

@@ -161,6 +161,19 @@ def test_the_name_a_token_is_written_with_does_not_matter(
     assert editor.post(NEW, typed).status_code == 302
 
 
+def test_a_property_just_made_in_hubspot_is_there_once_the_list_is_read_again(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    editor.get(NEW)
+    own = {"name": "pager", "label": "Pager", "fieldType": "phonenumber", "type": "string"}
+    hubspot.state.properties["contacts"]["pager"] = own
+
+    before, after = editor.get(NEW).content.decode(), press(editor, "reread", form())
+
+    assert "Contact.pager" not in before
+    assert '<option value="Contact.pager">' in after
+
+
 def test_when_hubspot_does_not_answer_the_editor_says_so_and_saves_all_the_same(
     editor: Client, workspace: Workspace, hubspot: StandIn
 ) -> None:

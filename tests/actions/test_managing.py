@@ -7,6 +7,7 @@ from django.urls import reverse
 from smsadmin.actions import catalogue, saving
 from smsadmin.actions.models import Action
 from smsadmin.actions.standing import standing
+from tests.actions.test_pages import edited
 from tests.factories import make_action, make_member, make_message, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +37,12 @@ def switch_off(client, action, reason):
     client.post(reverse("action", args=[action.pk]), {"do": "off", "reason": reason})
 
 
+def switch_on(client, action):
+    """The button on the page of an action that nobody has changed anything on."""
+    typed = edited(action, message=action.current.message, do="on")
+    return client.post(reverse("action", args=[action.pk]), typed)
+
+
 def said(response):
     return [str(message) for message in response.wsgi_request._messages]
 
@@ -48,19 +55,20 @@ def test_an_action_is_switched_off_with_a_reason_and_on_again(editor, action):
     action.refresh_from_db()
     assert (action.enabled, action.why_off) == (False, "Wrong text")
 
-    response = editor.post(reverse("action-switch", args=[action.pk]), {"on": "1"})
+    response = switch_on(editor, action)
     action.refresh_from_db()
     assert (action.enabled, action.disabled_reason, action.why_off) == (True, "", "")
     assert said(response) == ["“Welcome” is on."]
 
 
-@pytest.mark.parametrize("name", ["action-switch", "action-archive"])
-def test_an_address_that_changes_something_opened_by_itself_leads_to_the_action(editor, action, name):
-    response = editor.get(reverse(name, args=[action.pk]))
+def test_an_address_that_changes_something_opened_by_itself_leads_to_the_action(editor, action):
+    saving.switch(action, on=False, reason="Wrong text")
+
+    response = editor.get(reverse("action-archive", args=[action.pk]))
 
     assert response.url == reverse("action", args=[action.pk])
     action.refresh_from_db()
-    assert action.enabled
+    assert (action.enabled, action.is_archived) == (False, False)
 
 
 def test_who_switched_an_action_off_and_when_is_known(editor, action):
@@ -117,7 +125,7 @@ def test_archiving_twice_keeps_the_first_time(action):
 def test_an_archived_action_cannot_be_switched_on(editor, action):
     saving.archive(action)
 
-    response = editor.post(reverse("action-switch", args=[action.pk]), {"on": "1"})
+    response = switch_on(editor, action)
 
     action.refresh_from_db()
     assert not action.enabled
@@ -150,21 +158,21 @@ def test_who_archived_an_action_is_known(editor, action):
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
-@pytest.mark.parametrize("name", ["action-switch", "action-archive"])
-def test_operators_and_viewers_do_neither(client, workspace, action, role, name):
+@pytest.mark.parametrize(("name", "posted"), [("action", {"do": "on"}), ("action-archive", {})])
+def test_operators_and_viewers_do_neither(client, workspace, action, role, name, posted):
     client.force_login(make_member(workspace, role).user)
     saving.switch(action, on=False, reason="Wrong text")
 
-    assert client.post(reverse(name, args=[action.pk]), {"on": "1"}).status_code == 403
+    assert client.post(reverse(name, args=[action.pk]), posted).status_code == 403
     action.refresh_from_db()
     assert (action.enabled, action.is_archived) == (False, False)
 
 
-@pytest.mark.parametrize("name", ["action-switch", "action-archive"])
-def test_another_workspaces_action_does_not_exist(editor, name):
+@pytest.mark.parametrize(("name", "posted"), [("action", {"do": "off"}), ("action-archive", {})])
+def test_another_workspaces_action_does_not_exist(editor, name, posted):
     theirs = make_action(make_workspace())
 
-    assert editor.post(reverse(name, args=[theirs.pk])).status_code == 404
+    assert editor.post(reverse(name, args=[theirs.pk]), posted).status_code == 404
     theirs.refresh_from_db()
     assert (theirs.enabled, theirs.is_archived) == (True, False)
 

@@ -343,7 +343,7 @@ def test_operators_and_viewers_read_but_do_not_change(client, workspace, role):
     assert "you can read this action but not change it" in page.content.decode()
     assert "<fieldset" in page.content.decode()
     assert client.post(url, edited(action, message="Bye")).status_code == 403
-    assert client.post(reverse("action-switch", args=[action.pk]), {"on": "0"}).status_code == 403
+    assert client.post(url, edited(action, do="off", reason="No")).status_code == 403
     assert client.get(reverse("action-new")).status_code == 403
     assert action.versions.count() == 1
 
@@ -353,7 +353,6 @@ def test_another_workspaces_action_does_not_exist(editor):
 
     assert editor.get(reverse("action", args=[action.pk])).status_code == 404
     assert editor.post(reverse("action", args=[action.pk]), edited(action)).status_code == 404
-    assert editor.post(reverse("action-switch", args=[action.pk]), {"on": "1"}).status_code == 404
     assert "Secret" not in editor.get(reverse("actions")).content.decode()
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from django.utils import timezone, translation
 
-from smsadmin import cache
+from smsadmin import cache, phrases
 from smsadmin.actions.models import ObjectType
 from smsadmin.core import errors
 from smsadmin.crm import properties
@@ -183,7 +183,7 @@ def test_the_list_is_asked_for_in_both_path_families_and_not_for_long(
     ids=repr,
 )
 def test_a_failure_keeps_the_old_list_says_why_and_is_not_repeated_within_a_minute(
-    workspace, portal, hubspot, answer, words
+    workspace, portal, hubspot, monkeypatch, answer, words
 ):
     first = catalogue(workspace, "deal", "en")
     age(11)
@@ -195,6 +195,9 @@ def test_a_failure_keeps_the_old_list_says_why_and_is_not_repeated_within_a_minu
     assert len(hubspot.calls) == 2
     assert (found.properties, found.known_only, found.error) == (first.properties, False, words)
     assert found.read_at < timezone.now() - timedelta(minutes=10)
+    with monkeypatch.context() as patch:  # a report that no phrase matches could not be translated
+        patch.setattr(phrases, "_", lambda phrase: "gefunden")
+        assert catalogue(workspace, "deal", "en").error == "gefunden"
     age(2)
     hubspot.fail(None)
     assert catalogue(workspace, "deal", "en").error == ""

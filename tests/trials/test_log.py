@@ -103,3 +103,13 @@ def test_tests_can_be_left_out_or_shown_alone(client, workspace, tried):
     assert rows("verification") == [str(code.pk)]
     assert len(rows("")) == 3
     assert client.get(log_url(trigger="carrier pigeon")).status_code == 422
+
+
+@pytest.mark.parametrize("body", ["", "135791 is the code"])
+def test_a_code_is_hidden_however_far_its_message_came(client, tried, body):
+    message = tried("verification", body=body, template="135791 is  the code")
+
+    page = words(client.get(reverse("message", args=[message.pk])))
+
+    assert "135791" not in page
+    assert "The code is not shown here." in page

@@ -168,13 +168,32 @@ def test_after_too_many_wrong_codes_only_a_new_one_helps(client, send, verify, r
     send()
     code = received()
     for _try in range(5):
-        verify("000000" if code != "000000" else "000001")
+        page = words(verify("000000" if code != "000000" else "000001"))
 
-    page = words(client.get(address(phone)))
-
-    assert "Too many wrong codes" in page
+    assert "Too many wrong codes were typed in, so this one no longer counts." in page
     assert "Type the code in" not in page
     assert "Send a new code" in page
+
+
+def test_a_code_typed_in_too_late_is_said_to_be(send, verify, received, clock):
+    send()
+    code = received()
+    clock.sleep(601)
+
+    page = words(verify(code))
+
+    assert "The code has expired. Send a new one." in page
+    assert "Type the code in" not in page
+
+
+def test_a_verified_number_gets_no_more_codes(client, workspace, sender, send):
+    number = make_test_number(workspace, "+447400123457", verified_at=NOW)
+    form = {"sender": sender.pk, "token": "from a page opened before"}
+
+    page = client.post(address(number, "send/"), form, follow=True)
+
+    assert "Send a new code" not in words(page)
+    assert not Message.objects.exists()
 
 
 def test_what_cannot_be_a_code_is_no_try(send, verify, phone):

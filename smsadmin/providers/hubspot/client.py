@@ -29,13 +29,12 @@ PATH_NAMES = {
     "lead": "leads",
 }
 MOST_CALLBACKS = 100
-MOST_IN_BATCH = 100
 #: The one contact of several that HubSpot calls primary, by the name and the id of the association (HubSpot docs:
 #: association type id values). Of a company's contacts, those whose primary company it is.
 PRIMARY = frozenset({"lead_to_primary_contact", "company_to_contact"})
 PRIMARY_IDS = frozenset({578, 2})
 #: A page or a workflow waits for what is read of the CRM, and some answers take two or three calls.
-CRM_TIMEOUT = 10.0
+CRM_TIMEOUT = 4.0
 #: 4xx that pass by themselves (HubSpot docs: error handling): locked, rate limit, account being migrated.
 PASSING = frozenset({423, 429, 477})
 
@@ -111,7 +110,7 @@ def record(
 def records(
     connection: Connection, object_type: str, record_ids: Iterable[str], names: Iterable[str]
 ) -> list[Found]:
-    """These properties of up to MOST_IN_BATCH records, in no order; those that do not exist are left out."""
+    """These properties of up to 100 records, in no order; those that do not exist are left out."""
     path = f"{_crm('objects', PATH_NAMES[object_type])}/batch/read"
     asked = {
         "properties": list(names),
@@ -130,7 +129,7 @@ def search(connection: Connection, object_type: str, query: dict[str, Any]) -> l
 def contacts_of(
     connection: Connection, object_type: str, record_ids: Iterable[str]
 ) -> dict[str, tuple[str, ...]]:
-    """For up to MOST_IN_BATCH records the ids of their contacts, ordered as in Found."""
+    """For up to 100 records the ids of their contacts, ordered as in Found."""
     version = settings.HUBSPOT_API_VERSION
     family = "/crm/v4/associations" if version == "legacy" else f"/crm/associations/{version}"
     path = f"{family}/{PATH_NAMES[object_type]}/{PATH_NAMES['contact']}/batch/read"

@@ -21,6 +21,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='message',
-            index=models.Index(condition=models.Q(('status', 'held')), fields=['number', 'agent', 'id'], name='held_lines'),
+            index=models.Index(condition=models.Q(('status', 'held')), fields=['number', 'id'], name='held_lines'),
         ),
     ]
