@@ -87,11 +87,11 @@ class Editor:
 
     @property
     def used(self) -> list[composer.Used]:
-        """The text's tokens; one that was just given a text, still empty, waits for it to be written."""
-        awaited = {raw for raw, empty, instead in self.token_rows if empty == "text" and not instead}
+        """The text's tokens, each with what its row of the table says now: that is written into the text afterwards."""
+        rows = self.token_rows + [("", "", "")] * len(self.text.used)
         return [
-            replace(used, empty="text") if used.raw in awaited and used.empty == "refuse" else used
-            for used in self.text.used
+            replace(used, empty=empty, instead=instead) if raw == used.raw else used
+            for used, (raw, empty, instead) in zip(self.text.used, rows, strict=False)
         ]
 
     @cached_property

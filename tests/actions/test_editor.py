@@ -229,12 +229,15 @@ def test_a_fallback_for_a_text_that_changed_meanwhile_changes_nothing(editor: Cl
     assert "Hi {{Contact.lastname}}</textarea>" in press(editor, "fallbacks", typed | rows)
 
 
-def test_a_text_that_is_awaited_keeps_its_place_open(editor: Client) -> None:
-    rows = {"token": ["{{Contact.firstname}}"], "empty": ["text"], "instead": [""]}
+@pytest.mark.parametrize("instead", ["", "the"])
+def test_a_text_that_is_being_typed_into_the_table_stays_there(editor: Client, instead: str) -> None:
+    """An answer to the first letters must not take the row back to what the message says."""
+    rows = {"token": ["{{Contact.firstname}}"], "empty": ["text"], "instead": [instead]}
 
     page = press(editor, "live", form(message="Hi {{Contact.firstname}}") | rows)
 
     assert '<option value="text" selected>' in page
+    assert f'name="instead" id="id_instead_1" value="{instead}"' in page
 
 
 def test_advice_names_what_is_missing_without_refusing(editor: Client, workspace: Workspace) -> None:

@@ -59,6 +59,8 @@ def addresses(product: Product) -> dict[str, str]:
         "directory": "/directory/",
         "directory: users": "/directory/users/",
         "directory: number": "/directory/numbers/1/",
+        "directory: user": "/directory/users/1/",
+        "directory: refreshes": "/directory/refreshes/",
         "connections": "/connections/",
         "settings": "/settings/",
         "test numbers": "/settings/test-numbers/",
