@@ -63,6 +63,8 @@ INSTALLED_APPS = [
     "smsadmin.crm",
     "smsadmin.actions",
     "smsadmin.sending",
+    "smsadmin.failures",
+    "smsadmin.exports",
     "smsadmin.trials",
     "smsadmin.quotas",
     "smsadmin.writeback",
@@ -88,6 +90,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "smsadmin.dashboard.middleware.only_utf8",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -181,6 +184,8 @@ CELERY_BEAT_SCHEDULE = {
     "write back": {"task": "smsadmin.writeback.tasks.sweep", "schedule": 5.0},
     "heartbeat": {"task": "smsadmin.dashboard.tasks.heartbeat", "schedule": 15.0},
     "sweep out": {"task": "smsadmin.dashboard.tasks.sweep_out", "schedule": 86_400.0},
+    "take up exports": {"task": "smsadmin.exports.tasks.sweep", "schedule": 15.0},
+    "clean up exports": {"task": "smsadmin.exports.tasks.clean_up", "schedule": 3_600.0},
 }
 
 # --- People -----------------------------------------------------------------------------------------

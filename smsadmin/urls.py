@@ -14,10 +14,13 @@ urlpatterns = [
     path("", include("smsadmin.dashboard.urls")),
     path("actions/", include("smsadmin.actions.urls")),
     path("log/", include("smsadmin.sending.urls")),
+    path("failures/", include("smsadmin.failures.urls")),
+    path("exports/", include("smsadmin.exports.urls")),
     path("quotas/", include("smsadmin.quotas.urls")),
     path("directory/", include("smsadmin.directory.urls")),
     path("", include("smsadmin.workspaces.urls")),
     path("settings/test-numbers/", include("smsadmin.trials.urls")),
+    path("help/", include("smsadmin.help.urls")),
     path("accounts/", include(account_pages)),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

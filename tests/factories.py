@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.core.causes import cause
 from smsadmin.core.errors import SendError
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.message import Accepted, ActionConfig, Record, SendRequest, Sms
@@ -20,6 +21,7 @@ from smsadmin.core.status import SETTLED, Status
 from smsadmin.directory.models import Agent, Association, Number, Source
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.quotas.counting import ship_rules
+from smsadmin.sending.log import asker
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection, Member, Role, User, Workspace
 
@@ -211,7 +213,11 @@ def make_message(workspace: Workspace, *, at: datetime | None = None, **columns:
         "accepted_at": now,
         "finished_at": now if status in SETTLED else None,
     }
-    return Message.objects.create(workspace=workspace, **{**defaults, **columns})
+    message = Message(workspace=workspace, **{**defaults, **columns})
+    if message.error_code and not message.cause:
+        message.cause = cause(message.error_code, message.error_facts, asker(message))
+    message.save(force_insert=True)
+    return message
 
 
 def uuid7_at(moment: datetime) -> uuid.UUID:

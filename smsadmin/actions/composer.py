@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smsadmin.actions.fields import token_problem
+from smsadmin.actions.fields import MOST_TEMPLATE, token_problem
 from smsadmin.actions.offer import Offer
 from smsadmin.actions.trying import Tried
 from smsadmin.core import advice, errors, segments, tokens
-from smsadmin.core.message import ActionConfig, Record, SendRequest
+from smsadmin.core.message import MOST_CHARACTERS, ActionConfig, Record, SendRequest
 from smsadmin.crm import records
 from smsadmin.directory import book
-from smsadmin.directory.models import Number
 from smsadmin.sending import explain
-from smsadmin.sending.check import MOST_CHARACTERS
 from smsadmin.sending.resolve import TEXT, Draft, lookup, run
 from smsadmin.workspaces.models import Workspace
 
@@ -45,7 +43,10 @@ class Forcing:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """Everything the composer says of a text; `of` is the record it was filled in from, "" for none."""
+    """Everything the composer says of a text; `of` is the record it was filled in from, "" for none.
+
+    The `range` is that of the `sampled` texts which the records `looked_at` would get.
+    """
 
     measure: segments.Measure
     of: str
@@ -54,11 +55,21 @@ class Composed:
     forcing: Sequence[Forcing]
     range: advice.Range | None
     sampled: int
+    looked_at: int
     advice: Sequence[str]
 
     @property
     def over(self) -> int:
         return max(self.measure.characters - MOST_CHARACTERS, 0)
+
+    @property
+    def marked(self) -> Sequence[Forcing]:
+        """Those that are listed by themselves: what can be replaced before what cannot."""
+        return sorted(self.forcing, key=lambda each: each.instead is None)[:MOST_MARKED]
+
+    @property
+    def unmarked(self) -> int:
+        return max(len(self.forcing) - MOST_MARKED, 0)
 
     @property
     def replaceable(self) -> int:
@@ -69,11 +80,14 @@ def composed(
     workspace: Workspace,
     config: ActionConfig,
     offer: Offer,
-    number: Number | None,
+    sender: str,
     sample: Sequence[Record],
     tried: Tried,
 ) -> Composed:
-    """Measures the text as it would be sent to the record that is tried, and over a sample of others."""
+    """Measures the text as it would be sent to the record that is tried, and over a sample of others.
+
+    `sender` is the number it would come from, in E.164, "" for one that is not known.
+    """
     draft = _text(workspace, config, tried.record) if tried.record else None
     literal, problem = _literal(config)
     measure = draft.measure if draft and draft.measure else literal
@@ -85,21 +99,28 @@ def composed(
         of=tried.title if draft and draft.measure else "",
         problem=problem,
         used=_used(config.message, offer, examples(sample, offer)),
-        forcing=_forcing(config.message),
+        forcing=[] if config.encoding == "unicode" else _forcing(config.message),
         range=found,
         sampled=len(measures),
-        advice=_advice(workspace, config, number, body, _largest(measure, found), sample),
+        looked_at=len(sample),
+        advice=_advice(workspace, config, sender, body, _largest(measure, found), sample),
     )
 
 
 def examples(sample: Sequence[Record], offer: Offer) -> dict[str, str]:
     """A value of each property as the sampled records have it, by the property's token."""
     by_object = {kind: records.examples(sample, kind) for kind in offer.catalogues}
-    return {each.token: by_object[each.object_type].get(each.name, "") for each in offer}
+    found = ((each.token, by_object[each.object_type].get(each.name, "")) for each in offer)
+    return {token: value for token, value in found if value}
 
 
 def with_replacements(template: str) -> str:
-    """The template with a look-alike for every character that has one; the names of properties stay."""
+    """The template with a look-alike for every character that has one; the names of properties stay.
+
+    One that is too long to be saved is left as it is.
+    """
+    if len(template) > MOST_TEMPLATE:
+        return template
     try:
         return tokens.with_texts(template, _replaced)
     except tokens.TemplateError:
@@ -110,8 +131,11 @@ def with_fallbacks(template: str, rows: Sequence[tuple[str, str, str]]) -> str:
     """The template with the fallbacks that a table of its tokens asks for.
 
     A row is (token, "refuse" | "nothing" | "text", text). One whose token is not at its place any more is passed
-    over: the text was changed meanwhile.
+    over: the text was changed meanwhile. One that asks for what the token says already leaves it as it is written.
+    A template that is too long to be saved is left as it is.
     """
+    if len(template) > MOST_TEMPLATE:
+        return template
     for index, (raw, empty, instead) in enumerate(rows):
         try:
             found = tokens.tokens(template)
@@ -119,8 +143,14 @@ def with_fallbacks(template: str, rows: Sequence[tuple[str, str, str]]) -> str:
             break
         if index < len(found) and found[index].raw == raw:
             wanted = {"nothing": "", "text": instead or None}.get(empty)
-            template = tokens.with_fallback(template, index, wanted)
+            if wanted != _in_one_line(found[index].fallback):
+                template = tokens.with_fallback(template, index, wanted)
     return template
+
+
+def _in_one_line(fallback: str | None) -> str | None:
+    """A fallback as it comes back from a browser: an input has no line ends."""
+    return None if fallback is None else fallback.replace("\n", "")
 
 
 def _replaced(text: str) -> str:
@@ -144,16 +174,24 @@ def _literal(config: ActionConfig) -> tuple[segments.Measure, str]:
         tokens.parse(config.message)
     except tokens.TemplateError as error:
         problem = token_problem(error)
-    return segments.measure(_words(config.message), unicode=config.encoding == "unicode"), problem
+    text = _words(config.message)
+    if config.encoding == "gsm":
+        text = _replaced(text)
+    return segments.measure(text, unicode=config.encoding == "unicode"), problem
 
 
-def _words(template: str) -> str:
-    """The text without its tokens."""
+def _words(template: str, *, fallbacks: bool = False) -> str:
+    """The text without its tokens, or with their fallbacks."""
     try:
         parts = tokens.parse(template)
     except tokens.TemplateError:
         parts = (template,)
-    return segments.normalise("".join(part for part in parts if isinstance(part, str)))
+    words = [
+        part if isinstance(part, str) else part.fallback or ""
+        for part in parts
+        if fallbacks or isinstance(part, str)
+    ]
+    return segments.normalise("".join(words))
 
 
 def _largest(measure: segments.Measure, found: advice.Range | None) -> advice.Size:
@@ -164,7 +202,7 @@ def _largest(measure: segments.Measure, found: advice.Range | None) -> advice.Si
 def _advice(
     workspace: Workspace,
     config: ActionConfig,
-    number: Number | None,
+    sender: str,
     body: str,
     size: advice.Size,
     sample: Sequence[Record],
@@ -174,7 +212,7 @@ def _advice(
     text = advice.Text(
         body=body,
         size=size,
-        sender=number.e164 if number else "",
+        sender=sender,
         business_name=workspace.known_as,
         traffic=config.traffic,
         samples=[found for found in (_rendered(config.message, one) for one in sample) if found],
@@ -185,7 +223,7 @@ def _advice(
 def _rendered(template: str, record: Record) -> tokens.Rendered | None:
     try:
         return tokens.render(template, lambda kind, name: lookup(record, kind, name))
-    except tokens.TemplateError:
+    except (tokens.TemplateError, tokens.TooLong):
         return None
 
 
@@ -198,19 +236,16 @@ def _used(template: str, offer: Offer, examples: dict[str, str]) -> list[Used]:
 
 
 def _one(token: tokens.Token, offer: Offer, examples: dict[str, str]) -> Used:
-    known = offer.find(f"{token.object}.{token.property}")
+    path = f"{token.object}.{token.property}"
+    known = offer.find(path)
     label = known.label if known else token.property
     example = examples.get(known.token, "") if known else ""
     empty = "refuse" if token.fallback is None else "text" if token.fallback else "nothing"
-    is_known = known is not None or not offer.is_complete
-    return Used(token.raw, label, example, is_known, empty, token.fallback or "")
+    return Used(token.raw, label, example, not offer.lacks(path), empty, token.fallback or "")
 
 
 def _forcing(template: str) -> list[Forcing]:
-    """Those of the text itself: what a record's value brings along cannot be replaced here."""
-    found = segments.measure(_words(template)).forcing
-    characters = list(dict.fromkeys(character for _place, character in found))
-    return [
-        Forcing(each, segments.describe(each), segments.replacement(each))
-        for each in characters[:MOST_MARKED]
-    ]
+    """Those of the text itself and of its fallbacks: what a record's value brings along cannot be replaced here."""
+    found = segments.measure(_words(template, fallbacks=True)).forcing
+    characters = dict.fromkeys(character for _place, character in found)
+    return [Forcing(each, segments.describe(each), segments.replacement(each)) for each in characters]

@@ -15,6 +15,8 @@ from smsadmin.core import numbers
 
 #: Words and signs of two texts that are compared exactly. Nobody's SMS has more; comparing them could take seconds.
 MOST_COMPARED = 1_000
+#: Of more than these, as hardly a text that may be sent has, the whole is taken to be rewritten.
+MOST_READ = 4_000
 
 Words = str | Promise
 SenderKind, SendAsKind, AtQuota = ActionVersion.SenderKind, ActionVersion.SendAsKind, ActionVersion.AtQuota
@@ -143,7 +145,10 @@ def rewritten(before: str, after: str) -> tuple[Piece, ...]:
     old, new = _words(before), _words(after)
     pieces: list[Piece] = []
     removed = added = ""
-    matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > MOST_COMPARED)
+    size = len(old) + len(new)
+    if size > MOST_READ:
+        return Piece("removed", before), Piece("added", after)
+    matcher = SequenceMatcher(None, old, new, autojunk=size > MOST_COMPARED)
     for tag, i, j, k, m in matcher.get_opcodes():
         gone, come = "".join(old[i:j]), "".join(new[k:m])
         if tag == "equal" and (gone.strip() or not removed):

@@ -1,7 +1,7 @@
 """What the editor's page shows beside its fields, worked out when a part of it is asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,14 +11,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from smsadmin.actions import composer, trying
+from smsadmin.actions.fields import with_sent_line_ends
 from smsadmin.actions.forms import ActionForm
 from smsadmin.actions.models import Action
 from smsadmin.core import numbers, segments, tokens
-from smsadmin.core.message import ActionConfig, Record
+from smsadmin.core.message import MOST_CHARACTERS, ActionConfig, Record
 from smsadmin.crm import records
 from smsadmin.crm.properties import Property
 from smsadmin.sending import explain
-from smsadmin.sending.check import MOST_CHARACTERS
 from smsadmin.sending.models import Message
 from smsadmin.sending.rehearse import Rehearsal
 from smsadmin.trials import sending as trials
@@ -26,6 +26,15 @@ from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.models import Workspace
 
 MOST_TOKENS = 60  # listed of one object at once; the search finds the others
+
+
+@dataclass(frozen=True, slots=True)
+class Insertable:
+    """Properties of one object that can be inserted: (property, token, example), and how many more there are."""
+
+    object: str
+    tokens: Sequence[tuple[Property, str, str]]
+    more: int
 
 
 class Editor:
@@ -51,8 +60,9 @@ class Editor:
         self.url = editor_url(shown)
         self.token_q, self.record_q = typed.get("token_q", "").strip(), typed.get("record_q", "").strip()
         self.payload = typed.get("payload", "")
-        self.chosen = typed.get("record") or trying.NEWEST
-        self.token_open = typed.get("do", "").startswith(("tokens", "insert"))
+        self.chosen = trying.fitting(typed.get("record", ""), form.offer.object_type)
+        do = typed.get("do", "")
+        self.token_open = do.startswith(("tokens", "insert")) or bool(do == "preview" and self.token_q)
         self.token_rows = token_rows(typed)
         self.test_number: TestNumber | None = told.get("test_number")
         self.test_message: Message | None = told.get("test_message")
@@ -82,8 +92,14 @@ class Editor:
     @cached_property
     def text(self) -> composer.Composed:
         return composer.composed(
-            self.workspace, self.config, self.form.offer, self.form.number, self.sample, self.tried
+            self.workspace, self.config, self.form.offer, self._sender, self.sample, self.tried
         )
+
+    @property
+    def _sender(self) -> str:
+        """The number it would come from: that of the record that is tried, or the one that is chosen."""
+        chosen = None if self.form.has_property_sender else self.form.number
+        return self.row.sender or (chosen.e164 if chosen else "")
 
     @property
     def used(self) -> list[composer.Used]:
@@ -95,18 +111,25 @@ class Editor:
         ]
 
     @cached_property
-    def tokens(self) -> list[tuple[str, list[tuple[Property, str, str]]]]:
-        """What can be inserted: (object, [(property, token, example)])."""
-        wanted = tokens.key(self.token_q)
-        groups = [(label, self._insertable(found, wanted)) for label, found in self.form.offer.by_object()]
-        return [(label, found) for label, found in groups if found]
+    def insertable(self) -> list[Insertable]:
+        """What can be inserted, by object, as far as it is called what is looked for; braces are forgiven."""
+        wanted = tokens.key(self.token_q.strip("{} "))
+        groups = [self._insertable(label, found, wanted) for label, found in self.form.offer.by_object()]
+        return [group for group in groups if group.tokens]
 
-    def _insertable(self, found: Sequence[Property], wanted: str) -> list[tuple[Property, str, str]]:
-        matching = [p for p in found if wanted in tokens.key(p.label) or wanted in tokens.key(p.name)]
-        return [
+    @property
+    def insertable_count(self) -> int:
+        return sum(len(group.tokens) + group.more for group in self.insertable)
+
+    def _insertable(self, label: str, found: Sequence[Property], wanted: str) -> Insertable:
+        matching = [
+            p for p in found if any(wanted in tokens.key(name) for name in (p.label, p.name, p.token))
+        ]
+        listed = [
             (each, "{{" + each.token + "}}", self.examples.get(each.token, ""))
             for each in matching[:MOST_TOKENS]
         ]
+        return Insertable(label, listed, len(matching) - len(listed))
 
     @cached_property
     def pieces(self) -> list[tuple[str, str]]:
@@ -144,10 +167,10 @@ class Editor:
     @cached_property
     def kept(self) -> trying.Choice | None:
         """The record that is being tried, when the newest search does not list it."""
-        kind, _colon, rest = self.chosen.partition(":")
-        if kind != trying.FOUND or any(each.value == self.chosen for each in self.found):
+        asked = trying.chosen(self.chosen)
+        if asked.kind != trying.FOUND or any(each.value == self.chosen for each in self.found):
             return None
-        return trying.Choice(self.chosen, rest.partition(":")[2] or rest)
+        return trying.Choice(self.chosen, asked.title or asked.id)
 
     @cached_property
     def executions(self) -> list[Message]:
@@ -155,8 +178,8 @@ class Editor:
 
     @property
     def chosen_message(self) -> str:
-        kind, _colon, pk = self.chosen.partition(":")
-        return pk if kind == trying.EXECUTION else ""
+        asked = trying.chosen(self.chosen)
+        return asked.id if asked.kind == trying.EXECUTION else ""
 
     @cached_property
     def tried(self) -> trying.Tried:
@@ -185,7 +208,7 @@ class Editor:
 
     @cached_property
     def steps(self) -> list[explain.Explained]:
-        return explain.steps(self.outcome.trace) if self.outcome else []
+        return explain.trace(self.row) if self.outcome else []
 
     @property
     def why(self) -> str:
@@ -194,9 +217,7 @@ class Editor:
     @property
     def from_name(self) -> str:
         """Who the phone says it is from."""
-        if self.row.sender:
-            return numbers.pretty(self.row.sender)
-        return self.form.number.name if self.form.number else ""
+        return numbers.pretty(self._sender) if self._sender else ""
 
     @property
     def fix(self) -> str:
@@ -230,8 +251,8 @@ def token_rows(typed: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The table of the text's tokens as it was posted: (token, what is done when it is empty, the text instead)."""
     if not isinstance(typed, QueryDict):
         return []
-    columns = (typed.getlist(name) for name in ("token", "empty", "instead"))
-    return list(zip(*columns, strict=False))
+    raws = [with_sent_line_ends(raw) for raw in typed.getlist("token")]
+    return list(zip(raws, typed.getlist("empty"), typed.getlist("instead"), strict=False))
 
 
 def editor_url(shown: Action | None) -> str:

@@ -10,7 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from smsadmin.core import segments, tokens
-from smsadmin.sending.check import MOST_CHARACTERS
+from smsadmin.core.message import MOST_CHARACTERS
+
+#: Characters of a message with its tokens and their fallbacks, which count as what they insert when it is sent.
+MOST_TEMPLATE = 10_000
 
 TOKEN_PROBLEMS: dict[str, str | Promise] = {
     "unclosed": gettext_lazy("“%(piece)s” at character %(at)d is never closed: add “}}” after the name."),
@@ -50,6 +53,11 @@ def property_path(value: str) -> str:
     return bare
 
 
+def with_sent_line_ends(typed: str | None) -> str:
+    """A text as browsers post it, with line ends as they are sent."""
+    return (typed or "").replace("\r\n", "\n")
+
+
 class PropertyField(forms.CharField):
     """Names a property of the record, or of its contact."""
 
@@ -70,9 +78,17 @@ class MessageField(forms.CharField):
         super().__init__(strip=False, **options)
 
     def to_python(self, value: Any) -> str:
-        return (super().to_python(value) or "").replace("\r\n", "\n")
+        return with_sent_line_ends(super().to_python(value))
 
     def validate(self, value: str) -> None:
+        if len(value) > MOST_TEMPLATE:
+            raise ValidationError(
+                _("The message has %(count)s characters with its tokens and fallbacks; cut it to %(most)s.")
+                % {
+                    "count": number_format(len(value), force_grouping=True),
+                    "most": number_format(MOST_TEMPLATE, force_grouping=True),
+                }
+            )
         if not segments.normalise(value).strip():
             raise ValidationError(_("Write the message: this one is empty."))
         try:

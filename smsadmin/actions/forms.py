@@ -11,15 +11,14 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from smsadmin.actions.fields import MessageField, PropertyField
+from smsadmin.actions.fields import MOST_TEMPLATE, MessageField, PropertyField, with_sent_line_ends
 from smsadmin.actions.models import Action, ActionVersion, ObjectType
 from smsadmin.actions.offer import Group, Offer, offer
-from smsadmin.actions.saving import CONFIG, config_of, name_problem
+from smsadmin.actions.saving import CONFIG, name_problem
 from smsadmin.core import numbers, tokens
 from smsadmin.core.message import ActionConfig
 from smsadmin.directory import book, facts
 from smsadmin.directory.models import Agent, Number
-from smsadmin.sending.resolve import INPUTS
 from smsadmin.workspaces.models import Workspace
 
 SenderKind, SendAsKind = ActionVersion.SenderKind, ActionVersion.SendAsKind
@@ -36,8 +35,8 @@ HOLD_CHOICES = [
 
 #: The fields that name a property of the record.
 PROPERTY_FIELDS = ("sender_property", "send_as_property", "recipient_property")
-#: The fields that are folded away under Advanced.
-POLICIES = ("at_quota", "hold_minutes", "mobile_only", "default_region", "traffic", "encoding")
+#: The fields that are folded away under Advanced; how long a message is held counts only where it is.
+POLICIES = ("at_quota", "mobile_only", "default_region", "traffic", "encoding")
 
 
 class ActionForm(forms.Form):
@@ -77,9 +76,10 @@ class ActionForm(forms.Form):
         choices=SendAsKind.choices,
         initial=SendAsKind.NONE,
         error_messages={
+            "required": gettext_lazy("Choose whether it is sent as a user."),
             "invalid_choice": gettext_lazy(
                 "Only a number of the list has known users. Send without one, or name a property."
-            )
+            ),
         },
     )
     send_as_agent = forms.CharField(
@@ -199,20 +199,16 @@ class ActionForm(forms.Form):
         """Takes a user off who is not one of the chosen number's, and remembers who it was. For unbound forms."""
         chosen = _found(self.book.agents, self["send_as_agent"].value())
         if chosen and chosen not in self.agents:
-            self.misfit = chosen
+            is_asked_for = self["send_as_kind"].value() == SendAsKind.USER and self.number
+            self.misfit = chosen if is_asked_for else None
             self.initial["send_as_agent"] = ""
 
     def post_to(self, url: str) -> None:
         """Lets htmx ask `url` for what a choice changes: the users of a number, the properties of a record type."""
-        for name, do in (
-            ("sender_kind", "refilter"),
-            ("sender_number", "refilter"),
-            ("send_as_kind", "refilter"),
-            ("object_type", "type"),
-        ):
+        for name in ("sender_kind", "sender_number", "send_as_kind", "object_type"):
             self.fields[name].widget.attrs |= {
                 "hx-post": url,
-                "hx-vals": json.dumps({"do": do}),
+                "hx-vals": json.dumps({"do": "refilter"}),
                 "hx-target": "#sender-and-user",
                 "hx-swap": "outerHTML",
                 # The newest answer wins: an older one would put back what the reader has changed since.
@@ -230,7 +226,11 @@ class ActionForm(forms.Form):
         For bound forms; a valid one gives exactly the configuration of the version that it would be saved as.
         """
         self.is_valid()
-        asked = {name: self[name].value() for name in CONFIG if name in self.fields} | self.cleaned_data
+        asked = {name: self[name].value() for name in CONFIG if name in self.fields}
+        # All of a longer one could take minutes to read; this much of it is refused as well.
+        asked["message"] = with_sent_line_ends(asked["message"])[:MOST_TEMPLATE]
+        asked["hold_minutes"] = None  # unless it is one of the choices, it is not even a number
+        asked |= self.cleaned_data
         asked["sender_number"] = self.number.pk if self.number else None
         agent = _found(self.book.agents, self["send_as_agent"].value())
         asked["send_as_agent"] = agent.pk if agent else None
@@ -269,11 +269,13 @@ class ActionForm(forms.Form):
         return _columns(self.cleaned_data)
 
     def is_as_saved(self) -> bool:
-        """Whether this valid form asks for nothing but what the action does already."""
-        values, current = self.cleaned_data, self.action and self.action.current
-        if not self.action or not current or values["name"] != self.action.name:
+        """Whether this form, valid or not, asks for nothing but what the action does already. For bound forms."""
+        if not self.action or not (current := self.action.current):
             return False
-        return self.config() == config_of(current) and not values["note"]
+        named, typed = self["name"].value(), self["object_type"].value()
+        if self["note"].value() or (named, typed) != (self.action.name, current.object_type):
+            return False
+        return self.draft() == current.config()
 
     def _object_type(self) -> str:
         given = str(self["object_type"].value() or "")
@@ -286,8 +288,7 @@ class ActionForm(forms.Form):
         return path
 
     def _check_exists(self, path: str, shown: str) -> None:
-        """Only what HubSpot has listed can be missing; a workflow step's own fields are not HubSpot's to list."""
-        if not self.offer.is_complete or self.offer.find(path) or path.startswith(f"{INPUTS}."):
+        if not self.offer.lacks(path):
             return
         near = self.offer.nearest(path)
         told = {"path": shown, "near": near, "object": ObjectType(self.offer.object_type).label}

@@ -12,6 +12,7 @@ from smsadmin.actions.models import ObjectType
 from smsadmin.core import tokens
 from smsadmin.crm import properties
 from smsadmin.crm.properties import Catalogue, Property
+from smsadmin.sending.resolve import INPUTS
 from smsadmin.workspaces.models import Workspace
 
 Group = tuple[str, list[tuple[str, str]]]  # an <optgroup>: its label, and (value, label) pairs
@@ -41,12 +42,25 @@ class Offer:
 
     def find(self, path: str) -> Property | None:
         """The property that a token or a field names; None for one that does not exist, or of another object."""
-        first, dot, rest = path.partition(".")
-        kind, name = (tokens.key(first), rest) if dot else (tokens.key(tokens.ENROLLED), path)
-        if kind == tokens.key(tokens.ENROLLED):
-            kind = self.object_type
+        kind, name = self._named(path)
         found = self.catalogues.get(kind)
         return found.find(name.strip()) if found else None
+
+    def lacks(self, path: str) -> bool:
+        """Whether no record of this type can have it: another object's property, or one that HubSpot does not list.
+
+        A workflow step's own fields are not HubSpot's to list.
+        """
+        kind, _name = self._named(path)
+        if kind == tokens.key(INPUTS):
+            return False
+        return kind not in self.catalogues or (self.is_complete and self.find(path) is None)
+
+    def _named(self, path: str) -> tuple[str, str]:
+        """An object by our name of it, and the property as it is written."""
+        first, dot, rest = path.partition(".")
+        kind, name = (tokens.key(first), rest) if dot else (tokens.key(tokens.ENROLLED), path)
+        return (self.object_type if kind == tokens.key(tokens.ENROLLED) else kind), name
 
     def nearest(self, path: str) -> str:
         """The existing property that is spelt most like this one; "" when none is."""

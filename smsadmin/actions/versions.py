@@ -84,8 +84,8 @@ def versions(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @viewer_required
 def version(request: WorkspaceRequest, pk: int, number: int) -> HttpResponse:
     """One version, read by everybody; editors make it the current one again."""
-    found = _with_names(ActionVersion.objects.filter(action=pk, action__workspace=request.workspace))
-    shown = get_object_or_404(found, number=number)
+    action = get_object_or_404(Action, pk=pk, workspace=request.workspace)
+    shown = get_object_or_404(_with_names(action.versions.all()), number=number)
     if request.method == "POST":
         return _restore(request, shown)
     return _version_page(request, shown)

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods
 from smsadmin.actions import composer, managing, saving, troubles, versions
 from smsadmin.actions.describe import Difference, differences
 from smsadmin.actions.editor import Editor, editor_url, token_rows
+from smsadmin.actions.fields import with_sent_line_ends
 from smsadmin.actions.forms import ActionForm, SwitchForm, initial_of
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.actions.standing import standing
 from smsadmin.actions.usage import usage
 from smsadmin.crm import properties
-from smsadmin.dashboard.pages import render_page
+from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.trials import sending as trials
 from smsadmin.workspaces import typed as typed_before
 from smsadmin.workspaces.access import editor_required, viewer_required
@@ -51,6 +52,9 @@ def action(request: WorkspaceRequest, pk: int) -> HttpResponse:
     if (number := request.GET.get("from", "")).isdecimal() and len(number) < 10:
         older = get_object_or_404(shown.versions, number=int(number))
         initial |= {**initial_of(shown, older), "base": initial["base"]}
+        if older != shown.current:
+            words = _("The form is filled in from version %(number)d. Nothing is saved yet.")
+            messages.info(request, words % {"number": older.number})
     return _opened(request, shown, initial)
 
 
@@ -81,13 +85,14 @@ def _beginning(request: WorkspaceRequest) -> dict[str, Any]:
 def _opened(request: WorkspaceRequest, shown: Action | None, initial: dict[str, Any]) -> HttpResponse:
     if kept := typed_before.taken(request):
         messages.info(request, _("You were signed out before this was saved. What you had typed is back."))
-        return _page(request, shown, _unsaved(request, shown, kept), looks=False)
+        return _page(request, shown, _unsaved(request, shown, _filled_in(kept)), looks=False)
     return _page(request, shown, ActionForm(request.workspace, shown, initial=initial), looks=False)
 
 
 def _save(request: WorkspaceRequest, shown: Action | None) -> HttpResponse:
     """Makes the next version; what is wrong is said beside the fields and nothing is saved (422)."""
-    form, theirs = ActionForm(request.workspace, shown, data=request.POST), None
+    data, theirs = _filled_in(request.POST), None
+    form = ActionForm(request.workspace, shown, data=data)
     if form.is_valid():
         try:
             return _saved(request, shown, form)
@@ -95,7 +100,7 @@ def _save(request: WorkspaceRequest, shown: Action | None) -> HttpResponse:
             form.add_error("name", str(taken))
         except saving.SavedMeanwhile as other:
             theirs = other.current
-            form = _rebased(request, shown, theirs)
+            form = _rebased(request, shown, data, theirs)
     return _page(request, shown, form, status=422, theirs=theirs)
 
 
@@ -109,18 +114,17 @@ def _saved(request: WorkspaceRequest, shown: Action | None, form: ActionForm) ->
     if saving.change(shown, values["name"], form.config(), values["note"], request.user, base):
         messages.success(request, _("Saved as version %(number)d.") % {"number": base + 1})
     elif values["note"]:
-        words = _(
-            "It does the same as before, so there is no new version, and nothing for the note to stand at."
-        )
+        words = _("It does the same as before, so there is no new version, and the note was not kept.")
         messages.info(request, words)
     else:
         messages.success(request, _("Saved. It does the same as before, so there is no new version."))
     return redirect("action", shown.pk)
 
 
-def _rebased(request: WorkspaceRequest, shown: Action | None, theirs: ActionVersion) -> ActionForm:
+def _rebased(
+    request: WorkspaceRequest, shown: Action | None, data: QueryDict, theirs: ActionVersion
+) -> ActionForm:
     """The same values, on top of what somebody else has saved: saving again is then a decision."""
-    data = request.POST.copy()
     data["base"] = str(theirs.number)
     form = ActionForm(request.workspace, shown, data=data)
     form.full_clean()
@@ -136,19 +140,24 @@ def _again(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpRe
 
 
 def _refiltered(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
-    """Number and user as they fit together after a choice."""
+    """Number and user as they fit together after a choice; of another record type, all that lists properties too.
+
+    What the page lists decides that, not which choice was made: a newer choice takes the place of one that is not
+    answered yet.
+    """
+    if request.POST.get("listed_type") != request.POST.get("object_type"):
+        return _relisted(request, shown)
     return _part(request, shown, request.POST, "actions/_sender.html", RECOMPOSE, swapped=True)
-
-
-def _retyped(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
-    """Another record type has other properties everywhere."""
-    return _part(request, shown, request.POST, "actions/_type.html", RECOMPOSE, swapped=True)
 
 
 def _reread(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
     """A property was just made in HubSpot."""
     properties.expire(request.workspace)
-    return _retyped(request, shown, what)
+    return _relisted(request, shown)
+
+
+def _relisted(request: WorkspaceRequest, shown: Action | None) -> HttpResponse:
+    return _part(request, shown, request.POST, "actions/_properties.html", RECOMPOSE, swapped=True)
 
 
 def _live(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
@@ -174,23 +183,30 @@ def _replaced(request: WorkspaceRequest, shown: Action | None, what: str) -> Htt
 
 
 def _fallen_back(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
-    """What the table of tokens says of empty values, written into the text."""
-    rows = token_rows(request.POST)
-    return _rewritten(request, shown, lambda message: composer.with_fallbacks(message, rows))
+    return _rewritten(request, shown, lambda message: message)
 
 
 def _rewritten(
     request: WorkspaceRequest, shown: Action | None, rewrite: Callable[[str], str]
 ) -> HttpResponse:
-    data = request.POST.copy()
-    data["message"] = rewrite(data.get("message", "").replace("\r\n", "\n"))
+    data = _filled_in(request.POST)
+    data["message"] = rewrite(data.get("message", ""))
     return _part(request, shown, data, "actions/_message.html", RECOMPOSE)
+
+
+def _filled_in(typed: QueryDict) -> QueryDict:
+    """What was posted, with what the table of tokens says of empty values written into the text."""
+    data = typed.copy()
+    message = with_sent_line_ends(data.get("message"))
+    data["message"] = composer.with_fallbacks(message, token_rows(typed))
+    return data
 
 
 def _tested(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
     """A real text from the form as it stands to a test number."""
-    form = ActionForm(request.workspace, shown, data=request.POST)
-    editor = Editor(request.workspace, shown, form, request.POST)
+    typed = _filled_in(request.POST)
+    form = ActionForm(request.workspace, shown, data=typed)
+    editor = Editor(request.workspace, shown, form, typed)
     given = request.POST.get("test_number", "")
     number = next((each for each in editor.test_numbers if str(each.pk) == given), None)
     told: dict[str, Any] = {"test_number": number}
@@ -218,9 +234,8 @@ def _off(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResp
         return _again(request, shown, what)
     switch_form = SwitchForm(request.POST)
     if not switch_form.is_valid():
-        return _page(
-            request, shown, _unsaved(request, shown, request.POST), status=422, switch_form=switch_form
-        )
+        form = _unsaved(request, shown, _filled_in(request.POST))
+        return _page(request, shown, form, status=422, switch_form=switch_form)
     managing.switch_off(request, shown, switch_form.cleaned_data["reason"])
     return _switched(request, shown)
 
@@ -234,18 +249,17 @@ def _on(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpRespo
 
 def _switched(request: WorkspaceRequest, shown: Action) -> HttpResponse:
     """The action's page; the form as it was typed, if it holds anything that is not saved."""
-    form = ActionForm(request.workspace, shown, data=request.POST)
-    if form.is_valid() and form.is_as_saved():
+    typed = _filled_in(request.POST)
+    if ActionForm(request.workspace, shown, data=typed).is_as_saved():
         return redirect("action", shown.pk)
     messages.info(request, _("Your changes below are still here, and not saved yet."))
-    return _page(request, shown, _unsaved(request, shown, request.POST))
+    return _page(request, shown, _unsaved(request, shown, typed))
 
 
 Part = Callable[[WorkspaceRequest, Action | None, str], HttpResponse]
 
 PARTS: dict[str, Part] = {
     "refilter": _refiltered,
-    "type": _retyped,
     "reread": _reread,
     "live": _live,
     "preview": _again,
@@ -268,6 +282,8 @@ def _part(
     headers: dict[str, str] | None = None,
     **told: Any,
 ) -> HttpResponse:
+    if not wants_fragment(request):  # the whole page shows the text too
+        data = _filled_in(data)
     form = _unsaved(request, shown, data)
     response = _page(request, shown, form, fragment=fragment, data=data, **told)
     for name, value in (headers or {}).items():
@@ -308,7 +324,7 @@ def _page(
         "swapped": swapped,
         "theirs": theirs,
         "differences": _differences(form, theirs) if theirs else [],
-        "switch_form": switch_form or SwitchForm(),
+        "switch_form": switch_form or SwitchForm(initial={"reason": typed.get("reason", "")}),
         "typed_by": typed_before.mark(request),
         "may_edit": request.member.may(Role.EDITOR),
     }

@@ -24,9 +24,8 @@ SENTENCES: dict[str, str] = {
         "“{name}” is not in the text, so people may not know who writes. Add the name."
     ),
     "french_mobile": gettext_noop(
-        "{sender} is a French mobile number, and Aircall forbids automated sending from those. It allows them "
-        "{hour} segments an hour, {day} a day and {month} a month; above that the carrier suspends the number. "
-        "Send from another number."
+        "{sender} is a French mobile number, and Aircall forbids automated sending from those. The carrier suspends "
+        "a number above {hour} segments an hour, {day} a day or {month} a month. Send from another number."
     ),
     "french_length": gettext_noop(
         "The text has up to {characters} characters, and Aircall takes at most {limit} from a French number. "

@@ -2,7 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
+
+from smsadmin.core import tokens
+
+#: Aircall help, advanced Send SMS action: "up to 1,600 characters".
+MOST_CHARACTERS = 1_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class ActionConfig:
     encoding: Literal["auto", "gsm", "unicode"] = "auto"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """The record a message is about: its type ("contact"), its id and what is known of it.
 
@@ -43,6 +49,15 @@ class Record:
     object_id: str = ""
     properties: Mapping[str, str | None] = field(default_factory=dict)
     related: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+
+    @cached_property
+    def by_key(self) -> dict[str, dict[str, str | None]]:
+        """Every object's values, objects and properties under the forms in which tokens compare their names."""
+        objects = {**self.related, self.object_type: self.properties}
+        return {
+            tokens.key(kind): {tokens.key(name): value for name, value in found.items()}
+            for kind, found in objects.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

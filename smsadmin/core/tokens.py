@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Literal
 
 ENROLLED = "enrolled_object"  # HubSpot's name for the record a workflow runs on
+#: No message is nearly as long, and many tokens of long values would not fit into the memory.
+LONGEST = 100_000
 
 Lookup = Callable[[str, str], str | None]
 Problem = Literal["unclosed", "empty", "name", "filter", "fallback"]
@@ -43,6 +45,14 @@ class TemplateError(ValueError):
 
     def __str__(self) -> str:
         return _FIXES[self.problem].format(piece=self.piece, at=self.position + 1)
+
+
+class TooLong(ValueError):
+    """A text that is not put together, so long would it be."""
+
+    def __init__(self, characters: int) -> None:
+        super().__init__(characters)
+        self.characters = characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ def render(template: str, lookup: Lookup) -> Rendered:
     """Insert values verbatim: a value that looks like a token stays as it is.
 
     `lookup(object, property)` returns a value or None, and raises LookupError where there is no
-    such object or property; a fallback does not excuse that. Raises TemplateError.
+    such object or property; a fallback does not excuse that. Raises TemplateError and TooLong.
     """
     text: list[str] = []
     used: list[Value] = []
@@ -152,6 +162,8 @@ def render(template: str, lookup: Lookup) -> Rendered:
             continue
         text.append(value)
         used.append(Value(part, value, fell_back))
+    if (characters := sum(map(len, text))) > LONGEST:
+        raise TooLong(characters)
     return Rendered("".join(text), tuple(used), tuple(missing), tuple(unknown))
 
 

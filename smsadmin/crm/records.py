@@ -1,10 +1,10 @@
 """Records of HubSpot's CRM: found for a person, read for a send, sampled for an editor."""
 
-import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,9 @@ from smsadmin.workspaces.models import Connection, Workspace
 SAMPLE = 50
 _SAMPLE_FOR = 600.0  # seconds that a sample is kept, in memory only: these are customers
 _SAMPLE_PAUSE = 60.0  # seconds before the next attempt after one that failed
+#: How often people may look in how many seconds. HubSpot allows a portal's apps 5 searches a second and 100 calls in
+#: ten: the sends, which read records too, must not wait for somebody who types fast.
+MOST_LOOKS, _WITHIN = 30, 10.0
 
 Values = Mapping[str, str | None]
 
@@ -55,7 +58,7 @@ def search(workspace: Workspace, object_type: str, text: str, limit: int = 10) -
 
 
 def _by_id(connection: Connection, asked: query.Query) -> list[client.Found]:
-    if not re.fullmatch(r"[0-9]{1,19}", asked.text):
+    if not client.RECORD_ID.fullmatch(asked.text):
         return []
     try:
         return [client.record(connection, asked.object_type, asked.text, asked.shown)]
@@ -88,7 +91,9 @@ def _reading(workspace: Workspace) -> Iterator[Connection]:
     """The portal to read from; what goes wrong with it is said in words."""
     connection = properties.portal(workspace)
     if connection is None:
-        raise Unreadable(_no_portal(workspace))
+        raise Unreadable(no_portal(workspace))
+    if next(remembered(("looks", connection.pk), count, _WITHIN)) >= MOST_LOOKS:
+        raise Unreadable(_("HubSpot was asked very often just now: try again in a few seconds."))
     try:
         yield connection
     except (errors.SendError, client.Unavailable) as error:
@@ -97,7 +102,8 @@ def _reading(workspace: Workspace) -> Iterator[Connection]:
         raise Unreadable(phrases.translated(properties.report(error))) from error
 
 
-def _no_portal(workspace: Workspace) -> str:
+def no_portal(workspace: Workspace) -> str:
+    """Why there is no portal to read from, and what to do."""
     without_token = workspace.connections.filter(kind=Connection.Kind.HUBSPOT).first()
     if without_token is None:
         return _("No HubSpot portal is connected, so no record can be read: add one under Connections.")

@@ -1,7 +1,9 @@
-"""What nobody reads after a month: calls that were turned away, and refreshes of the mirror."""
+"""What nobody reads any more: sessions that ended, and after a month calls that were turned away and refreshes of the
+mirror."""
 
 from datetime import datetime, timedelta
 
+from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from smsadmin.directory.models import Refresh
@@ -12,6 +14,7 @@ KEPT = timedelta(days=30)
 
 def sweep_out(now: datetime | None = None) -> None:
     """Deletes them. The newest refresh that worked is kept: it says how old the mirror is."""
+    SessionStore.clear_expired()
     before = (now or timezone.now()) - KEPT
     RefusedCall.objects.filter(at__lt=before).delete()
     newest = Refresh.objects.filter(state=Refresh.State.DONE).order_by("connection", "-started_at")

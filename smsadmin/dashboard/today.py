@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from smsadmin.core.ids import first_uuid7
-from smsadmin.core.status import TROUBLE, Status
+from smsadmin.core.status import Status
 from smsadmin.dashboard import health
 from smsadmin.directory import mirror
 from smsadmin.directory.models import Refresh
+from smsadmin.failures import groups
+from smsadmin.failures.forms import TODAY
 from smsadmin.quotas import positions
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.views import column, counted_url
-from smsadmin.sending import explain
 from smsadmin.sending.filters import log_url
 from smsadmin.sending.models import Message
 from smsadmin.sending.views import midnight
@@ -57,30 +58,10 @@ def compared(workspace: Workspace, group: str, statuses: frozenset[Status], now:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One reason of today's failures: the newest sentence it gave, and how often."""
-
-    code: str
-    sentence: str
-    count: int
-    newest: Message
-    url: str
-
-
-def causes(workspace: Workspace, now: datetime) -> Sequence[Cause]:
-    """What stopped messages today, most frequent first."""
-    start = midnight()
-    failed = received(workspace, start, now).exclude(error_code="").filter(status__in=sorted(TROUBLE))
-    newest_ones = Message.objects.filter(pk__in=failed.order_by("-pk").values("pk")[:MOST_COUNTED])
-    counted = newest_ones.values_list("error_code").annotate(n=Count("pk")).order_by("-n", "error_code")
-    return [_cause(failed, code, count, start) for code, count in counted[:MOST_CAUSES]]
-
-
-def _cause(failed: QuerySet[Message], code: str, count: int, start: datetime) -> Cause:
-    newest = failed.filter(error_code=code).defer(*Message.LONG).order_by("-pk")[0]
-    url = log_url(error=code, status="trouble", since=start)
-    return Cause(code, explain.sentence(newest), count, newest, url)
+def causes(workspace: Workspace, now: datetime) -> Sequence[groups.Cause]:
+    """What stopped messages today, as the page of failures has it: the worst first."""
+    worst = groups.standing_since(workspace, TODAY, now)[:MOST_CAUSES]
+    return groups.causes(workspace, worst, TODAY)
 
 
 @dataclass(frozen=True, slots=True)

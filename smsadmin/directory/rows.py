@@ -110,13 +110,15 @@ class Entry:
 def latest_failed(workspace: Workspace, number: Number, now: datetime) -> tuple[Failures, list[Entry]]:
     """How many messages from the number failed lately, and the newest of them."""
     found = troubled(workspace, now).filter(number=number)
-    newest = found.select_related("agent").defer(*Message.LONG, "body").order_by("-pk")[:MOST_MESSAGES]
+    newest = (
+        found.select_related("agent", "number").defer(*Message.LONG, "body").order_by("-pk")[:MOST_MESSAGES]
+    )
     return failures(number, found.count(), now), [Entry(each, explain.sentence(each)) for each in newest]
 
 
 def latest_sent_as(workspace: Workspace, agent: Agent) -> list[Entry]:
     """The newest messages that were to be sent as the user, with what stopped those that were stopped."""
-    found = Message.objects.filter(workspace=workspace, agent=agent).select_related("number")
+    found = Message.objects.filter(workspace=workspace, agent=agent).select_related("number", "agent")
     newest = found.defer(*Message.LONG, "body").order_by("-pk")[:MOST_MESSAGES]
     return [Entry(each, explain.sentence(each)) for each in newest]
 

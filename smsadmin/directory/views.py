@@ -90,7 +90,9 @@ def _mended(number: Number) -> str:
         if why_not
         else _("%(name)s is offered now.") % {"name": number.name}
     )
-    undo = format_html('<a href="{}#facts">{}</a>', reverse("number", args=[number.pk]), _("Change it back"))
+    undo = format_html(
+        '<a href="{}#facts">{}</a>', reverse("number", args=[number.pk]), _("Change the facts")
+    )
     return format_html("{} {}", said, undo)
 
 

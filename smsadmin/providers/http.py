@@ -4,6 +4,7 @@ Connect failures are retried by the transport, for then nothing was sent. Nothin
 mean is the caller's to decide, so each call returns an Exchange that says how far it came.
 """
 
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ NO_ANSWER = "no_answer"  # the request may have arrived
 MOST_KEPT = 1_000  # characters of an answer that the log keeps
 
 _local = threading.local()
+_ILLEGIBLE = re.compile("[\x00\ud800-\udfff]")
 _NOTHING_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -107,9 +109,18 @@ def client() -> httpx.Client:
 
 def _parsed(response: httpx.Response) -> Any:
     try:
-        return response.json()
+        return _legible(response.json())
     except (ValueError, RecursionError):
         return None
+
+
+def _legible(value: Any) -> Any:
+    """JSON without what no database, no page and no text takes: NUL, and halves of surrogate pairs."""
+    if isinstance(value, dict):
+        return {_legible(name): _legible(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_legible(each) for each in value]
+    return _ILLEGIBLE.sub("", value) if isinstance(value, str) else value
 
 
 def _words(error: Exception, timeout: httpx.Timeout) -> str:

@@ -1,12 +1,10 @@
 """What must be true of a resolved message before it may be counted and queued."""
 
 from smsadmin.core import errors, numbers
+from smsadmin.core.message import MOST_CHARACTERS
 from smsadmin.core.segments import Measure
 from smsadmin.core.trace import Step, passed
 from smsadmin.sending.resolve import Draft, DraftStep
-
-#: Aircall help, advanced Send SMS action: "up to 1,600 characters".
-MOST_CHARACTERS = 1_600
 
 
 def length(draft: Draft) -> Step:

@@ -1,7 +1,9 @@
-"""What the log can be narrowed to. Each filter is one an index of the log serves."""
+"""What the log can be narrowed to. Each filter is one an index of the log serves, or looks through the newest only."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,16 +14,17 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from smsadmin.actions.models import Action
 from smsadmin.core import errors, numbers
-from smsadmin.core.ids import first_uuid7, key16
+from smsadmin.core.ids import first_uuid7, key16, moment_of
 from smsadmin.core.status import LEFT, SETTLED, TROUBLE, Status
 from smsadmin.dashboard.templatetags.ui import STATUSES
 from smsadmin.directory.models import Agent, Number
+from smsadmin.sending import search
+from smsadmin.sending.codes import NAMES
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection, Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -48,6 +51,15 @@ GROUP_WORDS = [
 ]
 
 
+#: Filters no index serves: an index each would cost every acceptance (docs/decisions.md). They look through that many.
+UNINDEXED = ("record", "workflow")
+NEWEST = 100_000
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_DIALLED = re.compile(r"[\d\s()+./-]{4,60}")
+
+
 def log_url(**filters: Any) -> str:
     """The log narrowed to these filters; times go into the URL in UTC, so it means the same to everybody."""
     query = urlencode({name: _parameter(value) for name, value in filters.items()})
@@ -60,18 +72,49 @@ def _parameter(value: Any) -> str:
     return str(value)
 
 
-class MomentField(forms.DateTimeField):
-    """A time as the browser's own picker gives it, in the viewer's zone, or as links carry it, in UTC."""
+class MomentInput(forms.DateTimeInput):
+    """The browser's own picker for a moment; a text for a time that moves ("2h") or that cannot be read."""
 
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    def __init__(self) -> None:
+        super().__init__(attrs={"type": "datetime-local"})
+
+    def format_value(self, value: Any) -> str | None:
+        if not isinstance(value, datetime):
+            return super().format_value(value)
+        return value.replace(tzinfo=None).isoformat(timespec="seconds" if value.second else "minutes")
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        if value and not isinstance(value, datetime):
+            context["widget"]["type"] = "text"
+        return context
+
+
+class MomentField(forms.CharField):
+    """A time in any spelling of the search box, as the picker gives it, or as links carry it; cleaned to a moment."""
+
+    widget = MomentInput
+
+    def clean(self, value: Any) -> datetime | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            time = search.read_time(text, timezone.get_current_timezone())
+        except search.Unreadable:
+            raise ValidationError(
+                _("“%(value)s” is not a time: write 2026-11-21 14:00, 2h for two hours ago, or today.")
+                % {"value": text}
+            ) from None
+        return search.moment(time, timezone.localtime())
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What the picker shows for a time that came in UTC."""
+        """A moment in the viewer's zone, for the picker; anything else as it came."""
         try:
-            moment = parse_datetime(data or "")
-        except ValueError:
+            time = search.read_time(data or "", timezone.get_current_timezone())
+        except search.Unreadable:
             return data
-        return timezone.localtime(moment) if moment and timezone.is_aware(moment) else data
+        return time if search.is_relative(time) else timezone.localtime(datetime.fromisoformat(time))
 
 
 class MomentFilter(django_filters.Filter):
@@ -93,13 +136,13 @@ class PhoneField(forms.CharField):
     `countries` are tried where the spelling has no country code.
     """
 
-    countries: Iterable[str] = ()
+    countries: Callable[[], Iterable[str]] = tuple
 
     def clean(self, value: Any) -> list[str]:
         text = super().clean(value)
         if not text:
             return []
-        found = candidates(text, self.countries)
+        found = search.candidates(text, self.countries)
         if not found:
             raise ValidationError(
                 _("“%(value)s” is not a phone number: write + and the country code, then digits.")
@@ -112,20 +155,19 @@ class PhoneFilter(django_filters.Filter):
     field_class = PhoneField
 
 
-def candidates(text: str, countries: Iterable[str]) -> list[str]:
-    """The E.164 numbers a spelling may stand for: as it is written, else as each of these countries writes it."""
-    try:
-        return [numbers.read(text).e164]
-    except numbers.NumberError as error:
-        if error.reason != "no_country_code":
-            return []
-    found = {f"+{''.join(filter(str.isdigit, text))}"}
-    for country in countries:
-        try:
-            found.add(numbers.read(text, country).e164)
-        except numbers.NumberError:
-            continue
-    return sorted(each for each in found if numbers.E164.fullmatch(each))
+def _causes() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The codes by whose they are: the worst known is found under who has to mend it."""
+    from smsadmin.sending.presenters import WHOSE  # which shows links into the log
+
+    return [
+        (str(words), [(code, f"{NAMES[code]} · {code}") for code in _codes(whose)])
+        for whose, words in WHOSE.items()
+    ]
+
+
+def _codes(whose: errors.Whose) -> list[str]:
+    codes = [code for code, error in errors.CATALOGUE.items() if error.whose == whose]
+    return sorted(codes, key=lambda code: str(NAMES[code]))
 
 
 def _of_workspace(model: Any, order: str) -> Any:
@@ -133,15 +175,10 @@ def _of_workspace(model: Any, order: str) -> Any:
 
 
 class MessageFilter(django_filters.FilterSet):
-    """The filter of the log; `request` must carry the workspace."""
+    """The filter of the log; `request` must carry the workspace. `data`: as smsadmin.sending.asked makes it."""
 
     q = django_filters.CharFilter(
-        label=gettext_lazy("Search"),
-        method="search",
-        max_length=200,
-        widget=forms.TextInput(
-            attrs={"type": "search", "placeholder": gettext_lazy("Number, id, email, code")}
-        ),
+        label=gettext_lazy("Search"), method="search", widget=forms.HiddenInput, strip=False
     )
     status = django_filters.ChoiceFilter(
         label=gettext_lazy("Status"),
@@ -152,9 +189,10 @@ class MessageFilter(django_filters.FilterSet):
     error = django_filters.ChoiceFilter(
         label=gettext_lazy("Cause"),
         empty_label=gettext_lazy("Any cause"),
-        choices=[(code, code) for code in sorted(errors.CATALOGUE)],
+        choices=_causes,
         method="by_error",
     )
+    cause = django_filters.CharFilter(method="by_cause", widget=forms.HiddenInput, max_length=60)
     number = NumberFilter(
         label=gettext_lazy("Sent from"),
         empty_label=gettext_lazy("Any number"),
@@ -172,14 +210,21 @@ class MessageFilter(django_filters.FilterSet):
     )
     recipient = PhoneFilter(label=gettext_lazy("Recipient"), method="by_recipient")
     trigger = django_filters.ChoiceFilter(
-        label=gettext_lazy("Tests"),
-        empty_label=gettext_lazy("With tests"),
+        label=gettext_lazy("Asked for by"),
+        empty_label=gettext_lazy("Anything"),
         choices=[
             (NO_TESTS, gettext_lazy("Without tests")),
+            (HUBSPOT, gettext_lazy("HubSpot workflows")),
             (TEST, gettext_lazy("Tests only")),
             (VERIFICATION, gettext_lazy("Codes for test numbers")),
         ],
         method="by_trigger",
+    )
+    record = django_filters.CharFilter(
+        label=gettext_lazy("Record id"), field_name="object_id", max_length=40
+    )
+    workflow = django_filters.CharFilter(
+        label=gettext_lazy("Workflow id"), field_name="origin__workflow", max_length=40
     )
     since = MomentFilter(label=gettext_lazy("From"), method="by_since")
     until = MomentFilter(label=gettext_lazy("Until"), method="by_until")
@@ -188,15 +233,14 @@ class MessageFilter(django_filters.FilterSet):
         model = Message
         fields: list[str] = []
 
-    def __init__(self, data: Any, request: WorkspaceRequest) -> None:
+    def __init__(self, data: Mapping[str, str], request: WorkspaceRequest) -> None:
         self.workspace: Workspace = request.workspace
         super().__init__(data, Message.objects.filter(workspace=self.workspace), request=request)
 
     @property
     def form(self) -> forms.Form:
         form = super().form
-        if "recipient" in form.data:
-            form.fields["recipient"].countries = self.countries()
+        form.fields["recipient"].countries = self.countries
         return form
 
     @property
@@ -206,8 +250,35 @@ class MessageFilter(django_filters.FilterSet):
 
     def countries(self) -> list[str]:
         """Where the workspace's own numbers are: whose spelling without country code people mean."""
-        found = Number.objects.filter(workspace=self.workspace).exclude(country="")
-        return sorted(found.order_by().values_list("country", flat=True).distinct())
+        return countries(self.workspace)
+
+    def filter_queryset(self, queryset: QuerySet[Message]) -> QuerySet[Message]:
+        return self.without()
+
+    def without(self, *left_out: str) -> QuerySet[Message]:
+        """What all filters but these leave over; the form must be valid."""
+        found = self._narrowed({*self.filters} - {*left_out})
+        return found.filter(pk__gt=self.reach) if self.reach else found
+
+    @cached_property
+    def reach(self) -> UUID | None:
+        """The message down to which a filter without an index looks; None where all are looked at."""
+        if not any(self.form.cleaned_data[name] for name in UNINDEXED):
+            return None
+        newest = self._narrowed({*self.filters} - {*UNINDEXED, "status"}).order_by("-pk")
+        return next(iter(newest.values_list("pk", flat=True)[NEWEST : NEWEST + 1]), None)
+
+    @property
+    def reaches_back_to(self) -> datetime | None:
+        """When the oldest message that is looked at came in; None where all are looked at."""
+        return moment_of(self.reach) if self.reach else None
+
+    def _narrowed(self, names: set[str]) -> QuerySet[Message]:
+        found = self.queryset.all()
+        for name, value in self.form.cleaned_data.items():
+            if name in names:
+                found = self.filters[name].filter(found, value)
+        return found
 
     def by_status(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
         wanted = GROUPS.get(value)
@@ -215,6 +286,9 @@ class MessageFilter(django_filters.FilterSet):
 
     def by_error(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
         return messages.filter(~Q(error_code=""), error_code=value)  # spelt as the partial index is
+
+    def by_cause(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
+        return messages.filter(status__in=sorted(TROUBLE), cause=value)  # spelt as the partial index is
 
     def by_recipient(self, messages: QuerySet[Message], name: str, value: list[str]) -> QuerySet[Message]:
         return messages.filter(recipient__in=value) if value else messages
@@ -224,36 +298,56 @@ class MessageFilter(django_filters.FilterSet):
         SQLite would look through the whole log for them); to leave them out skips few rows of the newest."""
         if value == NO_TESTS:
             return messages.exclude(trigger__in=(TEST, VERIFICATION))
+        if value == HUBSPOT:  # nearly all: an equality would have SQLite sort them by way of the unique index
+            return messages.filter(trigger__startswith=value)
         wanted = Message.objects.filter(workspace=self.workspace, trigger=value)
         return messages.filter(pk__in=wanted.values("pk"))
 
     def by_since(self, messages: QuerySet[Message], name: str, value: datetime) -> QuerySet[Message]:
-        return messages.filter(pk__gte=first_uuid7(value))
+        return messages.filter(pk__gte=first_uuid7(max(value, _EPOCH)))
 
     def by_until(self, messages: QuerySet[Message], name: str, value: datetime) -> QuerySet[Message]:
-        return messages.filter(pk__lt=first_uuid7(value))
+        return messages.filter(pk__lt=first_uuid7(max(value, _EPOCH)))
 
     def search(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
-        """One box: an error code, a user's email, a phone number of either side, or an id of ours, Aircall's or
-        HubSpot's."""
-        text = value.strip()
+        """One box: an error code, a phone number of either side in any spelling, an id of ours, Aircall's or
+        HubSpot's, or (a part of) what an action, number or user is called."""
+        text = search.plain(value)
         if text.upper() in errors.CATALOGUE:
             return self.by_error(messages, name, text.upper())
-        if "@" in text:
-            agents = Agent.objects.filter(workspace=self.workspace, email__iexact=text)
-            return messages.filter(agent__in=list(agents.values_list("pk", flat=True)))
-        if found := candidates(text, self.countries()):
-            own = list(
-                Number.objects.filter(workspace=self.workspace, e164__in=found).values_list("pk", flat=True)
-            )
-            return messages.filter(number__in=own) if own else messages.filter(recipient__in=found)
-        return messages.filter(self._has_id(text))
+        if found := search.candidates(text, self.countries):
+            own = self._ids(Number, Q(e164__in=found))
+            return messages.filter(Q(recipient__in=found) | Q(number__in=own) | self._was_given(text))
+        return messages.filter(self._has_id(text) | self._is_called(text) | self._was_given(text))
 
     def _has_id(self, text: str) -> Q:
         portals = Connection.objects.filter(workspace=self.workspace, kind=Connection.Kind.HUBSPOT)
         keys = [key16(f"{portal}:{text}") for portal in portals.values_list("external_id", flat=True)]
         found = Q(trigger=HUBSPOT, key__in=keys) | (~Q(provider_id="") & Q(provider_id=text))
-        try:
-            return found | Q(pk=UUID(text))
-        except ValueError:
-            return found
+        own = _UUID.search(text)  # alone, or in the copied address of its page
+        return found | Q(pk=UUID(own[0])) if own else found
+
+    def _is_called(self, text: str) -> Q:
+        by_name = Q(name__icontains=text)
+        return (
+            Q(action__in=self._ids(Action, by_name))
+            | Q(number__in=self._ids(Number, by_name))
+            | Q(agent__in=self._ids(Agent, by_name | Q(email__icontains=text)))
+        )
+
+    def _was_given(self, text: str) -> Q:
+        """A recipient that was refused as it was written, among the newest such."""
+        if not _DIALLED.fullmatch(text):
+            return Q(pk__in=[])
+        refused = Message.objects.filter(workspace=self.workspace, recipient="").order_by("-pk")
+        oldest = next(iter(refused.values_list("pk", flat=True)[NEWEST : NEWEST + 1]), UUID(int=0))
+        return Q(recipient="", recipient_given=text, pk__gt=oldest)
+
+    def _ids(self, model: Any, condition: Q) -> list[int]:
+        return list(model.objects.filter(condition, workspace=self.workspace).values_list("pk", flat=True))
+
+
+def countries(workspace: Workspace) -> list[str]:
+    """Where the workspace's own numbers are."""
+    found = Number.objects.filter(workspace=workspace).exclude(country="")
+    return sorted(found.order_by().values_list("country", flat=True).distinct())

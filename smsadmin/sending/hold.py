@@ -85,7 +85,7 @@ def _release(number_id: int, now: datetime) -> list[UUID]:
         if not moves[line]:
             continue
         if error := _switched_off(message):
-            if log.move(message.pk, Status.CANCELLED, now, error=error):
+            if log.move(message.pk, Status.CANCELLED, now, error=error, asker=log.asker(message)):
                 refused.append(message.pk)
             continue
         try:

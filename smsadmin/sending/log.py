@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Least
 
-from smsadmin.core import errors
+from smsadmin.core import causes, errors
 from smsadmin.core.ids import key16
 from smsadmin.core.message import SendRequest, Sms
 from smsadmin.core.status import BEFORE, Status
@@ -66,7 +66,7 @@ def held(
     """Writes a message that waits for room, not counted yet. Raises IntegrityError when its key was used before."""
     message = _to_be_sent(draft, now)
     message.status = Status.HELD
-    message.error_code, message.error_facts = reason.code, storable(reason.facts)
+    _explain(message, reason)
     message.next_attempt_at, message.expires_at = until, expires_at
     with transaction.atomic():  # a used key must not spoil the caller's transaction
         message.save(force_insert=True)
@@ -87,11 +87,32 @@ def rejected(draft: Draft, error: errors.SendError, now: datetime) -> Message:
     """Writes a message we said no to. Raises IntegrityError when its key was used before."""
     message = _row(draft)
     message.status = Status.REJECTED
-    message.error_code, message.error_facts = error.code, storable(error.facts)
+    _explain(message, error)
     message.finished_at = now
     with transaction.atomic():  # a used key must not spoil the caller's transaction
         message.save(force_insert=True)
     return message
+
+
+def _explain(message: Message, error: errors.SendError) -> None:
+    for name, value in _reason(error, asker(message)).items():
+        setattr(message, name, value)
+
+
+def _reason(error: errors.SendError | None, asker: str = "") -> dict[str, Any]:
+    """The columns that say what stopped a message, or why it is held: they are always written together."""
+    if error is None:
+        return {"error_code": "", "error_facts": {}, "cause": ""}
+    facts = storable(error.facts)
+    return {"error_code": error.code, "error_facts": facts, "cause": causes.cause(error.code, facts, asker)}
+
+
+def asker(message: Message) -> str:
+    """Who asked for a message, for the causes that hinge on it."""
+    if message.action_id:
+        return f"action {message.action_id}"
+    workflow = message.origin.get("workflow")
+    return f"workflow {workflow}" if workflow else ""
 
 
 def _row(draft: Draft) -> Message:
@@ -132,7 +153,7 @@ def repeated(ask: SendRequest, now: datetime) -> Message:
     message = found(ask)
     if message is None:
         raise LookupError(f"No message of trigger {ask.trigger} has this key.")
-    Event.objects.create(message=message, at=now, kind=Event.Kind.REPEAT)
+    Event.objects.create(message=message, workspace_id=message.workspace_id, at=now, kind=Event.Kind.REPEAT)
     return message
 
 
@@ -194,7 +215,7 @@ def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
 
 def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
     """One UPDATE … FROM (VALUES …), which PostgreSQL and SQLite both understand."""
-    columns = ("status", "error_code", "error_facts", "provider_id", "provider_status", "at", "next")
+    columns = ("status", "error_code", "error_facts", "cause", "provider_id", "provider_status", "at", "next")
     fields: list[Any] = [Message._meta.get_field(name) for name in _OUTCOME_FIELDS]
     rows = [
         [
@@ -208,7 +229,7 @@ def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
     sql = (
         f"WITH answer (id, {', '.join(columns)}) AS (VALUES {values}) "  # noqa: S608 (our own column names)
         "UPDATE sending_message SET status = answer.status, error_code = answer.error_code, "
-        "error_facts = answer.error_facts, provider_id = answer.provider_id, "
+        "error_facts = answer.error_facts, cause = answer.cause, provider_id = answer.provider_id, "
         "provider_status = answer.provider_status, finished_at = answer.at, next_attempt_at = answer.next, "
         "attempts = attempts + 1, claim = NULL, lease_until = NULL FROM answer "
         "WHERE sending_message.id = answer.id AND (sending_message.status = %s AND sending_message.claim = %s "
@@ -227,6 +248,7 @@ _OUTCOME_FIELDS = (
     "status",
     "error_code",
     "error_facts",
+    "cause",
     "provider_id",
     "provider_status",
     "finished_at",
@@ -239,8 +261,7 @@ def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
     return (
         outcome.message_id,
         outcome.status.value,
-        outcome.error.code if outcome.error else "",
-        storable(outcome.error.facts) if outcome.error else {},
+        *_reason(outcome.error).values(),
         storable(outcome.provider_id[:120]),
         storable(outcome.provider_status[:40]),
         None if back else outcome.at,
@@ -275,8 +296,7 @@ def released(message_id: UUID, position: Sequence[Any], now: datetime) -> bool:
             quota=position,
             accepted_at=now,
             next_attempt_at=now,
-            error_code="",
-            error_facts={},
+            **_reason(None),
         )
     )
 
@@ -290,15 +310,21 @@ def put_off(which: Q, until: datetime, code: str, facts: dict[str, Any]) -> None
     with transaction.atomic():
         in_order = rows.order_by("pk").select_for_update().values("pk")
         Message.objects.filter(pk__in=in_order).update(
-            next_attempt_at=Least(F("expires_at"), until), error_code=code, error_facts=facts
+            next_attempt_at=Least(F("expires_at"), until),
+            error_code=code,
+            error_facts=facts,
+            cause=causes.cause(code, facts),
         )
 
 
 def expired(now: datetime, limit: int = 500) -> list[UUID]:
     """Held messages that found no room in time are given up."""
     late = Message.objects.filter(status=Status.HELD, next_attempt_at__lte=now, expires_at__lte=now)
-    ids = list(late.values_list("pk", flat=True)[:limit])
-    return [pk for pk in ids if move(pk, Status.EXPIRED, now, error=errors.Expired())]
+    return [
+        message.pk
+        for message in late.only("action_id", "origin")[:limit]
+        if move(message.pk, Status.EXPIRED, now, error=errors.Expired(), asker=asker(message))
+    ]
 
 
 def reply_given(ids: Iterable[UUID], now: datetime, detail: dict[str, Any] | None = None) -> None:
@@ -344,11 +370,14 @@ def move(
     now: datetime,
     *only: Q,
     error: errors.SendError | None = None,
+    asker: str = "",
     **columns: Any,
 ) -> bool:
-    """One guarded step along the status table; False when the row is no longer where the step begins."""
-    columns["error_code"] = error.code if error else ""
-    columns["error_facts"] = storable(error.facts) if error else {}
+    """One guarded step along the status table; False when the row is no longer where the step begins.
+
+    `asker` is who asked for the message, for an error whose cause hinges on that.
+    """
+    columns |= _reason(error, asker)
     rows = Message.objects.filter(*only, pk=message_id, status__in=BEFORE[status])
     return bool(rows.update(status=status, finished_at=now, claim=None, lease_until=None, **columns))
 

@@ -7,8 +7,9 @@ from django.db import models
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.core import errors
 from smsadmin.core.ids import moment_of, uuid7
-from smsadmin.core.status import SETTLED, Status
+from smsadmin.core.status import SETTLED, TROUBLE, Status
 from smsadmin.directory.models import Agent, Number
+from smsadmin.sending.saved import SavedView  # noqa: F401  a table of this app
 from smsadmin.workspaces.models import Connection, Workspace
 
 
@@ -56,6 +57,7 @@ class Message(models.Model):
     status = models.CharField(max_length=12, default=Status.RECEIVED)
     error_code = models.CharField(max_length=40, blank=True)
     error_facts: Any = models.JSONField(default=dict)
+    cause = models.CharField(max_length=60, blank=True)  # core.causes: the error, and what it hinges on
     trace: Any = models.JSONField(default=list)
     quota: Any = models.JSONField(default=list)
 
@@ -95,6 +97,11 @@ class Message(models.Model):
                 fields=["workspace", "error_code", "-id"],
                 name="log_by_error",
                 condition=~models.Q(error_code=""),
+            ),
+            models.Index(
+                fields=["workspace", "cause", "-id"],
+                name="log_by_cause",
+                condition=models.Q(status__in=sorted(TROUBLE)),
             ),
             models.Index(fields=["number", "id"], name="queue", condition=models.Q(status="queued")),
             models.Index(fields=["next_attempt_at"], name="held_due", condition=models.Q(status="held")),
@@ -137,12 +144,21 @@ class Event(models.Model):
         REPEAT = "repeat", "repeat"  # the same request came again
 
     message = models.ForeignKey(Message, models.CASCADE, related_name="events")
+    # Of a repeat alone, which is listed by it among the calls made to us.
+    workspace = models.ForeignKey(Workspace, models.CASCADE, null=True, related_name="+", **_LOOSE)
     at = models.DateTimeField()
     kind = models.CharField(max_length=8, choices=Kind)
     data: Any = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["at", "pk"]
+        indexes = [
+            models.Index(
+                fields=["workspace", "-at", "-id"],
+                name="repeats_newest",
+                condition=models.Q(kind="repeat"),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at:%H:%M:%S}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from smsadmin.core import errors, numbers, segments, tokens
-from smsadmin.core.message import Record, SendRequest
+from smsadmin.core.message import MOST_CHARACTERS, Record, SendRequest
 from smsadmin.core.trace import Step, Verdict, passed, warned
 from smsadmin.directory.book import Book
 from smsadmin.directory.facts import first_failing
@@ -59,13 +59,14 @@ def lookup(record: Record, object_name: str, name: str) -> str | None:
     Raises LookupError where there is no such object or property.
     """
     wanted = tokens.key(object_name)
-    if wanted in (tokens.key(tokens.ENROLLED), tokens.key(record.object_type)):
-        properties = record.properties
+    own = tokens.key(record.object_type)
+    if wanted in (tokens.key(tokens.ENROLLED), own):
+        wanted, properties = own, record.properties
     else:
         properties = {tokens.key(kind): found for kind, found in record.related.items()}[wanted]
     if name in properties:
         return properties[name]
-    return {tokens.key(each): value for each, value in properties.items()}[tokens.key(name)]
+    return record.by_key[wanted][tokens.key(name)]
 
 
 def source(path: str) -> str:
@@ -207,6 +208,8 @@ def message(draft: Draft) -> Step:
         rendered = tokens.render(template, lambda kind, name: lookup(draft.ask.record, kind, name))
     except tokens.TemplateError as error:
         raise errors.TokenUnknown(token=error.piece) from error
+    except tokens.TooLong as error:
+        raise errors.MessageTooLong(characters=error.characters, limit=MOST_CHARACTERS) from error
     if rendered.unknown:
         raise errors.TokenUnknown(token=rendered.unknown[0].raw)
     if rendered.missing:

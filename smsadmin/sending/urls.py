@@ -1,9 +1,12 @@
 from django.urls import path
 
-from smsadmin.sending import views
+from smsadmin.sending import requests, views
 
 urlpatterns = [
     path("", views.log, name="log"),
-    path("refused/", views.refused_calls, name="refused-calls"),
+    path("views/", views.save_view, name="save-view"),
+    path("views/<int:pk>/delete/", views.delete_view, name="delete-view"),
+    path("requests/", requests.requests, name="requests"),
+    path("refused/", requests.refused_calls),
     path("<uuid:pk>/", views.message, name="message"),
 ]

@@ -1,127 +1,147 @@
 """The log and its message page: what was asked for, what became of it, and why."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
-from django.db.models.fields.json import KT
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import push_url
 
-from smsadmin.core.status import Status
+from smsadmin.core.ids import key16
 from smsadmin.dashboard.pages import render_page, wants_fragment
-from smsadmin.sending import explain, presenters
+from smsadmin.sending import explain, listing, presenters
+from smsadmin.sending.asked import Asked, asked, hints
 from smsadmin.sending.filters import MessageFilter, log_url
-from smsadmin.sending.models import Message, RefusedCall
+from smsadmin.sending.models import Message
+from smsadmin.sending.requests import refused_of
+from smsadmin.sending.saved import SaveForm, may_change, views_of
 from smsadmin.workspaces.access import viewer_required
-from smsadmin.workspaces.models import Role
+from smsadmin.workspaces.models import Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-PER_PAGE = 50
-#: Counting stops here: an exact count of millions takes longer than the page.
+#: Counting the refused calls of a day stops here.
 MOST_COUNTED = 1_000
+#: A live log asks for news by itself for so long, so that a forgotten tab does not ask for ever.
+LIVE_FOR = timedelta(minutes=30)
 
 
 @require_GET
 @viewer_required
 def log(request: WorkspaceRequest) -> HttpResponse:
-    """Every message, newest first; htmx asks for the list alone."""
-    found = MessageFilter(request.GET, request)
-    is_valid = found.form.is_valid()
-    messages = found.qs if is_valid else Message.objects.none()
-    page = page_of(messages, request.GET.get("before", ""), request.GET.get("after", ""))
+    """Every message, newest first; htmx asks for the list alone. The search box leads to the form's own address."""
+    asks = asked(request.GET.dict(), request.workspace)
+    place = {name: request.GET[name] for name in ("before", "after", "live") if request.GET.get(name)}
+    address = log_url(**asks.filters, **place)
+    if wants_fragment(request):
+        response = _log_page(request, asks)
+        return response if "shown" in request.GET else push_url(response, address)
+    if not asks.complaints and request.GET.dict() != asks.filters | place:
+        return redirect(address)
+    return _log_page(request, asks)
+
+
+def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = None) -> HttpResponse:
+    """The log with these filters; `naming` is a form for a saved view that could not be saved."""
+    found = MessageFilter(asks.filters, request)
+    is_valid = not asks.complaints and found.form.is_valid()
+    page, live = listing.Page(), None
+    if is_valid:
+        page = listing.page_of(found.qs, request.GET.get("before", ""), request.GET.get("after", ""))
+        live = _live(request, page) if request.GET.get("live") and not page.newer else None
+    query = urlencode(asks.filters)
     context = {
+        "asked": asks,
+        "hints": hints(),
         "filter": found,
+        "is_valid": is_valid,
         "unfolded": found.is_narrowed or wants_fragment(request),  # somebody at the filters keeps them
         "rows": [(row, explain.sentence(row)) for row in page.rows],
-        "newer": _turned(request, after=page.newer),
-        "older": _turned(request, before=page.older),
-        "counts": counts_of(messages, request),
+        "newer": _turned(asks, after=page.newer),
+        "older": _turned(asks, before=page.older),
+        "counts": listing.counts_of(found) if is_valid else listing.Counts(),
+        "live": live,
+        "live_url": log_url(**asks.filters, live=1),
+        "still_url": log_url(**asks.filters),
+        "query": query,
+        "saved": [(each, may_change(request.member, each)) for each in views_of(request.member)],
+        "naming": naming or SaveForm(request.member),
         "refused": refused_today(request),
     }
-    status = 200 if is_valid else 422
-    response = render_page(request, "log/list.html", context, fragment="log/_list.html", status=status)
-    return push_url(response, log_url(**_filters(request)))  # without the fields that were left empty
+    status = 200 if is_valid and naming is None else 422
+    return render_page(request, "log/list.html", context, fragment="log/_list.html", status=status)
+
+
+def _turned(asks: Asked, **cursor: UUID | None) -> str:
+    """The address of another page of the same list, "" where there is none."""
+    [(name, value)] = cursor.items()
+    return log_url(**asks.filters, **{name: value}) if value else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the log; `newer` and `older` are ids to go on from, None where the log ends."""
+class Live:
+    """A log that asks for news by itself: where, how many rows came with this answer, and whether it has stopped."""
 
-    rows: Sequence[Message]
-    newer: UUID | None = None
-    older: UUID | None = None
+    query: str
+    is_news: bool
+    fresh: int
+    is_over: bool
 
 
-def page_of(messages: QuerySet[Message], before: str = "", after: str = "") -> Page:
-    """The page older than the id `before`, or newer than `after`; the newest page for neither, or no id."""
-    rows = _with_columns(messages)
-    if cursor := _uuid(after):
-        found = list(rows.filter(pk__gt=cursor).order_by("pk")[: PER_PAGE + 1])
-        if len(found) > PER_PAGE:
-            newest_first = found[PER_PAGE - 1 :: -1]
-            return Page(newest_first, newest_first[0].pk, newest_first[-1].pk)
-    cursor = None if after else _uuid(before)
-    older = rows.filter(pk__lt=cursor) if cursor else rows
-    found = list(older.order_by("-pk")[: PER_PAGE + 1])
-    shown = found[:PER_PAGE]
-    return Page(
-        shown,
-        newer=shown[0].pk if cursor and shown else None,
-        older=shown[-1].pk if len(found) > PER_PAGE else None,
+def _live(request: WorkspaceRequest, page: listing.Page) -> Live:
+    """`shown` and `ends` come with the questions the page asks by itself: the rows it has, and until when it asks."""
+    now = int(timezone.now().timestamp())
+    given = request.GET.get("ends", "")
+    ends = int(given) if given.isdecimal() and len(given) < 12 else now + int(LIVE_FOR.total_seconds())
+    before = request.GET.get("shown")
+    marks = [key16(row.pk).hex[:6] for row in page.rows]
+    known = {before[at : at + 6] for at in range(0, len(before), 6)} if before else set()
+    return Live(
+        query=urlencode({"shown": "".join(marks), "ends": ends}),
+        is_news=before is not None,
+        fresh=len(set(marks) - known) if before is not None else 0,
+        is_over=now >= ends,
     )
 
 
-def _turned(request: HttpRequest, **cursor: UUID | None) -> str:
-    """The address of another page of the same list, "" where there is none."""
-    [(name, value)] = cursor.items()
-    return log_url(**_filters(request) | {name: value}) if value else ""
+# --- Saved views --------------------------------------------------------------------------------------
 
 
-def _filters(request: HttpRequest) -> dict[str, str]:
-    return {
-        name: str(value) for name, value in request.GET.items() if value and name not in ("before", "after")
-    }
+@require_POST
+@viewer_required
+def save_view(request: WorkspaceRequest) -> HttpResponse:
+    """Keeps the filter of the page under a name; an editor may do so for everybody."""
+    asks = asked(dict(parse_qsl(request.POST.get("query", ""))), request.workspace)
+    form = SaveForm(request.member, request.POST)
+    saved = form.save(urlencode(asks.filters))
+    if saved is None:
+        return _log_page(request, asks, naming=form)
+    messages.success(request, _("The view “%(name)s” is saved.") % {"name": saved.name})
+    return redirect(log_url(**asks.filters))
 
 
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+@require_POST
+@viewer_required
+def delete_view(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Forgets a view; the messages it showed stay where they are."""
+    view = get_object_or_404(views_of(request.member), pk=pk)
+    if not may_change(request.member, view):
+        raise PermissionDenied(_("This view is shared: an editor of the workspace can delete it."))
+    view.delete()
+    messages.success(request, _("The view “%(name)s” is deleted.") % {"name": view.name})
+    return redirect(
+        log_url(**asked(dict(parse_qsl(request.POST.get("query", ""))), request.workspace).filters)
+    )
 
 
-def _with_columns(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """Just what a row shows; the workflow is picked out of a long column that stays where it is."""
-    related = messages.select_related("number", "agent", "action")
-    return related.defer(*Message.LONG, "body").annotate(workflow=KT("origin__workflow"))
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many messages a filter finds: all of them, or what the newest MOST_COUNTED are."""
-
-    total: int
-    capped: bool
-    by_status: Sequence[tuple[str, int, str]]  # status, how many, the log narrowed to it
-
-
-def counts_of(messages: QuerySet[Message], request: HttpRequest) -> Counts:
-    statuses = list(messages.order_by("-pk").values_list("status", flat=True)[: MOST_COUNTED + 1])
-    tally = Counter(statuses[:MOST_COUNTED])
-    kept = _filters(request)
-    links = [
-        (status.value, tally[status], log_url(**kept | {"status": status.value}))
-        for status in Status
-        if tally[status]
-    ]
-    return Counts(sum(tally.values()), len(statuses) > MOST_COUNTED, links)
+# --- One message --------------------------------------------------------------------------------------
 
 
 @require_GET
@@ -129,7 +149,9 @@ def counts_of(messages: QuerySet[Message], request: HttpRequest) -> Counts:
 def message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     """What became of one message, whose fault it is and what fixes it; htmx asks again until it is settled."""
     related = Message.objects.select_related("workspace", "number", "agent", "action", "version")
-    shown = get_object_or_404(related, pk=pk, workspace=request.workspace)
+    shown = related.filter(pk=pk, workspace=request.workspace).first()
+    if shown is None:
+        return _elsewhere(request, pk)
     context = {
         "message": shown,
         "trace": explain.trace(shown),
@@ -138,29 +160,13 @@ def message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     return render_page(request, "log/message.html", context, fragment="log/_message.html")
 
 
-@require_GET
-@viewer_required
-def refused_calls(request: WorkspaceRequest) -> HttpResponse:
-    """Calls that were turned away before they became messages, newest first."""
-    calls = refused_of(request)
-    before = request.GET.get("before", "")
-    if before.isdecimal() and len(before) < 19:
-        calls = calls.filter(pk__lt=int(before))
-    found = list(calls.order_by("-pk")[: PER_PAGE + 1])
-    shown = found[:PER_PAGE]
-    context = {
-        "calls": [(call, presenters.refusal(call.reason)) for call in shown],
-        "newest": request.path if before else "",
-        "older": f"?before={shown[-1].pk}" if len(found) > PER_PAGE else "",
-    }
-    return render_page(request, "log/refused.html", context)
+def _elsewhere(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
+    """A link to a message of another workspace the person is a member of offers to switch there (404 all the same)."""
+    home = get_object_or_404(Workspace, messages=pk, member__user=request.user)
+    return render_page(request, "log/elsewhere.html", {"home": home}, status=404)
 
 
-def refused_of(request: WorkspaceRequest) -> QuerySet[RefusedCall]:
-    """The workspace's refused calls; an owner also sees those that named no portal anybody connected."""
-    workspace, member = request.workspace, request.member
-    mine = Q(workspace=workspace)
-    return RefusedCall.objects.filter(mine | Q(workspace=None) if member.may(Role.OWNER) else mine)
+# --- Calls turned away --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +179,14 @@ class Refused:
 
 
 def refused_today(request: WorkspaceRequest) -> Refused:
-    found = refused_of(request).filter(at__gte=midnight())
-    reasons = list(found.order_by("-at").values_list("reason", flat=True)[: MOST_COUNTED + 1])
+    calls = [
+        call
+        for found in refused_of(request)
+        for call in found.filter(at__gte=midnight())
+        .order_by("-at")
+        .values_list("at", "reason")[: MOST_COUNTED + 1]
+    ]
+    reasons = [reason for _at, reason in sorted(calls, reverse=True)]
     newest = [presenters.refusal(reason) for reason in dict.fromkeys(reasons)][:3]
     return Refused(min(len(reasons), MOST_COUNTED), len(reasons) > MOST_COUNTED, newest)
 

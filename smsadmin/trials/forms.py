@@ -45,12 +45,16 @@ class AddForm(forms.Form):
         """E.164."""
         value = self.cleaned_data["number"]
         try:
-            e164 = numbers.read(value).e164
+            found = numbers.read(value)
         except numbers.NumberError as error:
             raise ValidationError(_unreadable(error)) from error
-        if known := TestNumber.objects.filter(workspace=self.workspace, e164=e164).first():
+        if not numbers.is_mobile_possible(found.kind):
+            raise ValidationError(
+                _("“%(value)s” is not a mobile number, and tests go to mobiles.") % {"value": value}
+            )
+        if known := TestNumber.objects.filter(workspace=self.workspace, e164=found.e164).first():
             raise ValidationError(_("“%(label)s” has this number already.") % {"label": known.label})
-        return e164
+        return found.e164
 
     def save(self, by: User) -> TestNumber | None:
         """The new number; None, and an error at its field, when somebody else added it at this very moment."""

@@ -118,6 +118,7 @@ def _ask(
             sender_given=sender.e164,
             recipient_property="phone",
             message=text,
+            mobile_only=True,  # a premium-rate number would earn with every text
         ),
         record=Record("user", properties={"phone": test_number.e164}),
         action_name=name,

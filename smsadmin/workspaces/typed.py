@@ -1,16 +1,20 @@
 """What somebody typed into a long form and sent while signed out, kept until the same person is back.
 
 It waits in the session that is not signed in, which signing in keeps, and is given only to whom the form was made
-for: the form carries a signed mark of its reader.
+for: the form carries a signed mark of its reader. Without a genuine one nothing is kept, or anybody could fill the
+table of sessions.
 """
 
 from typing import Any
 
+from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, QueryDict
 
 FIELD = "typed_by"
 MOST = 64_000  # characters of one form
+#: The customer a form was tried with is nobody's to keep, and the next form has a token of its own.
+LEFT_OUT = ("record", "record_q", "payload", "csrfmiddlewaretoken")
 _KEY, _SALT = "typed", "smsadmin.typed"
 
 
@@ -21,8 +25,11 @@ def mark(request: HttpRequest) -> str:
 
 def keep(request: HttpRequest) -> bool:
     """Keeps a marked form that was posted by somebody who is not signed in; whether there was one."""
-    body = request.POST.urlencode()
-    if not request.POST.get(FIELD) or len(body) > MOST:
+    typed = request.POST.copy()
+    for name in LEFT_OUT:
+        typed.pop(name, None)
+    body = typed.urlencode()
+    if len(body) > MOST or _reader(typed) is None:
         return False
     request.session[_KEY] = {"path": request.path, "body": body}
     return True
@@ -35,8 +42,12 @@ def taken(request: HttpRequest) -> QueryDict | None:
         return None
     del request.session[_KEY]
     typed = QueryDict(kept["body"])
+    return typed if _reader(typed) == request.user.pk else None
+
+
+def _reader(typed: QueryDict) -> Any:
+    """For whom a form was made; None where its mark is missing, not ours, or older than a session lives."""
     try:
-        reader = signing.loads(typed.get(FIELD, ""), salt=_SALT)
+        return signing.loads(typed.get(FIELD, ""), salt=_SALT, max_age=settings.SESSION_COOKIE_AGE)
     except signing.BadSignature:
         return None
-    return typed if reader == request.user.pk else None

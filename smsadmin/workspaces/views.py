@@ -10,6 +10,7 @@ from django.db.models import ProtectedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -239,12 +240,14 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def switch_workspace(request: HttpRequest) -> HttpResponse:
-    """Works in another of one's own workspaces from now on."""
+    """Works in another of one's own workspaces from now on, on the page `next` where one is named."""
     chosen = request.POST.get("workspace", "")
     pk = int(chosen) if chosen.isdecimal() and len(chosen) < 19 else 0
     member = get_object_or_404(Member, user=request.user, workspace=pk)
     request.session[SESSION_KEY] = member.workspace_id
-    return redirect("overview")
+    address = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure())
+    return redirect(address if is_ours else "overview")
 
 
 def _own_member(request: WorkspaceRequest, pk: int) -> Member:

@@ -148,6 +148,14 @@
     if (!list || list.open) return;
     list.open = true;
     list.querySelector("[data-token-search]").focus();
+    list.querySelector("[data-token-search]").select();
+  });
+
+  // Who writes a token by hand goes on writing: the braces that close it put it into the text.
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches("[data-token-search]") || !target.value.endsWith("}}")) return;
+    insertToken(`{{${target.value}`);
+    target.value = "";
   });
 
   const alongTokens = (event) => {
@@ -158,11 +166,20 @@
     to.focus();
   };
 
+  /** Enter presses a form's first button, which saves: meant in a field of the action, not in what stands beside them. */
+  const enter = (event) => {
+    const { target } = event;
+    if (target.matches("[data-token-search]")) picker().querySelector("[data-insert]")?.focus();
+    else if (target.matches('[name="instead"]')) target.dispatchEvent(new Event("change", { bubbles: true }));
+    else if (target.matches("#switch input")) target.form.requestSubmit(document.querySelector("#switch button"));
+    else if (!target.matches("#side input")) return;
+    event.preventDefault();
+  };
+
   document.addEventListener("keydown", (event) => {
     const within = event.target.closest("[data-tokens]");
-    if (event.key === "Enter" && event.target.matches('#action-form input[type="search"]')) {
-      event.preventDefault(); // it would press the form's first button, which saves
-      within?.querySelector("[data-insert]")?.focus();
+    if (event.key === "Enter") {
+      enter(event);
     } else if (within && event.key === "Escape") {
       within.open = false;
       composer().focus();
@@ -171,10 +188,45 @@
     }
   });
 
+  // --- The live log ------------------------------------------------------------------------------------
+
+  const isLive = (element) => element?.matches("[data-live]");
+  let reading = null; // the topmost row in sight, where rows above it are out of sight
+
+  // Nothing is asked while nobody can see the answer.
+  document.addEventListener("htmx:confirm", (event) => {
+    if (document.hidden && isLive(event.detail.elt)) event.preventDefault();
+  });
+
+  // New rows above do not push away what is being read: a table in its own scroller has no scroll anchor.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const rows = isLive(detail.requestConfig.elt) ? [...document.querySelectorAll("#log-rows tr")] : [];
+    const at = rows.findIndex((row) => row.getBoundingClientRect().top >= 0);
+    reading = at > 0 ? { id: rows[at].id, top: rows[at].getBoundingClientRect().top } : null;
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    const row = reading && document.getElementById(reading.id);
+    if (row) scrollBy({ top: row.getBoundingClientRect().top - reading.top, behavior: "instant" });
+    reading = null;
+  });
+
   // --- htmx: tokens, waiting, results, failures ------------------------------------------------------
 
-  // What is being typed in is not overwritten by an answer to what was typed before.
-  if (window.Idiomorph) window.Idiomorph.defaults.ignoreActiveValue = true;
+  /** What is being typed in is not overwritten by an answer to what was typed before. The message as it was sent is,
+      with the cursor left at its words: a fallback is written into it while it already has the focus. */
+  let cursor = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const text = document.activeElement;
+    const asSent = text.matches("[data-composer]") && detail.requestConfig.formData.get(text.name) === text.value;
+    if (window.Idiomorph) window.Idiomorph.defaults.ignoreActiveValue = !asSent;
+    cursor = asSent ? { text, before: text.value, at: text.selectionEnd } : null;
+  });
+
+  const keepCursor = ({ text, before, at }) => {
+    if (text.value === before) return;
+    const moved = text.value.startsWith(before.slice(0, at)) ? 0 : text.value.length - before.length;
+    text.setSelectionRange(at + moved, at + moved);
+  };
 
   /** The token of this moment: signing in, in whichever tab, replaces the one this page came with. */
   const csrfToken = () => {
@@ -213,6 +265,10 @@
 
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
     focusErrors(detail.elt);
+    if (cursor) keepCursor(cursor);
+    cursor = null;
+    // A button that is gone with what it did leaves the focus where it did it.
+    if (detail.elt.matches?.("#compose") && document.activeElement === document.body) composer().focus();
     const said = detail.elt.matches?.("[data-announce]") ? detail.elt : detail.elt.querySelector?.("[data-announce]");
     announce(said?.textContent.trim().replace(/\s+/g, " "));
   });

@@ -15,7 +15,7 @@ from smsadmin import cache
 from smsadmin.actions.models import Action
 from smsadmin.core import segments
 from smsadmin.core.status import Status
-from smsadmin.quotas.models import Counter
+from smsadmin.quotas.models import Counter, Rule
 from smsadmin.sending.models import Message
 from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.models import Workspace
@@ -23,6 +23,7 @@ from tests.actions.test_pages import edited, errors, form
 from tests.crm.standin import StandIn, stand_in
 from tests.factories import (
     make_action,
+    make_agent,
     make_connection,
     make_member,
     make_message,
@@ -89,6 +90,45 @@ def test_a_number_from_a_property_has_no_users_to_choose_from(editor: Client) ->
     assert 'name="send_as_kind" value="user"' not in page
 
 
+def test_whether_it_is_sent_as_a_user_must_be_said_again_where_the_number_has_no_known_ones(
+    editor: Client, workspace: Workspace
+) -> None:
+    typed = form(sender_kind="property", sender_property="Contact.line")
+    del typed["send_as_kind"]  # what a browser posts when "a user" was chosen and is not offered any more
+
+    assert errors(editor.post(NEW, typed)) == {"send_as_kind": "Choose whether it is sent as a user."}
+
+
+@pytest.mark.parametrize(
+    "over", [{"send_as_kind": "none"}, {"sender_number": ""}], ids=["no user", "no number"]
+)
+def test_a_user_nobody_asks_for_is_no_misfit(
+    editor: Client, workspace: Workspace, over: dict[str, str]
+) -> None:
+    leo = make_agent(workspace, "leo@example.com")
+    typed = form(make_number(workspace), send_as_kind="user", send_as_agent=str(leo.pk))
+
+    assert "is not one of them" not in press(editor, "refilter", typed | over)
+
+
+def test_another_record_type_is_answered_also_when_a_newer_choice_took_its_place(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    """The page lists a contact's properties; the answer to the choice of deals was given up for that of the number."""
+    typed = form(make_number(workspace), object_type="deal")
+
+    missed = press(editor, "refilter", typed | {"listed_type": "contact"})
+    settled = press(editor, "refilter", typed | {"listed_type": "deal"})
+
+    for part in (
+        'id="recipient"',
+        "{{Deal.dealname}}",
+        '<input type="hidden" name="listed_type" value="deal">',
+    ):
+        assert part in missed
+        assert part not in settled
+
+
 # --- Properties ---------------------------------------------------------------------------------------------
 
 
@@ -108,7 +148,7 @@ def test_phone_properties_stand_first_and_hubspots_own_labels_are_shown(
 def test_a_type_without_a_phone_offers_the_associated_contacts(
     editor: Client, workspace: Workspace, hubspot: StandIn
 ) -> None:
-    swapped = press(editor, "type", form(object_type="deal"))
+    swapped = press(editor, "refilter", form(object_type="deal", listed_type="contact"))
 
     assert 'label="Phone numbers: associated contact"' in swapped
     assert '<option value="Contact.phone" selected>' in swapped
@@ -151,6 +191,30 @@ def test_a_property_that_hubspot_does_not_list_is_refused_with_the_nearest_one(
 
     assert response.status_code == 422
     assert errors(response) == {field: sentence}
+
+
+@pytest.mark.parametrize("object_type", ["contact", "user"])
+def test_what_another_object_has_is_refused_also_where_hubspot_cannot_be_asked(
+    editor: Client, workspace: Workspace, object_type: str
+) -> None:
+    """A record type that was changed leaves tokens behind that no record can fill."""
+    typed = form(make_number(workspace), message="Hi {{Deal.amount}}", object_type=object_type)
+    typed["recipient_property"] = f"{object_type}.my_own_phone"
+
+    page, response = press(editor, "live", typed), editor.post(NEW, typed)
+
+    assert "the record has no such property" in page
+    assert list(errors(response)) == ["message"]
+    assert "has no property “{{Deal.amount}}” on this record" in errors(response)["message"]
+
+
+def test_the_fields_of_a_workflow_step_are_not_hubspots_to_list(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    typed = form(make_number(workspace), recipient_property="Inputs.recipient", message="{{inputs.message}}")
+
+    assert "the record has no such property" not in press(editor, "live", typed)
+    assert editor.post(NEW, typed).status_code == 302
 
 
 def test_the_name_a_token_is_written_with_does_not_matter(
@@ -212,6 +276,36 @@ def test_characters_that_force_unicode_are_marked_and_replaced_in_one_step(
     assert escape("It's {{Contact.firstname | default(\"you'\")}} ... 👍") in rewritten
 
 
+def test_every_character_that_can_be_replaced_is_counted(editor: Client) -> None:
+    """Also behind many that cannot, and in a fallback."""
+    letters = "АБВГДЕЖЗИЙКЛМНОП"
+
+    page = press(editor, "live", form(message=letters + '{{Contact.firstname | default("…")}} it’s'))
+
+    assert "Replace 2 characters" in page
+    assert "U+2019" in page
+    assert "and 6 more" in page
+
+
+@pytest.mark.parametrize(
+    ("encoding", "says", "says_not"),
+    [
+        ("auto", "These characters make it Unicode", "Look-alikes are sent"),
+        ("gsm", "Look-alikes are sent in their place", "make it Unicode"),
+        ("unicode", "UCS-2", 'id="forcing"'),
+    ],
+)
+def test_what_is_said_of_a_character_follows_the_encoding_that_is_asked_for(
+    editor: Client, encoding: str, says: str, says_not: str
+) -> None:
+    page = press(editor, "live", form(message="it’s", encoding=encoding))
+
+    composed = page[page.index('id="composed"') :]
+    assert says in composed
+    assert says_not not in composed
+    assert (" · GSM-7 · " in composed) == (encoding == "gsm")
+
+
 def test_a_token_is_given_a_fallback_or_left_out(editor: Client, workspace: Workspace) -> None:
     typed = form(make_number(workspace), message="Hi {{Contact.firstname}} {{Contact.city}}")
     rows = {"token": ["{{Contact.firstname}}", "{{Contact.city}}"], "instead": ['you "two"', ""]}
@@ -227,6 +321,33 @@ def test_a_fallback_for_a_text_that_changed_meanwhile_changes_nothing(editor: Cl
     rows = {"token": ["{{Contact.firstname}}"], "empty": ["text"], "instead": ["you"]}
 
     assert "Hi {{Contact.lastname}}</textarea>" in press(editor, "fallbacks", typed | rows)
+
+
+def test_what_the_table_says_already_stays_as_it_is_written(editor: Client) -> None:
+    """A browser gives a fallback of two lines back in one."""
+    message = """{{Contact.a|default('x')}} {{Contact.b | default("y\nz")}} {{Contact.c}}"""
+    rows = {
+        "token": ["{{Contact.a|default('x')}}", '{{Contact.b | default("y\r\nz")}}', "{{Contact.c}}"],
+        "empty": ["text", "text", "nothing"],
+        "instead": ["x", "yz", ""],
+    }
+
+    rewritten = press(editor, "fallbacks", form(message=message) | rows)
+
+    assert escape(message.replace("{{Contact.c}}", '{{Contact.c | default("")}}')) in rewritten
+
+
+@pytest.mark.parametrize("do", ["save", "preview", "find", "refilter"])
+def test_a_fallback_in_the_table_is_not_lost_with_the_page(
+    editor: Client, workspace: Workspace, do: str
+) -> None:
+    """Without scripts, and with Enter, nobody has put it into the message before."""
+    rows = {"token": ["{{Contact.firstname}}"], "empty": ["text"], "instead": ["you"]}
+    typed = form(make_number(workspace), message="Hi {{Contact.firstname}}") | rows | {"do": do}
+
+    page = editor.post(NEW, typed, follow=True).content.decode()
+
+    assert escape('Hi {{Contact.firstname | default("you")}}') + "</textarea>" in page
 
 
 @pytest.mark.parametrize("instead", ["", "the"])
@@ -255,9 +376,19 @@ def test_advice_names_what_is_missing_without_refusing(editor: Client, workspace
 def test_the_range_over_the_newest_records_is_told(
     editor: Client, workspace: Workspace, hubspot: StandIn
 ) -> None:
+    page = press(editor, "live", form(make_number(workspace), message="Hi there"))
+
+    assert "Over the 50 records changed last: typically" in " ".join(page.split())
+
+
+def test_the_range_says_for_how_many_records_there_would_be_a_text(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
     page = press(editor, "live", form(make_number(workspace), message="Hi {{Contact.firstname}}"))
 
-    assert "records changed last: typically" in " ".join(page.split())
+    words = " ".join(page.split())
+    assert "of the 50 records changed last, those that get a text: typically" in words
+    assert "Over the 50" not in words
 
 
 def test_tokens_are_listed_by_object_with_an_example_and_found_by_label(
@@ -268,6 +399,54 @@ def test_tokens_are_listed_by_object_with_an_example_and_found_by_label(
     assert 'data-insert="{{Contact.firstname}}"' in page
     assert '<span class="token-example">' in page
     assert "{{Contact.lastname}}" not in page
+
+
+def test_advice_on_a_number_is_on_the_one_it_would_come_from(editor: Client, workspace: Workspace) -> None:
+    """A number that was chosen before the property stays in its field, and is not sent from."""
+    french = make_number(workspace, "+33612345670", country="FR", name="Ligne")
+    make_number(workspace, "+33712345670", country="FR")
+    typed = pasted(french, sender_kind="property", sender_property="Contact.line")
+
+    unknown = press(editor, "live", typed)
+    known = press(editor, "live", typed | {"payload": json.dumps(ADA | {"line": "+33712345670"})})
+
+    assert "is a French mobile number" not in unknown
+    assert "+33 6 12 34 56 70" not in unknown
+    assert "+33 7 12 34 56 70 is a French mobile number" in known
+
+
+def test_the_list_of_tokens_asks_for_examples_once(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    waiting = 'id="token-list" class="token-list" hx-post'
+
+    opened, filled = editor.get(NEW).content.decode(), press(editor, "tokens", form())
+
+    assert waiting in opened
+    assert waiting not in filled
+
+
+@pytest.mark.parametrize("written", ["Contact.FirstName", "{{Contact.FirstName}}", "contact.first name"])
+def test_a_token_is_found_as_it_is_written(
+    editor: Client, workspace: Workspace, hubspot: StandIn, written: str
+) -> None:
+    page = press(editor, "tokens", form() | {"token_q": written})
+
+    assert "1 property found" in page
+    assert 'data-insert="{{Contact.firstname}}"' in page
+
+
+def test_of_very_many_properties_the_list_says_how_many_it_does_not_show(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    own = hubspot.state.properties["contacts"]
+    own |= {f"own_{n}": {"name": f"own_{n}", "label": f"Own {n}", "fieldType": "text"} for n in range(200)}
+
+    page = press(editor, "tokens", form() | {"token_q": "own"})
+
+    assert page.count("data-insert") == 60
+    assert "200 properties found" in page
+    assert "and 140 more: write a part of a name" in page
 
 
 def test_without_scripts_a_token_is_put_at_the_end(editor: Client) -> None:
@@ -297,7 +476,7 @@ def test_a_pasted_payload_is_tried_whatever_its_shape(
     assert "Hi Ada" in page
 
 
-@pytest.mark.parametrize("payload", ["{", "[1]", '{"object": []}', '{"properties": 5}'])
+@pytest.mark.parametrize("payload", ["{", "[1]", '{"object": []}', '{"properties": 5}', "[" * 100_000])
 def test_a_payload_that_cannot_be_read_says_why(editor: Client, workspace: Workspace, payload: str) -> None:
     page = press(editor, "live", pasted(make_number(workspace)) | {"payload": payload})
 
@@ -311,11 +490,77 @@ def test_a_record_is_found_and_tried_with_everything_the_action_names(
     typed = form(make_number(workspace), message="Hi {{Contact.firstname}}")
 
     listed = press(editor, "find", typed | {"record_q": "4242"})
-    page = press(editor, "live", typed | {"record": "id:4242:Ada Lovelace"})
+    page = press(editor, "live", typed | {"record": "id:contact:4242:Ada Lovelace"})
 
-    assert 'value="id:4242:' in listed
+    assert 'value="id:contact:4242:' in listed
     assert "Checked with Ada Lovelace." in page
     assert '<p class="bubble">Hi Ada</p>' in page
+
+
+def test_a_payload_that_is_still_to_be_pasted_is_asked_for(editor: Client, workspace: Workspace) -> None:
+    page = press(editor, "live", pasted(make_number(workspace)) | {"payload": " "})
+
+    assert "Paste a payload first: its field is empty." in page
+
+
+def test_without_a_portal_it_is_said_why_there_is_no_record(editor: Client, workspace: Workspace) -> None:
+    typed = form(make_number(workspace))
+
+    assert "No HubSpot portal is connected, so no record can be read" in press(editor, "live", typed)
+    make_connection(workspace, "hubspot", name="Berlin", secrets={"client_secret": "x"})
+    assert "Berlin has no access token, so no record can be read" in press(editor, "live", typed)
+
+
+def test_a_record_of_another_type_is_not_tried_by_its_number(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    """The id of a contact may be that of some deal as well."""
+    typed = form(make_number(workspace), object_type="deal", record="id:contact:4242:Ada Lovelace")
+
+    page = press(editor, "refilter", typed) + press(editor, "live", typed)
+
+    assert "Ada Lovelace" not in page
+    assert 'name="record" value="newest" checked' in page
+    assert "the record changed last" in page
+
+
+def test_the_record_of_another_portal_is_not_looked_for_in_the_one_that_is_read(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    foreign = make_message(workspace, object_type="contact", object_id="4242", origin={"portal": "77"})
+
+    page = press(editor, "live", form(make_number(workspace), record=f"message:contact:{foreign.pk}"))
+
+    assert str(foreign.pk) not in editor.get(NEW).content.decode()
+    assert "The record of that message cannot be read: choose another one." in page
+
+
+TYPED = [
+    *("Hi", "Hi {{Contact.lastname}}", "Hi {{Contact.lastname}}!", "Hi {{Contact.lastname}}! {{Con"),
+    *(f'Hi {{{{Contact.lastname | default("{fallback}")}}}}' for fallback in ("", "y", "yo", "you")),
+]
+
+
+@pytest.mark.parametrize(
+    ("record", "most"),
+    [
+        ({}, 0),
+        ({"record": "id:contact:4242:Ada"}, 2),
+        ({"record": "payload", "payload": '{"id": 4242, "properties": {"phone": "+33612345678"}}'}, 1),
+    ],
+    ids=["the newest", "a found one", "a payload"],
+)
+def test_typing_asks_hubspot_again_only_for_what_is_newly_named(
+    editor: Client, workspace: Workspace, hubspot: StandIn, record: dict[str, str], most: int
+) -> None:
+    typed = form(make_number(workspace)) | record
+    press(editor, "live", form(make_number(workspace)))
+    before = len(hubspot.calls)
+
+    for message in TYPED:
+        press(editor, "live", typed | {"message": message})
+
+    assert len(hubspot.calls) - before == most
 
 
 def test_a_search_that_finds_nothing_or_fails_says_so(
@@ -337,22 +582,22 @@ def test_the_record_of_an_earlier_execution_is_tried_again(
     page = press(
         editor,
         "live",
-        edited(action, message="Hi {{Contact.firstname}}", record=f"message:{message.pk}"),
+        edited(action, message="Hi {{Contact.firstname}}", record=f"message:contact:{message.pk}"),
         url,
     )
 
-    assert f'value="message:{message.pk}"' in opened
+    assert f'value="message:contact:{message.pk}"' in opened
     assert '<p class="bubble">Hi Ada</p>' in page
 
 
-@pytest.mark.parametrize("given", ["message:00000000-0000-7000-8000-000000000000", "message:x", "message:"])
+@pytest.mark.parametrize("given", ["00000000-0000-7000-8000-000000000000", "x", ""])
 def test_a_message_that_is_not_in_this_workspaces_log_is_not_tried(
     editor: Client, workspace: Workspace, hubspot: StandIn, given: str
 ) -> None:
     foreign = make_message(make_workspace(), object_type="contact", object_id="4242")
 
-    for value in (given, f"message:{foreign.pk}"):
-        page = press(editor, "live", form(make_number(workspace), record=value))
+    for pk in (given, foreign.pk):
+        page = press(editor, "live", form(make_number(workspace), record=f"message:contact:{pk}"))
         assert "That message is not in the log: choose another record." in page
 
 
@@ -423,6 +668,19 @@ def test_a_test_that_would_be_refused_leaves_its_reason_in_the_log(
 
     assert "The test was not sent." in page
     assert Message.objects.get().error_code == "RECIPIENT_MISSING"
+
+
+def test_a_test_without_room_says_that_it_waits(editor: Client, workspace: Workspace) -> None:
+    number, phone = make_number(workspace), verified(workspace, "+12025550177")
+    Rule.objects.filter(workspace=workspace, window="day").update(limit=1)
+    typed = pasted(number, test_number=phone.pk, at_quota="hold", hold_minutes="1440")
+
+    press(editor, "test", typed | {"test_key": "one"})
+    page = press(editor, "test", typed | {"test_key": "two"})
+
+    assert set(Message.objects.values_list("status", flat=True)) == {Status.QUEUED, Status.HELD}
+    assert "The test is held until there is room in the quota." in page
+    assert "was not sent" not in page
 
 
 def test_another_workspaces_test_number_cannot_be_reached(editor: Client, workspace: Workspace) -> None:
@@ -516,6 +774,30 @@ def test_switching_off_an_unchanged_action_goes_back_to_its_page(
     assert (response.status_code, response["Location"]) == (302, url)
 
 
+def test_an_unchanged_action_that_could_not_be_saved_has_no_unsaved_changes(
+    editor: Client, workspace: Workspace
+) -> None:
+    """Its number is not offered any more: a reason to switch it off."""
+    gone = make_number(workspace, sms_capable=False)
+    action = make_action(workspace, sender_number=gone, message="Hello\nyou")
+    url = reverse("action", args=[action.pk])
+
+    response = editor.post(url, edited(action, message="Hello\r\nyou", do="off", reason="Moved"))
+
+    assert (response.status_code, response["Location"]) == (302, url)
+
+
+def test_a_reason_stays_on_the_page_until_it_is_used(editor: Client, workspace: Workspace) -> None:
+    """Without scripts, Enter in it only shows the page again."""
+    action = make_action(workspace)
+    url = reverse("action", args=[action.pk])
+
+    page = editor.post(url, edited(action, do="preview", reason="Wrong price")).content.decode()
+
+    assert 'id="switch" open' in page
+    assert 'value="Wrong price"' in page
+
+
 def test_switching_off_without_a_reason_is_refused_and_loses_nothing(
     editor: Client, workspace: Workspace
 ) -> None:
@@ -544,6 +826,8 @@ def test_the_form_can_begin_from_an_older_version(editor: Client, workspace: Wor
 
     assert page.context["form"]["message"].value() == "First"
     assert page.context["form"]["base"].value() == 2
+    assert "The form is filled in from version 1. Nothing is saved yet." in page.content.decode()
+    assert "is filled in from" not in editor.get(f"{url}?from=2").content.decode()
     assert editor.get(f"{url}?from=9").status_code == 404
 
 
@@ -582,7 +866,52 @@ def test_policies_are_saved_and_unfolded_where_they_are_set(editor: Client, work
     )
 
 
+def test_policies_as_they_come_stay_folded_on_a_page_that_was_posted(editor: Client) -> None:
+    typed = form(at_quota="refuse", hold_minutes="1440", traffic="alerting", encoding="auto")
+
+    assert 'id="policies">' in editor.post(NEW, typed).content.decode()
+
+
 def test_an_hour_that_nothing_is_held_for_is_not_stored(editor: Client, workspace: Workspace) -> None:
     editor.post(NEW, form(make_number(workspace), at_quota="refuse", hold_minutes="240"))
 
     assert Action.objects.get().current.hold_minutes == 0
+
+
+# --- Who only reads -----------------------------------------------------------------------------------------
+
+
+def test_who_may_not_change_the_action_is_asked_nothing_and_asks_nothing(
+    client: Client, workspace: Workspace
+) -> None:
+    """Every part of the page that is asked for by itself would be refused."""
+    client.force_login(make_member(workspace, "viewer").user)
+    action = make_action(workspace, message="Hi {{Contact.firstname}}, it’s time")
+
+    page = client.get(reverse("action", args=[action.pk])).content.decode()
+
+    assert "Hi <span" in page
+    for part in ('hx-trigger="load', "toggle from:#tokens", "Would it send, now?", "Checking …"):
+        assert part not in page
+
+
+def test_enter_without_scripts_looks_and_does_not_save(editor: Client) -> None:
+    """In a field it presses the form's first button, also in the searches."""
+    page = editor.get(NEW).content.decode()
+
+    start = page.index("<button", page.index('id="action-form"'))
+    assert page[:start].endswith("<noscript>")
+    assert 'name="do" value="preview"' in page[start : page.index(">", start)]
+
+
+def test_enter_in_a_search_without_scripts_shows_what_was_found(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    typed = form(make_number(workspace)) | {"do": "preview", "token_q": "last na", "record_q": "4242"}
+
+    page = editor.post(NEW, typed).content.decode()
+
+    assert '<details class="token-picker" id="tokens" open' in page
+    assert 'value="insert:{{Contact.lastname}}"' in page
+    assert 'value="id:contact:4242:' in page
+    assert not Action.objects.exists()

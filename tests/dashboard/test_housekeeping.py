@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from smsadmin.dashboard.housekeeping import sweep_out
@@ -46,3 +47,10 @@ def test_each_account_keeps_its_own(account):
     kept = {refreshed(account, 50), refreshed(other, 60)}
     sweep_out(NOW)
     assert set(Refresh.objects.all()) == kept
+
+
+def test_sessions_go_once_they_have_ended(db):
+    for key, hours in (("ended", -1), ("open", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=NOW + timedelta(hours=hours))
+    sweep_out(NOW)
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["open"]

@@ -387,7 +387,7 @@ def test_one_click_sets_the_fact_and_the_number_is_offered(editor, workspace, co
     assert response.url == f"{reverse('directory')}#number-{number.pk}"
     page = text(editor.get(response.url))
     assert "Sales DE is offered now." in page
-    assert f'<a href="{reverse("number", args=[number.pk])}#facts">Change it back</a>' in page
+    assert f'<a href="{reverse("number", args=[number.pk])}#facts">Change the facts</a>' in page
 
 
 def test_one_click_mends_one_condition_and_says_what_is_left(editor, workspace):

@@ -196,6 +196,105 @@ def test_what_is_typed_while_an_answer_is_on_its_way_stays(admin: Page) -> None:
     expect(message).to_have_value("Hello world")
 
 
+def test_the_properties_of_a_record_type_come_also_when_the_number_is_chosen_before_they_do(
+    admin: Page,
+) -> None:
+    asked: list[Route] = []
+
+    def kept(route: Route) -> None:
+        if "listed_type=contact&" in (body := route.request.post_data or "") and "object_type=deal" in body:
+            asked.append(route)
+        else:
+            route.continue_()
+
+    admin.goto("/actions/new/")
+    expect(admin.locator("#preview .trace")).to_be_visible()
+    admin.route("**/actions/new/", kept)
+    with admin.expect_request("**/actions/new/"):
+        admin.get_by_label("Record type").select_option("deal")
+    admin.unroute("**/actions/new/")
+    choose_the_number(admin)
+
+    recipient = admin.get_by_label("Property with the recipient's number")
+    expect(recipient.locator("optgroup").last).to_have_attribute(
+        "label", "Other properties: associated contact"
+    )
+    expect(admin.get_by_label("Number", exact=True).locator("option:checked")).to_contain_text(NUMBER)
+
+
+def test_what_a_button_swaps_keeps_the_focus_or_hands_it_on(admin: Page) -> None:
+    admin.goto("/actions/new/")
+    message, focused = admin.get_by_label("Message", exact=True), admin.locator(":focus")
+
+    message.fill("it’s")
+    admin.get_by_role("button", name="Replace 1 character").press("Enter")
+    expect(message).to_have_value("it's")
+    expect(message).to_be_focused()
+
+    again = admin.get_by_role("button", name="Read them again")
+    with admin.expect_response("**/actions/new/"):
+        again.press("Enter")
+    expect(again).to_be_focused()
+
+    admin.get_by_role("button", name="Send the test").press("Enter")
+    expect(admin.locator("#test").get_by_role("status")).to_contain_text("The test was not sent.")
+    expect(focused).to_have_text("Send the test")
+
+    admin.locator("summary", has_text="Insert a value of the record").press("Enter")
+    admin.get_by_label("Find a property").press("ArrowDown")
+    expect(admin.locator(".token-example").first).to_be_visible()
+    expect(focused).to_contain_text("First name")
+
+
+def test_a_fallback_is_written_into_the_message_that_is_clicked_to_go_on(admin: Page) -> None:
+    admin.goto("/actions/new/")
+    message = admin.get_by_label("Message", exact=True)
+    message.fill("Hi {{Contact.firstname}}, it is time")
+    admin.get_by_label("When First name is empty").select_option("text")
+    admin.get_by_label("Text instead of First name").press_sequentially("friend")
+
+    message.focus()
+    message.press("End")
+    expect(message).to_have_value('Hi {{Contact.firstname | default("friend")}}, it is time')
+    message.press_sequentially("!")
+
+    expect(message).to_have_value('Hi {{Contact.firstname | default("friend")}}, it is time!')
+
+
+def test_a_token_that_is_written_by_hand_ends_up_in_the_message(admin: Page) -> None:
+    admin.goto("/actions/new/")
+    message = admin.get_by_label("Message", exact=True)
+    message.focus()
+
+    admin.keyboard.type("Hi {{Contact.FirstName}}, it is time")
+
+    expect(message).to_have_value("Hi {{Contact.FirstName}}, it is time")
+    expect(message).to_be_focused()
+
+
+def test_enter_saves_only_from_the_fields_of_the_action(admin: Page) -> None:
+    asked: list[str] = []
+    admin.goto("/actions/")
+    admin.get_by_role("main").get_by_role("link", name="Welcome new contacts").press("Enter")
+    expect(admin.locator("#preview .trace")).to_be_visible()
+    admin.route(
+        admin.url, lambda route: [asked.append(route.request.post_data or ""), route.fulfill(status=204)]
+    )
+
+    admin.get_by_label("Find a record").press("Enter")
+    admin.get_by_label("The record changed last").press("Enter")
+    admin.locator("summary", has_text="Switch the action off").press("Enter")
+    reason = admin.get_by_label("Why it is switched off")
+    reason.fill("Wrong price")
+    with admin.expect_request(admin.url):
+        reason.press("Enter")
+    with admin.expect_request(admin.url):
+        admin.get_by_label("Name", exact=True).press("Enter")
+
+    sent = [body for body in asked if "do=live" not in body and "do=find" not in body]
+    assert ["do=off" in body for body in sent] == [True, False]
+
+
 def test_saving_an_unfinished_action_shows_what_is_missing_and_takes_the_focus_there(admin: Page) -> None:
     admin.goto("/actions/new/")
     admin.get_by_role("button", name="Save the action").press("Enter")

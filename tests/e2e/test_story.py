@@ -150,7 +150,7 @@ def test_a_bad_signature_is_turned_away_and_kept_for_the_admin(
     assert response.status_code == 401
     assert response.json()["errorCode"] == "SIGNATURE_MISMATCH"
     assert response.json()["message"].startswith("The signature does not fit. Check the client secret")
-    assert "The signature does not fit" in product.admin.get("/log/refused/").text
+    assert "The signature does not fit" in product.admin.get("/log/requests/?outcome=refused").text
     assert product.requests() == before
 
 

@@ -1,4 +1,4 @@
-"""The log, the message page and the calls turned away, as people see them."""
+"""The log and the message page, as people see them."""
 
 import html
 import itertools
@@ -14,9 +14,11 @@ from smsadmin.actions import saving
 from smsadmin.core.errors import CATALOGUE
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
-from smsadmin.sending import presenters, views
-from smsadmin.sending.filters import GROUPS, log_url
-from smsadmin.sending.models import Event, Message, RefusedCall
+from smsadmin.sending import filters as log_filters
+from smsadmin.sending import listing, presenters
+from smsadmin.sending.codes import NAMES
+from smsadmin.sending.filters import GROUPS, MessageFilter, log_url
+from smsadmin.sending.models import Event, Message
 from smsadmin.workspaces.models import Role
 from tests.factories import (
     PORTAL,
@@ -60,7 +62,7 @@ def listed(response):
 
 
 def rows(client, **filters):
-    return listed(client.get(log_url(**filters)))
+    return listed(client.get(log_url(**filters), follow=True))
 
 
 def ago(**distance):
@@ -127,7 +129,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(client, workspace, dj
         number = make_number(workspace)
         make_message(workspace, number=number, agent=make_agent(workspace), action=make_action(workspace))
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         response = client.get(reverse("log"))
     assert len(listed(response)) == 30
 
@@ -135,7 +137,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(client, workspace, dj
 @pytest.mark.services
 def test_a_row_reads_none_of_the_long_columns(workspace):
     make_message(workspace)
-    [row] = views.page_of(Message.objects.all()).rows
+    [row] = listing.page_of(Message.objects.all()).rows
 
     assert set(Message.LONG) <= row.get_deferred_fields()
     assert row.workflow == "17"
@@ -146,7 +148,7 @@ def test_a_row_reads_none_of_the_long_columns(workspace):
 
 @pytest.mark.services
 def test_older_and_newer_turn_the_pages_without_gap_or_repeat(client, workspace, monkeypatch):
-    monkeypatch.setattr(views, "PER_PAGE", 2)
+    monkeypatch.setattr(listing, "PER_PAGE", 2)
     ids = [str(make_message(workspace, at=ago(minutes=minute)).pk) for minute in range(5)]
 
     first = client.get(reverse("log"))
@@ -160,7 +162,7 @@ def test_older_and_newer_turn_the_pages_without_gap_or_repeat(client, workspace,
 
 
 def test_turning_a_page_keeps_the_filter_and_a_new_filter_starts_at_the_top(client, workspace, monkeypatch):
-    monkeypatch.setattr(views, "PER_PAGE", 1)
+    monkeypatch.setattr(listing, "PER_PAGE", 1)
     for minute in range(3):
         make_message(workspace, at=ago(minutes=minute), status=Status.FAILED)
         make_message(workspace, at=ago(minutes=minute, seconds=30))
@@ -248,7 +250,7 @@ def test_a_link_carries_its_time_in_utc_and_the_picker_shows_it_in_the_viewers_z
     ("name", "value", "sentence"),
     [
         ("recipient", "nobody", "“nobody” is not a phone number"),
-        ("since", "yesterday", "Enter a valid date/time"),
+        ("since", "soon", "“soon” is not a time: write 2026-11-21 14:00, 2h for two hours ago, or today."),
         ("status", "gone", "gone is not one of the available choices"),
         ("number", "4711", "not one of the available choices"),
     ],
@@ -262,7 +264,7 @@ def test_a_filter_that_cannot_be_read_says_so_beside_its_field(client, workspace
     field = re.search(rf'id="id_{name}_error">.*?</div>', response.content.decode(), re.S)
     assert field
     assert sentence in words(field[0])
-    assert 'value="kept"' in response.content.decode()
+    assert 'type="hidden" name="q" value="kept"' in response.content.decode()
 
 
 def test_a_number_of_another_workspace_is_no_choice(client):
@@ -314,11 +316,12 @@ def test_the_address_shown_after_a_swap_has_only_the_filters_in_use(client):
 @pytest.mark.services
 def test_the_search_box_finds_a_message_by_every_name_it_has(client, workspace):
     make_connection(workspace, "hubspot")
-    number = make_number(workspace, "+12025550101")
+    number = make_number(workspace, "+12025550101", name="Sales US")
     message = make_message(
         workspace,
         number=number,
-        agent=make_agent(workspace, email="mia@example.com"),
+        agent=make_agent(workspace, email="mia@example.com", name="Mia Stone"),
+        action=make_action(workspace, name="Welcome"),
         recipient="+441632960961",
         provider_id="SM77",
         key=key16(f"{PORTAL}:ap-9-8-7"),
@@ -329,21 +332,177 @@ def test_the_search_box_finds_a_message_by_every_name_it_has(client, workspace):
 
     for asked in (
         str(message.pk),
+        f"https://sms.example.com/log/{message.pk}/",
         "SM77",
         "ap-9-8-7",
         "rate_limited",
         "+44 1632 960961",
         "+1 202 555 0101",
         "Mia@example.com",
+        "stone",
+        "sales us",
+        "welc",
     ):
         assert rows(client, q=asked) == [str(message.pk)], asked
 
 
-def test_the_search_box_finds_nothing_for_words(client, workspace):
-    make_message(workspace)
+@pytest.mark.services
+def test_a_number_is_found_as_sender_and_as_recipient(client, workspace):
+    number = make_number(workspace, "+12025550101")
+    sent = make_message(workspace, number=number)
+    got = make_message(workspace, number=make_number(workspace), recipient="+12025550101")
+
+    assert set(rows(client, q="+1 202-555-0101")) == {str(sent.pk), str(got.pk)}
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("country", ["US", ""])
+def test_a_recipient_that_was_refused_is_found_as_it_was_written(client, workspace, country):
+    number = make_number(workspace, country=country)
+    message = make_message(workspace, number=number, recipient="", recipient_given="0612345678")
+
+    assert rows(client, q="0612345678") == [str(message.pk)]
+
+
+def test_the_search_box_finds_nothing_in_texts(client, workspace):
+    make_message(workspace, body="hello there")
 
     assert rows(client, q="hello there") == []
-    assert "Names and texts are not searched." in words(client.get(log_url(q="hello there")))
+    assert "Texts are not searched." in words(client.get(log_url(q="hello there")))
+
+
+def test_words_in_the_box_lead_to_the_address_that_the_form_writes(client, workspace):
+    number = make_number(workspace, "+12025550101", name="Sales US")
+    form = {
+        "q": "SM77",
+        "status": "failed",
+        "number": str(number.pk),
+        "error": "",
+        "since": "2026-11-21T14:00",
+    }
+
+    from_the_form = client.get(reverse("log"), form)
+    from_the_box = client.get(
+        reverse("log"), {"q": 'status:failed SM77 from:"sales us" after:"2026-11-21 14:00"'}
+    )
+
+    assert from_the_form.status_code == from_the_box.status_code == 302
+    assert from_the_form.url == from_the_box.url
+    assert from_the_box.url == f"/log/?q=SM77&status=failed&number={number.pk}&since=2026-11-21T13%3A00%3A00Z"
+
+
+def test_the_box_says_in_words_what_the_form_was_asked(client, workspace):
+    number = make_number(workspace, "+12025550101", name='Sales "US"')
+    response = client.get(
+        log_url(q="SM77", status="failed", number=number.pk, since="today", trigger="no-tests")
+    )
+
+    box = re.search(r'id="search" name="q" value="([^"]*)"', response.content.decode())[1]
+    assert html.unescape(box) == r'SM77 status:failed from:"Sales \"US\"" is:real after:today'
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (
+            "statsu:failed",
+            "“statsu:” is no word of this box; put it in quotes to look for it as it stands. "
+            "Did you mean “status:”?",
+        ),
+        ("status:fialed", "“status:” does not know “fialed”. Did you mean “failed”?"),
+        (
+            "from:sales",
+            "“sales” is more than one; write more of the name, or the number. "
+            "Did you mean “Sales DE”, “Sales US”?",
+        ),
+        ("status:", "“status:” needs a value."),
+        ("status:sent status:failed", "“status:” is there twice with different values; leave one."),
+        ("x:<b>1</b>", "“x:” is no word of this box"),
+        ("status:<b>", "“status:” does not know “<b>”."),
+    ],
+)
+def test_a_word_that_is_not_understood_is_told_beside_the_box_and_nothing_is_listed(
+    client, workspace, typed, sentence
+):
+    make_number(workspace, name="Sales DE")
+    make_message(workspace, number=make_number(workspace, name="Sales US"))
+
+    response = client.get(reverse("log"), {"q": typed})
+
+    assert response.status_code == 422
+    assert listed(response) == []
+    page = response.content.decode()
+    assert f'name="q" value="{html.escape(typed)}"' in page
+    complaints = re.search(r'<div id="search-errors" role="alert">(.*?)</div>', page, re.S)[1]
+    assert sentence in words(complaints)
+    assert "<b>" not in page
+
+
+def test_names_of_another_workspace_are_no_words(client):
+    make_action(make_workspace(), name="Their action")
+
+    response = client.get(reverse("log"), {"q": 'action:"Their actoin"'})
+
+    assert response.status_code == 422
+    assert "Their action”" not in response.content.decode()
+
+
+def test_a_time_that_moves_stays_one(client, workspace):
+    make_message(workspace, at=ago(hours=3))
+    new = make_message(workspace, at=ago(hours=1))
+
+    response = client.get(reverse("log"), {"q": "after:2h"}, follow=True)
+
+    assert response.redirect_chain == [("/log/?since=2h", 302)]
+    assert listed(response) == [str(new.pk)]
+    assert re.search('<input type="text" name="since" value="2h"', response.content.decode())
+
+
+@pytest.mark.parametrize("since", ["9999w", "1970-01-01"])
+def test_a_time_long_ago_leaves_nothing_out(client, workspace, since):
+    message = make_message(workspace)
+
+    assert rows(client, since=since) == [str(message.pk)]
+
+
+@pytest.mark.services
+def test_records_and_workflows_are_looked_for_among_the_newest_that_the_other_filters_leave(
+    client, workspace, monkeypatch
+):
+    def made(minutes, **columns):
+        return str(make_message(workspace, at=ago(minutes=minutes), object_id="501", **columns).pk)
+
+    newest, failed, oldest = made(1), made(3, status=Status.FAILED), made(5)
+    for minute in (2, 4):
+        make_message(workspace, at=ago(minutes=minute), origin={"workflow": "18"})
+
+    assert rows(client, record="501") == rows(client, workflow="17") == [newest, failed, oldest]
+    assert "looked through" not in words(client.get(log_url(record="501")))
+    monkeypatch.setattr(log_filters, "NEWEST", 3)
+    assert rows(client, record="501") == rows(client, workflow="17") == [newest, failed]
+    assert rows(client, record="501", status="failed") == [failed]
+    assert rows(client, record="501", until=ago(minutes=2.5)) == [failed, oldest]
+    assert "only the newest messages were looked through, back to" in words(client.get(log_url(record="501")))
+
+
+def test_causes_are_offered_by_whose_they_are_with_a_name_beside_the_code(client):
+    page = client.get(reverse("log")).content.decode()
+
+    groups = dict(re.findall(r'<optgroup label="([^"]*)">(.*?)</optgroup>', page, re.S))
+    assert list(groups) == [
+        "Configuration",
+        "The record&#x27;s data",
+        "Quota",
+        "Consent",
+        "Aircall",
+        "The carrier",
+        "smsadmin",
+    ]
+    assert (
+        '<option value="RECIPIENT_MISSING">No recipient · RECIPIENT_MISSING</option>'
+        in groups["The record&#x27;s data"]
+    )
+    assert sum(group.count("<option") for group in groups.values()) == len(CATALOGUE) == len(NAMES)
 
 
 # --- Counts -----------------------------------------------------------------------------------------
@@ -356,16 +515,59 @@ def test_counts_follow_the_filter_and_lead_to_each_status(client, workspace):
 
     response = client.get(log_url(recipient="+441632960961"))
 
-    assert "3 messages Sent 2 · Failed 1" in words(response)
-    assert "?recipient=%2B441632960961&amp;status=failed" in response.content.decode()
+    assert counted(response) == "3 messages All 3 Sent 2 Failed 1"
+    assert 'href="/log/?recipient=%2B441632960961&amp;status=failed"' in response.content.decode()
 
 
+def test_counts_by_status_are_those_of_every_status_whichever_is_chosen(client, workspace):
+    for status in (Status.SENT, Status.SENT, Status.FAILED, Status.REJECTED):
+        make_message(workspace, status=status)
+
+    page = client.get(log_url(status="trouble"))
+
+    assert counted(page) == "2 messages All 4 Rejected 1 Sent 2 Failed 1 Unknown 0 Undelivered 0 Expired 0"
+    assert re.findall(r'aria-current="true">(\w+) \d', page.content.decode())[:2] == ["Rejected", "Failed"]
+
+
+@pytest.mark.services
+def test_counts_equal_a_recount_in_one_query(workspace, rf, django_assert_num_queries):
+    for number, status in enumerate(Status):
+        for _ in range(number):
+            make_message(
+                workspace, status=status, recipient="+441632960961" if number % 2 else "+33612345678"
+            )
+    request = rf.get("/log/")
+    request.workspace = workspace
+
+    for asked in ({}, {"recipient": "+441632960961"}, {"status": "trouble"}, {"status": "sent"}):
+        found = MessageFilter(asked, request)
+        assert found.form.is_valid()
+        with django_assert_num_queries(1):
+            counts = listing.counts_of(found)
+        assert counts.total == found.qs.count()
+        unstatused = Message.objects.all()
+        if "recipient" in asked:
+            unstatused = unstatused.filter(recipient=asked["recipient"])
+        for share in counts.shares:
+            assert share.count == unstatused.filter(status=share.status).count()
+        assert counts.every == unstatused.count()
+
+
+@pytest.mark.services
 def test_counting_stops_at_the_cap_and_says_so(client, workspace, monkeypatch):
-    monkeypatch.setattr(views, "MOST_COUNTED", 2)
-    for _ in range(3):
-        make_message(workspace)
+    for minute in range(3):
+        make_message(workspace, at=ago(minutes=minute))
+    make_message(workspace, at=ago(hours=1), status=Status.FAILED)
+    monkeypatch.setattr(listing, "MOST_COUNTED", 2)
 
-    assert "More than 2 messages The newest 2: Sent 2" in words(client.get(reverse("log")))
+    assert counted(client.get(reverse("log"))) == "2 messages or more Of the newest 2: All Sent 2"
+    assert counted(client.get(log_url(status="failed"))) == "1 message Of the newest 2: All Sent 2 Failed 0"
+
+
+def counted(response):
+    """What stands above the table."""
+    head = re.search(r'<div class="log-head">(.*?)</nav>', response.content.decode(), re.S)[1]
+    return words(re.sub("<nav", "<div", head)).replace("Watch live ", "")
 
 
 # --- The message page -------------------------------------------------------------------------------
@@ -418,7 +620,33 @@ def test_every_status_and_cause_has_a_headline_and_a_next_step_that_leads_somewh
 
 
 def test_a_message_of_another_workspace_does_not_exist(client):
-    assert shown(client, make_message(make_workspace())).status_code == 404
+    response = shown(client, make_message(make_workspace(name="Theirs")))
+
+    assert response.status_code == 404
+    assert "Theirs" not in words(response)
+
+
+def test_a_message_of_another_workspace_of_ones_own_is_a_switch_away(client, workspace):
+    other = make_workspace(name="Second & last")
+    message = make_message(other)
+    make_member(other, Role.VIEWER, workspace.member_set.get().user)
+
+    response = shown(client, message)
+
+    assert response.status_code == 404
+    assert "This message belongs to Second & last, where you are a member too." in words(response)
+    form = {"workspace": other.pk, "next": reverse("message", args=[message.pk])}
+    for name, value in form.items():
+        assert f'name="{name}" value="{value}"' in response.content.decode()
+    assert client.post(reverse("switch-workspace"), form).url == form["next"]
+    assert shown(client, message).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["https://elsewhere.example/", "//elsewhere.example", "javascript:x", ""])
+def test_switching_leads_nowhere_else(client, workspace, address):
+    form = {"workspace": workspace.pk, "next": address}
+
+    assert client.post(reverse("switch-workspace"), form).url == reverse("overview")
 
 
 def test_a_refused_message_says_whose_it_is_what_fixes_it_and_leads_to_the_field(client, workspace):
@@ -607,34 +835,3 @@ def test_the_raw_exchange_is_shown_without_secrets(client, workspace):
     assert "s3cret" not in page
     assert "POST https://•••@api/v1/send?token=•••" in page
     assert "&quot;id&quot;: &quot;SM1&quot;" in page
-
-
-# --- Calls turned away ------------------------------------------------------------------------------
-
-
-def test_refused_calls_are_the_workspaces_own_and_for_owners_also_nobodys(workspace):
-    for whose in (workspace, None, make_workspace()):
-        RefusedCall.objects.create(workspace=whose, path="/hubspot/", reason="portal", portal=f"of {whose}")
-
-    seen = {
-        role: words(signed_in(workspace, role).get(reverse("refused-calls")))
-        for role in (Role.EDITOR, Role.OWNER)
-    }
-
-    assert f"of {workspace}" in seen[Role.EDITOR]
-    assert "of None" not in seen[Role.EDITOR]
-    assert "of None" in seen[Role.OWNER]
-    assert all(
-        text.count("is not connected here") == count
-        for text, count in zip(seen.values(), (1, 2), strict=True)
-    )
-
-
-def test_the_log_tells_of_calls_turned_away_today(client, workspace):
-    assert "turned away" not in words(client.get(reverse("log")))
-    RefusedCall.objects.create(workspace=workspace, path="/hubspot/", reason="signature mismatch")
-
-    response = client.get(reverse("log"))
-
-    assert "1 call turned away today The signature does not match the client secret" in words(response)
-    assert reverse("refused-calls") in response.content.decode()

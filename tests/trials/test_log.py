@@ -95,7 +95,7 @@ def test_tests_can_be_left_out_or_shown_alone(client, workspace, tried):
     make_message(make_workspace(), trigger="test")
 
     def rows(trigger):
-        page = client.get(log_url(trigger=trigger)).content.decode()
+        page = client.get(log_url(trigger=trigger), follow=True).content.decode()
         return re.findall(r'class="row-link" href="/log/([0-9a-f-]{36})/', page)
 
     assert rows("no-tests") == [str(real.pk)]

@@ -81,6 +81,7 @@ PAGES: list[tuple[str, Words, str]] = [
     ("overview", gettext_lazy("Overview"), "layout-dashboard"),
     ("actions", gettext_lazy("Actions"), "message-2-bolt"),
     ("log", gettext_lazy("Log"), "list-search"),
+    ("failures", gettext_lazy("Failures"), "alert-triangle"),
     ("quotas", gettext_lazy("Quotas"), "gauge"),
     ("directory", gettext_lazy("Directory"), "address-book"),
     ("connections", gettext_lazy("Connections"), "plug-connected"),

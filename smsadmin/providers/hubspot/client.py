@@ -3,10 +3,10 @@
 HubSpot docs: "Error handling", "CRM objects", "Properties", "Custom workflow actions: callbacks".
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 
@@ -37,6 +37,8 @@ PRIMARY_IDS = frozenset({578, 2})
 CRM_TIMEOUT = 4.0
 #: 4xx that pass by themselves (HubSpot docs: error handling): locked, rate limit, account being migrated.
 PASSING = frozenset({423, 429, 477})
+#: How HubSpot writes the ids of its records. Anything else in a path, such as "..", would ask for something else.
+RECORD_ID = re.compile(r"[0-9]{1,19}")
 
 
 class Unavailable(Exception):
@@ -96,8 +98,10 @@ def record(
     *,
     with_contacts: bool = False,
 ) -> Found:
-    """These properties of one record. Also raises NotFound."""
-    path = f"{_crm('objects', PATH_NAMES[object_type])}/{quote(record_id, safe='')}"
+    """These properties of one record. Also raises NotFound, as for what cannot be the id of one."""
+    if not RECORD_ID.fullmatch(record_id):
+        raise NotFound(record_id)
+    path = f"{_crm('objects', PATH_NAMES[object_type])}/{record_id}"
     params = {"properties": ",".join(names)}
     if with_contacts:
         params["associations"] = PATH_NAMES["contact"]

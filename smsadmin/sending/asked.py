@@ -1,0 +1,97 @@
+"""What somebody asks of the log: the search box and the filter form, made one, in the words of the box."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from smsadmin.actions.models import Action
+from smsadmin.directory.models import Agent, Number
+from smsadmin.sending import search
+from smsadmin.sending.filters import MessageFilter, countries
+from smsadmin.workspaces.models import Workspace
+
+#: Where each word's things are, and what they are called: the nicest name first.
+_CALLED: dict[str, tuple[type[Model], Sequence[str]]] = {
+    "number": (Number, ("name", "e164")),
+    "agent": (Agent, ("email", "name")),
+    "action": (Action, ("name",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`filters` as the address says them; `words`, the same as the box says them; `complaints`, a sentence for each
+    word that was not understood: the box then shows what was typed, and nothing is listed."""
+
+    filters: dict[str, str]
+    words: str
+    complaints: Sequence[str] = ()
+
+
+def asked(given: dict[str, str], workspace: Workspace) -> Asked:
+    """Reads the parameters of an address; what the box says counts before what the form says."""
+    here = around(workspace)
+    read = search.parse(given.get("q", ""), here)
+    known = {name: given[name] for name in MessageFilter.base_filters if name != "q" and name in given}
+    wanted = search.canonical({**known, **read.filters}, here)
+    filters = {name: wanted[name] for name in MessageFilter.base_filters if name in wanted}  # in one order
+    if read.complaints:
+        return Asked(filters, given["q"], [_sentence(each) for each in read.complaints])
+    return Asked(filters, search.render(filters, here))
+
+
+def around(workspace: Workspace) -> search.Around:
+    """What the words mean to this reader; names are read when one is asked for."""
+    return search.Around(
+        timezone.get_current_timezone(),
+        german=_is_german(),
+        countries=cache(lambda: countries(workspace)),
+        names=cache(lambda name: _names(workspace, name)),
+    )
+
+
+def hints() -> list[tuple[str, str, str]]:
+    """Every word of the box in the reader's language: ("status:", what it narrows, "status:failed")."""
+    labels = MessageFilter.base_filters
+    return [
+        (f"{example.partition(':')[0]}:", str(labels[name].label), example)
+        for name, example in search.hints(search.Around(german=_is_german()))
+    ]
+
+
+def _is_german() -> bool:
+    return (get_language() or "").startswith("de")
+
+
+def _names(workspace: Workspace, name: str) -> dict[str, tuple[str, ...]]:
+    model, columns = _CALLED[name]
+    rows: Any = model._default_manager.filter(workspace=workspace).values_list("pk", *columns)
+    return {str(pk): tuple(filter(None, called)) for pk, *called in rows}
+
+
+def _sentence(complaint: search.Complaint) -> str:
+    """What was not understood, and what to write instead."""
+    facts = {"key": complaint.key, "value": complaint.value}
+    words = {
+        "key": _("“%(key)s:” is no word of this box; put it in quotes to look for it as it stands."),
+        "value": _("“%(key)s:” does not know “%(value)s”.")
+        if complaint.value
+        else _("“%(key)s:” needs a value."),
+        "several": _("“%(value)s” is more than one; write more of the name, or the number."),
+        "twice": _("“%(key)s:” is there twice with different values; leave one."),
+    }[complaint.problem]
+    if not complaint.nearest:
+        return words % facts
+    meant = _("Did you mean %(nearest)s?") % {"nearest": _listed(complaint)}
+    return f"{words % facts} {meant}"
+
+
+def _listed(complaint: search.Complaint) -> str:
+    colon = ":" if complaint.problem == "key" else ""
+    return ", ".join(f"“{each}{colon}”" for each in dict.fromkeys(complaint.nearest))

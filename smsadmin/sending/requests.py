@@ -1,0 +1,377 @@
+"""Every call a machine made to us, whether or not it became a message: "did the trigger fire at all?"
+
+Nothing is written for this page. It unites what is stored anyway: the messages that calls made, the repeats in
+their timelines, and the calls that were turned away.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
+from django_htmx.http import push_url
+
+from smsadmin.core.ids import first_uuid7, key16, moment_of
+from smsadmin.dashboard.housekeeping import KEPT
+from smsadmin.dashboard.pages import render_page
+from smsadmin.dashboard.templatetags.ui import Badge
+from smsadmin.sending import presenters
+from smsadmin.sending.filters import HUBSPOT, TEST, VERIFICATION
+from smsadmin.sending.models import Event, Message, RefusedCall
+from smsadmin.sending.presenters import Link
+from smsadmin.workspaces.access import viewer_required
+from smsadmin.workspaces.models import Connection, Role, Workspace
+from smsadmin.workspaces.requests import WorkspaceRequest
+
+PER_PAGE = 50
+#: What no index finds is looked for among so many of the newest calls.
+MOST_SEARCHED = 10_000
+#: Triggers that a person set off, from a page.
+PEOPLE = (TEST, VERIFICATION)
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+#: Of a message, what the list does not show.
+_HIDDEN = ("template", "body", "trace", "quota")
+
+
+class Outcome(StrEnum):
+    """What became of a call, in the order of the list where they came in the same moment."""
+
+    ACCEPTED = "accepted"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+
+
+LOOKS = {
+    Outcome.ACCEPTED: Badge(gettext_lazy("Became a message"), "check", "good"),
+    Outcome.REPEATED: Badge(gettext_lazy("Came again"), "refresh", "neutral"),
+    Outcome.REFUSED: Badge(gettext_lazy("Turned away"), "ban", "bad"),
+}
+_RANKS = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+class RequestsForm(forms.Form):
+    """What the list can be narrowed to."""
+
+    outcome = forms.ChoiceField(
+        label=gettext_lazy("Outcome"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("Any outcome")),
+            *((outcome.value, look.label) for outcome, look in LOOKS.items()),
+        ],
+    )
+    q = forms.CharField(
+        label=gettext_lazy("Search"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={
+                "type": "search",
+                "placeholder": gettext_lazy("Callback, workflow, record id …"),
+            }
+        ),
+    )
+
+
+@require_GET
+@viewer_required
+def requests(request: WorkspaceRequest) -> HttpResponse:
+    """Calls of machines, newest first, each with its message or why there is none; htmx asks for the list alone."""
+    form = RequestsForm(request.GET)
+    is_valid = form.is_valid()
+    narrowed = {name: value for name, value in form.cleaned_data.items() if value}
+    search = Search.of(request, narrowed.get("q", ""))
+    sources = _sources(request, narrowed.get("outcome"), search) if is_valid else []
+    page = page_of(sources, request.GET.get("before", ""), request.GET.get("after", ""))
+    context = {
+        "form": form,
+        "narrowed": narrowed,
+        "search": search,
+        "page": page,
+        "newer": requests_url(**narrowed, after=page.newer) if page.newer else "",
+        "older": requests_url(**narrowed, before=page.older) if page.older else "",
+        "kept_days": KEPT.days,
+    }
+    status = 200 if is_valid else 422
+    response = render_page(
+        request, "log/requests.html", context, fragment="log/_requests.html", status=status
+    )
+    return push_url(response, requests_url(**narrowed))
+
+
+@require_GET
+def refused_calls(request: WorkspaceRequest) -> HttpResponse:
+    """Where the calls turned away used to be listed."""
+    return redirect(requests_url(outcome=Outcome.REFUSED.value), permanent=True)
+
+
+def requests_url(**filters: str) -> str:
+    """The list narrowed to these filters."""
+    return f"{reverse('requests')}?{urlencode(filters)}" if filters else reverse("requests")
+
+
+# --- One call ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a call stands among all of them: by its time, then by its outcome, then by its row's id."""
+
+    at: datetime
+    rank: int
+    pk: Any
+
+    def __str__(self) -> str:
+        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}-{self.rank}-{self.pk}"
+
+    @classmethod
+    def read(cls, text: str) -> "Place | None":
+        """The place that a page's address names; None for anything else."""
+        try:
+            microseconds, rank, pk = text.split("-", 2)
+            at = _EPOCH + timedelta(microseconds=int(microseconds[:16]))  # 16 digits last until 2286
+            return cls(at, int(rank), UUID(pk) if int(rank) == _RANKS[Outcome.ACCEPTED] else int(pk))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: when, who made it, what became of it, the message it made or met, and why it was turned away."""
+
+    place: Place
+    caller: Link
+    note: str
+    outcome: Outcome
+    message: Message | None = None
+    reason: str = ""
+    detail: str = ""
+    path: str = ""
+
+    @property
+    def at(self) -> datetime:
+        return self.place.at
+
+    @property
+    def look(self) -> Badge:
+        return LOOKS[self.outcome]
+
+
+def _accepted(message: Message) -> Call:
+    place = Place(message.received_at, _RANKS[Outcome.ACCEPTED], message.pk)
+    return Call(place, _caller(message.origin), _about(message), Outcome.ACCEPTED, message)
+
+
+def _repeated(event: Event) -> Call:
+    message, place = event.message, Place(event.at, _RANKS[Outcome.REPEATED], event.pk)
+    return Call(place, _caller(message.origin), _about(message), Outcome.REPEATED, message)
+
+
+def _refused(call: RefusedCall) -> Call:
+    return Call(
+        place=Place(call.at, _RANKS[Outcome.REFUSED], call.pk),
+        caller=Link(
+            _("HubSpot portal %(portal)s") % {"portal": call.portal} if call.portal else _("Unknown")
+        ),
+        note="",
+        outcome=Outcome.REFUSED,
+        reason=presenters.refusal(call.reason),
+        detail=call.detail,
+        path=call.path,
+    )
+
+
+def _caller(origin: Mapping[str, Any]) -> Link:
+    """The workflow, else the portal."""
+    found = presenters.workflow(origin)
+    if found.words:
+        return found
+    portal = origin.get("portal")
+    return Link(_("HubSpot portal %(portal)s") % {"portal": portal} if portal else _("Unknown"))
+
+
+def _about(message: Message) -> str:
+    """The step of the workflow and the record it was about."""
+    step = message.origin.get("step")
+    words = (_("step %(step)s") % {"step": step} if step else "", presenters.record(message).words)
+    return " · ".join(filter(None, words))
+
+
+# --- What is looked for ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """An id somebody looks for: messages that it names outright (`ids`), else any call since `since` that has it.
+
+    `since` is None where every stored call is looked through.
+    """
+
+    text: str = ""
+    ids: Sequence[UUID] = ()
+    since: datetime | None = None
+
+    @classmethod
+    def of(cls, request: WorkspaceRequest, text: str) -> "Search":
+        text = text.strip()
+        if not text:
+            return cls()
+        if ids := list(_named(request.workspace, text).values_list("pk", flat=True)):
+            return cls(text, ids)
+        return cls(text, since=_reach(request))
+
+    def messages(self, prefix: str = "") -> Q:
+        """The messages that have it, as seen from where `prefix` leads to them."""
+        if not self.text:
+            return Q()
+        if self.ids:
+            return Q(**{f"{prefix}pk__in": self.ids})
+        names = ("object_id", "origin__workflow", "origin__portal", "origin__callback_id")
+        return Q(*((f"{prefix}{name}", self.text) for name in names), _connector=Q.OR)
+
+
+def _named(workspace: Workspace, text: str) -> QuerySet[Message]:
+    """The messages whose own id, or whose callback id in one of the workspace's portals, this is."""
+    portals = Connection.objects.filter(workspace=workspace, kind=Connection.Kind.HUBSPOT)
+    keys = [key16(f"{portal}:{text}") for portal in portals.values_list("external_id", flat=True)]
+    named = Q(trigger=HUBSPOT, key__in=keys)
+    with suppress(ValueError):
+        named |= Q(pk=UUID(text))
+    return Message.objects.filter(named, workspace=workspace).exclude(trigger__in=PEOPLE)
+
+
+def _reach(request: WorkspaceRequest) -> datetime | None:
+    """From when on calls are looked through one by one; None where there are no more than MOST_SEARCHED."""
+    messages = (
+        Message.objects.filter(workspace=request.workspace).order_by("-pk").values_list("pk", flat=True)
+    )
+    found = [moment_of(pk) for pk in messages[MOST_SEARCHED : MOST_SEARCHED + 1]]
+    for calls in refused_of(request):
+        found += calls.order_by("-at").values_list("at", flat=True)[MOST_SEARCHED : MOST_SEARCHED + 1]
+    return max(found, default=None)
+
+
+# --- Where calls are found ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows that are calls of one outcome, and how one of them is shown."""
+
+    outcome: Outcome
+    rows: QuerySet[Any]
+    shown: Callable[[Any], Call]
+
+    def calls(self, place: Place | None, *, newer: bool) -> list[Call]:
+        """The PER_PAGE + 1 calls next to this place, the nearest first; the newest ones for no place."""
+        rows = self.rows.filter(self._beyond(place, newer=newer)) if place else self.rows
+        order = ("pk",) if self._is_timed_by_id else ("at", "pk")
+        ordered = rows.order_by(*(name if newer else f"-{name}" for name in order))
+        return [self.shown(row) for row in ordered[: PER_PAGE + 1]]
+
+    @property
+    def _is_timed_by_id(self) -> bool:
+        return self.outcome == Outcome.ACCEPTED
+
+    def _beyond(self, place: Place, *, newer: bool) -> Q:
+        """The rows on one side of a place. Each is bounded by a plain comparison that an index serves."""
+        rank, far, than = _RANKS[self.outcome], "gt" if newer else "lt", "gte" if newer else "lte"
+        if self._is_timed_by_id:
+            if rank == place.rank:
+                return Q(**{f"pk__{far}": place.pk})
+            after = first_uuid7(place.at + _MILLISECOND)  # of one moment, messages stand before all others
+            return Q(pk__gte=after) if newer else Q(pk__lt=after)
+        if rank == place.rank:
+            further = Q(**{f"at__{far}": place.at}) | Q(**{f"pk__{far}": place.pk})
+            return Q(**{f"at__{than}": place.at}) & further
+        return Q(**{f"at__{than if (rank > place.rank) == newer else far}": place.at})
+
+
+def _sources(request: WorkspaceRequest, outcome: str | None, search: Search) -> list[Source]:
+    found = [
+        Source(Outcome.ACCEPTED, _messages(request.workspace, search), _accepted),
+        Source(Outcome.REPEATED, _repeats(request.workspace, search), _repeated),
+        *(Source(Outcome.REFUSED, _turned_away(calls, search), _refused) for calls in refused_of(request)),
+    ]
+    return [source for source in found if not outcome or source.outcome == outcome]
+
+
+def _messages(workspace: Workspace, search: Search) -> QuerySet[Message]:
+    messages = Message.objects.filter(search.messages(), workspace=workspace).exclude(trigger__in=PEOPLE)
+    if search.since:
+        messages = messages.filter(pk__gte=first_uuid7(search.since))
+    return messages.defer(*_HIDDEN)
+
+
+def _repeats(workspace: Workspace, search: Search) -> QuerySet[Event]:
+    events = Event.objects.filter(
+        search.messages("message__"), kind=Event.Kind.REPEAT, workspace=workspace
+    ).exclude(message__trigger__in=PEOPLE)
+    if search.since:
+        events = events.filter(at__gte=search.since)
+    return events.select_related("message").defer(*(f"message__{name}" for name in _HIDDEN))
+
+
+def _turned_away(calls: QuerySet[RefusedCall], search: Search) -> QuerySet[RefusedCall]:
+    if search.ids:
+        return calls.none()
+    found = calls.filter(portal=search.text) if search.text else calls
+    return found.filter(at__gte=search.since) if search.since else found
+
+
+def refused_of(request: WorkspaceRequest) -> list[QuerySet[RefusedCall]]:
+    """The workspace's refused calls and, for an owner, those that named no portal anybody connected: one query
+    each, since together no index has them in order."""
+    calls = RefusedCall.objects.all()
+    mine = [calls.filter(workspace=request.workspace)]
+    return [*mine, calls.filter(workspace=None)] if request.member.may(Role.OWNER) else mine
+
+
+# --- Pages -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the list; `newer` and `older` are places to go on from, "" where the list ends."""
+
+    calls: Sequence[Call]
+    newer: str = ""
+    older: str = ""
+
+
+def page_of(sources: Iterable[Source], before: str = "", after: str = "") -> Page:
+    """The page older than the place `before`, or newer than `after`; the newest page for neither, or no place."""
+    sources = list(sources)
+    if place := Place.read(after):
+        found = _united(sources, place, newer=True)
+        if len(found) > PER_PAGE:
+            newest_first = found[PER_PAGE - 1 :: -1]
+            return Page(newest_first, str(newest_first[0].place), str(newest_first[-1].place))
+    place = None if after else Place.read(before)
+    found = _united(sources, place, newer=False)
+    shown = found[:PER_PAGE]
+    return Page(
+        shown,
+        newer=str(shown[0].place) if place and shown else "",
+        older=str(shown[-1].place) if len(found) > PER_PAGE else "",
+    )
+
+
+def _united(sources: Sequence[Source], place: Place | None, *, newer: bool) -> list[Call]:
+    """The calls next to a place, the nearest first, at most PER_PAGE + 1 of all sources together."""
+    found = [call for source in sources for call in source.calls(place, newer=newer)]
+    return sorted(found, key=lambda call: call.place, reverse=not newer)[: PER_PAGE + 1]

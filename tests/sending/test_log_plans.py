@@ -1,0 +1,134 @@
+"""However long the log is: no filter, no search and no count looks through all of it."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from smsadmin.core.ids import key16
+from smsadmin.core.status import Status
+from smsadmin.sending import filters, listing
+from smsadmin.sending.filters import MessageFilter, log_url
+from smsadmin.sending.models import Message
+from smsadmin.workspaces.models import Role
+from tests.factories import (
+    PORTAL,
+    make_action,
+    make_agent,
+    make_connection,
+    make_member,
+    make_number,
+    make_workspace,
+    uuid7_at,
+)
+from tests.sending.conftest import NOW
+
+ROWS = 12_000
+#: As PostgreSQL and as SQLite say that they look at every row, in the order of no index.
+WHOLE_TABLE = re.compile(r"Seq Scan on sending_message|SCAN sending_message$", re.MULTILINE)
+
+ASKED = [
+    {},
+    {"status": "failed"},
+    {"status": "sent"},
+    {"status": "trouble"},
+    {"error": "RATE_LIMITED"},
+    {"cause": "RATE_LIMITED.0123456789abcdef"},
+    {"number": "number"},
+    {"agent": "agent"},
+    {"action": "action"},
+    {"recipient": "+33612345678"},
+    {"trigger": "hubspot"},
+    {"trigger": "no-tests"},
+    {"trigger": "test"},
+    {"trigger": "verification"},
+    {"since": "2026-11-21T09:00:00Z"},
+    {"until": "2026-11-21T09:00:00Z"},
+    {"record": "501"},
+    {"workflow": "17"},
+    {"status": "failed", "record": "501", "since": "yesterday"},
+    {"q": "+33612345678"},
+    {"q": "+12025550101"},
+    {"q": "0612345678"},
+    {"q": "SM77"},
+    {"q": "Sales"},
+    {"q": "mia@example.com"},
+    {"q": "rate_limited"},
+    {"q": "01a1f8e0-0000-7000-8000-000000000000"},
+    {"q": "nothing of the kind"},
+]
+
+
+@pytest.fixture
+def full(db, monkeypatch):
+    """A log that is long beside what one page, one count and one search look at."""
+    workspace = make_workspace()
+    make_connection(workspace, "hubspot")
+    numbers = [
+        make_number(workspace, "+12025550101", name="Sales US"),
+        *(make_number(workspace) for _ in range(9)),
+    ]
+    agents = [make_agent(workspace, "mia@example.com"), *(make_agent(workspace) for _ in range(9))]
+    actions = [make_action(workspace, sender_number=numbers[0]) for _ in range(10)]
+
+    def row(serial):
+        failed = serial % 50 == 0
+        return Message(
+            pk=uuid7_at(NOW),
+            workspace=workspace,
+            trigger="hubspot" if serial % 100 else "test",
+            key=key16(serial),
+            origin={"portal": PORTAL, "workflow": str(serial % 30)},
+            object_id=str(serial),
+            number=numbers[serial % 10],
+            agent=agents[serial % 10],
+            action=actions[serial % 10],
+            recipient="" if serial % 70 == 0 else f"+336{serial:08}",
+            recipient_given=str(serial),
+            status=Status.FAILED if failed else Status.SENT,
+            error_code="RATE_LIMITED" if failed else "",
+            cause=f"RATE_LIMITED.{serial:016}" if failed else "",
+            provider_id=f"SM-{serial}",
+        )
+
+    Message.objects.bulk_create([row(serial) for serial in range(ROWS)], batch_size=5_000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    monkeypatch.setattr(listing, "MOST_COUNTED", 200)
+    monkeypatch.setattr(filters, "NEWEST", 200)
+    return workspace
+
+
+@pytest.mark.services
+def test_no_filter_and_no_search_looks_through_the_whole_log(full):
+    browser = Client()
+    browser.force_login(make_member(full, Role.OWNER).user)
+    ids = {
+        "number": full.numbers.first().pk,
+        "agent": full.agents.first().pk,
+        "action": full.actions.first().pk,
+    }
+    found = {}
+    older = Message.objects.order_by("pk")[ROWS // 2].pk
+    for each in ASKED:
+        asked = {name: ids.get(value, value) for name, value in each.items()}
+        for url in (log_url(**asked), log_url(**asked, before=older)):
+            with CaptureQueriesContext(connection) as captured:
+                assert browser.get(url).status_code == 200, url
+            plans = [plan_of(query["sql"]) for query in captured if "sending_message" in query["sql"]]
+            assert plans
+            if bad := [plan for plan in plans if WHOLE_TABLE.search(plan)]:
+                found[url] = bad
+    assert found == {}
+
+
+def test_every_filter_is_among_them():
+    assert {name for asked in ASKED for name in asked} == set(MessageFilter.base_filters)
+
+
+def plan_of(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{sql}")
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
