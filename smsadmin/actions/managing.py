@@ -1,15 +1,11 @@
-"""What is done to an action as a whole: switched on and off (by the editor), archived and brought back."""
+"""What the editor does to an action as a whole: switched on and off, archived and brought back."""
 
 from django.contrib import messages
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from smsadmin.actions import saving
 from smsadmin.actions.models import Action
 from smsadmin.actions.standing import State, state_of
-from smsadmin.workspaces.access import editor_required
 from smsadmin.workspaces.requests import WorkspaceRequest
 
 
@@ -29,18 +25,16 @@ def switch_off(request: WorkspaceRequest, shown: Action, reason: str) -> None:
     announce(request, shown)
 
 
-@require_http_methods(["GET", "POST"])
-@editor_required
-def archive(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Archives an action or brings it back, and goes to its page, as opening the address does."""
-    shown = get_object_or_404(Action, pk=pk, workspace=request.workspace)
-    if request.POST.get("back") == "1":
-        saving.bring_back(shown)
-        announce(request, shown)
-    elif request.method == "POST":
-        saving.archive(shown)
-        announce(request, shown)
-    return redirect("action", pk)
+def archive(request: WorkspaceRequest, shown: Action) -> None:
+    """Archives an action and says so."""
+    saving.archive(shown)
+    announce(request, shown)
+
+
+def bring_back(request: WorkspaceRequest, shown: Action) -> None:
+    """Brings an archived action back, still off, and says so."""
+    saving.bring_back(shown)
+    announce(request, shown)
 
 
 def announce(request: WorkspaceRequest, shown: Action) -> None:

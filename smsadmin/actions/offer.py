@@ -13,7 +13,7 @@ from smsadmin.core import tokens
 from smsadmin.crm import properties
 from smsadmin.crm.properties import Catalogue, Property
 from smsadmin.sending.resolve import INPUTS
-from smsadmin.workspaces.models import Workspace
+from smsadmin.workspaces.models import Connection, Workspace
 
 Group = tuple[str, list[tuple[str, str]]]  # an <optgroup>: its label, and (value, label) pairs
 
@@ -24,6 +24,7 @@ class Offer:
 
     object_type: str
     catalogues: dict[str, Catalogue]
+    of_one_portal: bool = True  # another portal of the workspace may have properties that this one lacks
 
     @property
     def is_complete(self) -> bool:
@@ -54,7 +55,8 @@ class Offer:
         kind, _name = self._named(path)
         if kind == tokens.key(INPUTS):
             return False
-        return kind not in self.catalogues or (self.is_complete and self.find(path) is None)
+        is_listed = self.is_complete and self.of_one_portal
+        return kind not in self.catalogues or (is_listed and self.find(path) is None)
 
     def _named(self, path: str) -> tuple[str, str]:
         """An object by our name of it, and the property as it is written."""
@@ -111,7 +113,12 @@ def offer(workspace: Workspace, object_type: str) -> Offer:
     """What HubSpot's newest list says, or the documented standard properties where no portal can be read."""
     language = get_language() or "en"
     kinds = properties.objects(object_type)
-    return Offer(object_type, {kind: properties.catalogue(workspace, kind, language) for kind in kinds})
+    portals = workspace.connections.filter(kind=Connection.Kind.HUBSPOT).count()
+    return Offer(
+        object_type,
+        {kind: properties.catalogue(workspace, kind, language) for kind in kinds},
+        of_one_portal=portals < 2,
+    )
 
 
 def _object(kind: str, offered: Offer) -> str:

@@ -28,6 +28,9 @@ from smsadmin.workspaces.access import editor_required, viewer_required
 from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import WorkspaceRequest
 
+#: What a button does: of the action shown, if any, with what follows the colon of its `do`.
+Part = Callable[[WorkspaceRequest, Action | None, str], HttpResponse]
+
 #: Tells the page that the form was changed by the server, so that the preview must be worked out again.
 RECOMPOSE = {"HX-Trigger-After-Settle": "recompose"}
 
@@ -240,11 +243,16 @@ def _off(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResp
     return _switched(request, shown)
 
 
-def _on(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
-    if shown is None:
-        return _again(request, shown, what)
-    managing.switch_on(request, shown)
-    return _switched(request, shown)
+def _deed(deed: Callable[[WorkspaceRequest, Action], None]) -> Part:
+    """What is done to the action as a whole, beside a form that may hold unsaved changes."""
+
+    def done(request: WorkspaceRequest, shown: Action | None, what: str) -> HttpResponse:
+        if shown is None:
+            return _again(request, shown, what)
+        deed(request, shown)
+        return _switched(request, shown)
+
+    return done
 
 
 def _switched(request: WorkspaceRequest, shown: Action) -> HttpResponse:
@@ -255,8 +263,6 @@ def _switched(request: WorkspaceRequest, shown: Action) -> HttpResponse:
     messages.info(request, _("Your changes below are still here, and not saved yet."))
     return _page(request, shown, _unsaved(request, shown, typed))
 
-
-Part = Callable[[WorkspaceRequest, Action | None, str], HttpResponse]
 
 PARTS: dict[str, Part] = {
     "refilter": _refiltered,
@@ -270,7 +276,9 @@ PARTS: dict[str, Part] = {
     "fallbacks": _fallen_back,
     "test": _tested,
     "off": _off,
-    "on": _on,
+    "on": _deed(managing.switch_on),
+    "archive": _deed(managing.archive),
+    "back": _deed(managing.bring_back),
 }
 
 

@@ -72,7 +72,9 @@ class Row:
 
     @property
     def left_out(self) -> int:
-        """How many of the oldest had no room in the sheet."""
+        """How many of the oldest have no room in the sheet."""
+        if self.export.state not in (Export.State.RUNNING, Export.State.DONE):
+            return 0
         return (self.export.total or 0) - (self.goal or 0)
 
     @property

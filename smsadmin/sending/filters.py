@@ -220,9 +220,7 @@ class MessageFilter(django_filters.FilterSet):
         ],
         method="by_trigger",
     )
-    record = django_filters.CharFilter(
-        label=gettext_lazy("Record id"), field_name="object_id", max_length=40
-    )
+    record = django_filters.CharFilter(label=gettext_lazy("Record id"), field_name="object_id", max_length=40)
     workflow = django_filters.CharFilter(
         label=gettext_lazy("Workflow id"), field_name="origin__workflow", max_length=40
     )

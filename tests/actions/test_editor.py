@@ -217,6 +217,14 @@ def test_the_fields_of_a_workflow_step_are_not_hubspots_to_list(
     assert editor.post(NEW, typed).status_code == 302
 
 
+def test_another_portals_own_properties_are_not_refused(
+    editor: Client, workspace: Workspace, hubspot: StandIn
+) -> None:
+    make_connection(workspace, "hubspot", external_id="9000002", name="Second portal")
+
+    assert editor.post(NEW, form(make_number(workspace), message="{{Contact.their_own}}")).status_code == 302
+
+
 def test_the_name_a_token_is_written_with_does_not_matter(
     editor: Client, workspace: Workspace, hubspot: StandIn
 ) -> None:
@@ -796,6 +804,20 @@ def test_a_reason_stays_on_the_page_until_it_is_used(editor: Client, workspace: 
 
     assert 'id="switch" open' in page
     assert 'value="Wrong price"' in page
+
+
+def test_archiving_beside_unsaved_changes_keeps_them_in_the_form(
+    editor: Client, workspace: Workspace
+) -> None:
+    action = make_action(workspace)
+
+    response = editor.post(
+        reverse("action", args=[action.pk]), edited(action, message="Half done", do="archive")
+    )
+
+    action.refresh_from_db()
+    assert action.is_archived
+    assert "Half done</textarea>" in response.content.decode()
 
 
 def test_switching_off_without_a_reason_is_refused_and_loses_nothing(

@@ -94,7 +94,7 @@ def test_a_failure_is_told_until_the_next_refresh_that_works(viewer, workspace):
     make_refresh(connection, "failed", age=timedelta(minutes=14), error="Aircall answered HTTP 500: oops")
     make_refresh(connection)
 
-    assert "failed" not in words(viewer.get(reverse("directory")))
+    assert "The last refresh failed" not in words(viewer.get(reverse("directory")))
 
 
 # --- Progress -----------------------------------------------------------------------------------------

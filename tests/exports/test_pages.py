@@ -342,6 +342,22 @@ def test_cancelling_ends_an_export_that_is_not_finished(client, workspace, ask):
     assert (export.state, files.path_of(export.pk).exists()) == ("cancelled", False)
 
 
+@pytest.mark.parametrize(("state", "name"), [("waiting", "cancel"), ("done", "delete")])
+def test_the_buttons_of_an_export_send_the_token_that_a_browser_needs(operator, workspace, ask, state, name):
+    make_message(workspace)
+    export = ask()
+    Export.objects.update(state=state, total=1, written=1, size=1)
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(operator.user)
+    address = reverse(f"export-{name}", args=[export.pk])
+
+    form = re.search(rf'action="{address}">.*?</form>', page(browser).content.decode(), re.DOTALL)
+    assert form
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form[0])
+    assert token
+    assert browser.post(address, {"csrfmiddlewaretoken": token[1]}).status_code == 302
+
+
 def test_cancelling_too_late_changes_nothing(client, workspace, ask):
     make_message(workspace)
     export = ask()

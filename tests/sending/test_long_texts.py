@@ -51,8 +51,8 @@ def test_such_a_message_is_refused_as_too_long_by_the_send_and_by_the_preview(nu
 
 
 @pytest.mark.timeout(10)
-def test_looking_up_many_names_in_a_large_record_takes_no_time() -> None:
-    record = Record("contact", properties={f"property_{n}": str(n) for n in range(10_000)})
+def test_looking_up_many_names_in_a_large_record_takes_little_time() -> None:
+    record = Record("contact", properties={f"property_{n}": str(n) for n in range(20_000)})
 
     assert [lookup(record, "Contact", f"Property {n}") for n in range(2_000)] == [
         str(n) for n in range(2_000)
