@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 _values: dict[Hashable, tuple[float, Any]] = {}  # when each ends, and what it is
-#: From this many on, what has ended is dropped whenever something is added.
-ROOM = 200
 T = TypeVar("T")
 
 
@@ -19,14 +17,16 @@ def remembered(key: Hashable, load: Callable[[], T], seconds: float | None = Non
     if kept is not None and now < kept[0]:
         return kept[1]
     value = load()
-    if len(_values) >= ROOM:
-        _drop_ended(now)
+    _drop_ended(now)
     _values[key] = (now + (settings.CONFIGURATION_TTL if seconds is None else seconds), value)
     return value
 
 
 def _drop_ended(now: float) -> None:
-    """(Threads share the dictionary: the keys are copied before any is dropped.)"""
+    """Some of it are customers: once it has ended, it stays no longer than until the next thing is read.
+
+    (Threads share the dictionary: the keys are copied before any is dropped.)
+    """
     for key in [key for key, (ends, _value) in list(_values.items()) if ends <= now]:
         _values.pop(key, None)
 

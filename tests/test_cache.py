@@ -72,10 +72,7 @@ def test_a_read_that_fails_is_not_remembered(clock: SimpleNamespace) -> None:
     assert cache.remembered("key", source) == 1
 
 
-def test_what_has_ended_is_dropped_and_not_kept_for_good(
-    monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
-) -> None:
-    monkeypatch.setattr(cache, "ROOM", 3)
+def test_what_has_ended_is_dropped_and_not_kept_for_good(clock: SimpleNamespace) -> None:
     for key in ("a", "b"):
         cache.remembered(key, lambda: "customers", seconds=10)
     cache.remembered("c", lambda: "kept", seconds=60)

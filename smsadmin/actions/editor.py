@@ -15,6 +15,7 @@ from smsadmin.actions.fields import with_sent_line_ends
 from smsadmin.actions.forms import ActionForm
 from smsadmin.actions.models import Action
 from smsadmin.core import numbers, segments, tokens
+from smsadmin.core.errors import TokenUnknown
 from smsadmin.core.message import MOST_CHARACTERS, ActionConfig, Record
 from smsadmin.crm import records
 from smsadmin.crm.properties import Property
@@ -212,7 +213,9 @@ class Editor:
 
     @property
     def why(self) -> str:
-        return explain.sentence(self.row)
+        """What stops the message; of a token that cannot be read, what is wrong with how it is written."""
+        unreadable = self.row.error_code == TokenUnknown.code and self.text.problem
+        return unreadable or explain.sentence(self.row)
 
     @property
     def from_name(self) -> str:

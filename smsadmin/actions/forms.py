@@ -15,7 +15,7 @@ from smsadmin.actions.fields import MOST_TEMPLATE, MessageField, PropertyField, 
 from smsadmin.actions.models import Action, ActionVersion, ObjectType
 from smsadmin.actions.offer import Group, Offer, offer
 from smsadmin.actions.saving import CONFIG, name_problem
-from smsadmin.core import numbers, tokens
+from smsadmin.core import numbers, segments, tokens
 from smsadmin.core.message import ActionConfig
 from smsadmin.directory import book, facts
 from smsadmin.directory.models import Agent, Number
@@ -247,6 +247,8 @@ class ActionForm(forms.Form):
             self._check_number()
         if self.cleaned_data.get("send_as_kind") == SendAsKind.USER:
             self._check_agent()
+        if self.cleaned_data.get("encoding") == ActionVersion.Encoding.GSM:
+            self._check_gsm()
         return self.cleaned_data
 
     def clean_sender_property(self) -> str:
@@ -329,6 +331,14 @@ class ActionForm(forms.Form):
         self.fields["sender_property"].required = sender == SenderKind.PROPERTY
         self.fields["send_as_agent"].required = send_as == SendAsKind.USER and sender == SenderKind.NUMBER
         self.fields["send_as_property"].required = send_as == SendAsKind.PROPERTY
+
+    def _check_gsm(self) -> None:
+        """A character of the text itself would refuse every message; those of a record are refused as they come."""
+        texts: list[str] = []
+        tokens.with_texts(self.cleaned_data.get("message") or "", lambda text: texts.append(text) or text)
+        if left := segments.to_gsm("".join(texts)).left:
+            words = _("GSM-7 has no look-alike for %(characters)s: take it out, or choose another encoding.")
+            self.add_error("message", words % {"characters": " ".join(left)})
 
     def _check_number(self) -> None:
         if not self.cleaned_data.get("sender_number"):

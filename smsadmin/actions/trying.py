@@ -208,6 +208,9 @@ def _completed(workspace: Workspace, object_type: str, config: ActionConfig, tex
         given = json.loads(text)
     except RecursionError:
         raise ValueError(_("it is nested too deep.")) from None
+    except json.JSONDecodeError as error:
+        place = {"line": error.lineno, "column": error.colno}
+        raise ValueError(_("it is not JSON from line %(line)d, character %(column)d on.") % place) from None
     if not isinstance(given, dict):
         raise ValueError(_("it must be a JSON object."))
     record = executed.given(parse.execution(_as_execution(given, object_type)))

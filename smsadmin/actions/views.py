@@ -336,7 +336,7 @@ def _page(
         "typed_by": typed_before.mark(request),
         "may_edit": request.member.may(Role.EDITOR),
     }
-    if shown and not fragment:
+    if shown and not (fragment and wants_fragment(request)):
         context |= _about(shown)
     return render_page(request, "actions/edit.html", context, fragment=fragment, status=status)
 

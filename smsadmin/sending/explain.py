@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from smsadmin import phrases
 from smsadmin.core import errors, numbers
@@ -18,6 +18,11 @@ from smsadmin.sending.models import Message
 _NUMBERS = ("sender", "recipient", "subject")
 _COUNTS = ("used", "limit", "left", "needed", "characters", "segments", "hour", "day", "month", "count", "of")
 _WORDS = {
+    "source": {
+        "": gettext_lazy("the chosen property"),
+        "sender_number": gettext_lazy("the number"),
+        "send_as_user": gettext_lazy("the user"),
+    },
     "unit": {
         "messages": pgettext_lazy("quota", "messages"),
         "segments": pgettext_lazy("quota", "segments"),

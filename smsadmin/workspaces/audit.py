@@ -17,7 +17,9 @@ def register() -> None:
     )
     auditlog.register(Number, exclude_fields=["seen_at", "probed_at"])
     auditlog.register(Failure, exclude_fields=["at"])
-    auditlog.register(Export, exclude_fields=["total", "written", "holder", "lease_until", "attempts", "size"])
+    auditlog.register(
+        Export, exclude_fields=["total", "written", "holder", "lease_until", "attempts", "size"]
+    )
     auditlog.register(TestNumber, exclude_fields=["code_hash"])
     for model in (Workspace, Member, Action, ActionVersion, Rule):
         auditlog.register(model)

@@ -158,6 +158,19 @@
     target.value = "";
   });
 
+  // What is pasted is what is tried.
+  document.addEventListener("input", ({ target }) => {
+    if (target.dataset.chooses) document.querySelector(`[name="record"][value="${target.dataset.chooses}"]`).checked = true;
+  });
+
+  // Leaving with unsaved changes asks first; sending the form is not leaving.
+  let unsaved = false;
+  document.addEventListener("input", ({ target }) => {
+    if (target.closest("#steps") && target.type !== "search") unsaved = true;
+  });
+  document.addEventListener("submit", ({ target }) => { if (target.id === "action-form") unsaved = false; });
+  addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
+
   const alongTokens = (event) => {
     const stops = [...picker().querySelectorAll("[data-token-search], [data-insert]")];
     const to = stops[stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];

@@ -937,3 +937,65 @@ def test_enter_in_a_search_without_scripts_shows_what_was_found(
     assert 'value="insert:{{Contact.lastname}}"' in page
     assert 'value="id:contact:4242:' in page
     assert not Action.objects.exists()
+
+
+# --- Without scripts, on the page of a saved action ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("do", ["refilter", "live", "preview", "find", "tokens", "replace", "reread", "test"])
+def test_every_button_of_a_saved_action_answers_with_the_whole_page(
+    editor: Client, workspace: Workspace, do: str
+) -> None:
+    action = make_action(workspace, enabled=False)
+    phone = verified(workspace, "+12025550177")
+    typed = edited(action, do=do, record="payload", payload=json.dumps(ADA), test_number=phone.pk)
+
+    response = editor.post(reverse("action", args=[action.pk]), typed)
+
+    assert response.status_code == 200
+    assert 'id="usage"' in response.content.decode() or "The last 7 days" in response.content.decode()
+
+
+# --- What would refuse every message is refused here ------------------------------------------------------------
+
+
+def test_a_character_that_gsm_has_no_look_alike_for_cannot_be_saved_with_gsm_only(
+    editor: Client, workspace: Workspace
+) -> None:
+    number = make_number(workspace)
+    typed = form(number, encoding="gsm", message='It’s {{Contact.firstname | default("👍")}} 🎉')
+
+    refused = editor.post(NEW, typed)
+
+    told = "GSM-7 has no look-alike for 👍 🎉: take it out, or choose another encoding."
+    assert errors(refused) == {"message": told}
+    assert editor.post(NEW, typed | {"message": "It’s {{Contact.firstname}}"}).status_code == 302
+
+
+def test_a_token_that_cannot_be_read_is_explained_by_how_it_is_written(
+    editor: Client, workspace: Workspace
+) -> None:
+    typed = pasted(make_number(workspace), message='Hi {{Contact.firstname | defualt("there")}}')
+
+    verdict = press(editor, "live", typed).partition('class="handset"')[0]
+
+    assert "uses an unknown filter" in verdict
+    assert "nothing on this record is called" not in verdict
+
+
+def test_nothing_chosen_yet_is_said_in_words_and_not_in_names_of_fields(
+    editor: Client, workspace: Workspace
+) -> None:
+    page = press(editor, "live", pasted(None, recipient_property=""))
+
+    assert "No sender number was given: the number is empty." in page
+    assert "the chosen property is empty" in page
+    assert "sender_number is" not in page
+
+
+def test_a_number_without_users_says_what_to_do(editor: Client, workspace: Workspace) -> None:
+    number = make_number(workspace, name="Sales US 1")
+
+    page = press(editor, "refilter", form(number, send_as_kind="user"))
+
+    assert "Sales US 1 has no users in Aircall" in page

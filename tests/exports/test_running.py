@@ -229,10 +229,10 @@ def test_the_sentence_is_in_the_language_of_whoever_asked(workspace, ask):
 
 def test_times_in_a_sentence_are_in_the_zone_of_whoever_asked(workspace, ask):
     resets = timezone.now().replace(hour=12, minute=5).isoformat()
-    facts = {"email": "mia@example.com", "left": 0, "limit": 1, "needed": 1, "resets": resets}
-    make_message(workspace, status="rejected", error_code="USER_OUT_OF_SEGMENTS", error_facts=facts)
+    facts = {"subject": "+12025550101", "resets": resets}
+    make_message(workspace, status="rejected", error_code="NUMBER_QUOTA_EXCEEDED", error_facts=facts)
     with timezone.override("Asia/Tokyo"):
-        export = ask()
+        export = ask("ndjson")
 
     assert export.time_zone == "Asia/Tokyo"
     export.refresh_from_db()
@@ -403,9 +403,10 @@ def test_an_export_whose_workers_are_killed_again_and_again_fails(workspace, ask
     export = ask()
     past = timezone.now() - timedelta(minutes=1)
     Export.objects.update(state="running", attempts=running.MOST_ATTEMPTS, lease_until=past)
-    running.sweep()
     running.run(export.pk)
+    assert (state(export), export.attempts) == ("running", running.MOST_ATTEMPTS)
 
+    running.sweep()
     assert (state(export), export.cause, rings) == ("failed", "cut_off", [])
 
 
@@ -436,6 +437,39 @@ def test_a_worker_that_slept_past_its_lease_leaves_the_file_to_the_one_that_took
 
     assert state(export) == "done"
     assert files.path_of(export.pk).read_text() == "the other's"
+
+
+def test_a_worker_that_lost_its_lease_says_nothing_of_the_one_that_took_over(workspace, ask, monkeypatch):
+    monkeypatch.setattr(running, "TELL_EVERY", 0)
+    make_message(workspace)
+    export, other = ask(), uuid4()
+    let_write(monkeypatch, lambda _: Export.objects.update(holder=other, written=77))
+    running.run(export.pk)
+
+    assert (state(export), export.holder, export.written) == ("running", other, 77)
+    assert not files.path_of(export.pk).exists()
+
+
+@pytest.mark.parametrize("end", ["cancelled", "deleted"])
+def test_an_export_that_ends_while_its_file_is_packed_leaves_none(
+    workspace, ask, monkeypatch, folder, django_capture_on_commit_callbacks, end
+):
+    make_message(workspace)
+
+    class Slow(WRITERS["csv"]):
+        def close(self):
+            super().close()
+            if end == "cancelled":
+                Export.objects.update(state=Export.State.CANCELLED)
+                return
+            with django_capture_on_commit_callbacks(execute=True):
+                Export.objects.all().delete()
+
+    monkeypatch.setitem(WRITERS, "csv", Slow)
+    running.run(ask().pk)
+
+    assert list(folder.iterdir()) == []
+    assert not Export.objects.exclude(state="cancelled").exists()
 
 
 def test_so_many_are_written_at_once_and_the_next_is_rung_for_when_one_ends(workspace, ask, rings):

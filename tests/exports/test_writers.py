@@ -61,6 +61,7 @@ def test_ndjson_is_one_object_a_line_with_nothing_added(tmp_path):
 
     first, second = made.decode().splitlines()
     assert json.loads(first) == {"id": "1", "recipient": "+33612345678", "segments": 2, "sentence": NASTY}
+    assert "Zoë" in first
     assert json.loads(second) == {"id": "2", "recipient": "", "segments": 0, "sentence": "=1"}
 
 

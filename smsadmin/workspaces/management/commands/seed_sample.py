@@ -67,7 +67,10 @@ class Command(BaseCommand):
             known = truth[number.provider_id]
             number.connected, number.sms_capable = known["connected_to_hubspot"], known["sms"]
             number.third_party = known["third_party"]
-            number.proxy_mode, number.proxy_mode_source = known["proxy"], Source.PROBE  # asked in turn otherwise
+            number.proxy_mode, number.proxy_mode_source = (
+                known["proxy"],
+                Source.PROBE,
+            )  # asked in turn otherwise
             number.connected_source = number.sms_capable_source = number.third_party_source = Source.ADMIN
             number.save()
 
