@@ -45,6 +45,7 @@ class Editor:
     """
 
     most_characters = MOST_CHARACTERS
+    payload_example = '{"firstname": "Ada", "phone": "+12025550123"}'
 
     def __init__(
         self,
