@@ -334,8 +334,8 @@ class ActionForm(forms.Form):
 
     def _check_gsm(self) -> None:
         """A character of the text itself would refuse every message; those of a record are refused as they come."""
-        texts: list[str] = []
-        tokens.with_texts(self.cleaned_data.get("message") or "", lambda text: texts.append(text) or text)
+        parts = tokens.parse(self.cleaned_data.get("message") or "")
+        texts = [part if isinstance(part, str) else part.fallback or "" for part in parts]
         if left := segments.to_gsm("".join(texts)).left:
             words = _("GSM-7 has no look-alike for %(characters)s: take it out, or choose another encoding.")
             self.add_error("message", words % {"characters": " ".join(left)})

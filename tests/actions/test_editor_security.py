@@ -44,7 +44,7 @@ NEW = "/actions/new/"
 #: Everything a button may post in `do`; a word nobody knows is one more.
 DOS = (
     "save", "live", "preview", "find", "tokens", "insert:x", "replace", "fallbacks",
-    "refilter", "reread", "test", "off", "on", "unheard-of",
+    "refilter", "reread", "test", "off", "on", "archive", "back", "unheard-of",
 )  # fmt: skip
 HUGE_ID = "9" * 30
 
