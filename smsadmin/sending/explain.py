@@ -20,8 +20,8 @@ _COUNTS = ("used", "limit", "left", "needed", "characters", "segments", "hour", 
 _WORDS = {
     "source": {
         "": gettext_lazy("the chosen property"),
-        "sender_number": gettext_lazy("the number"),
-        "send_as_user": gettext_lazy("the user"),
+        "sender_number": gettext_lazy("the field for the number"),
+        "send_as_user": gettext_lazy("the field for the user"),
     },
     "unit": {
         "messages": pgettext_lazy("quota", "messages"),

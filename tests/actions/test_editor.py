@@ -988,7 +988,7 @@ def test_nothing_chosen_yet_is_said_in_words_and_not_in_names_of_fields(
 ) -> None:
     page = press(editor, "live", pasted(None, recipient_property=""))
 
-    assert "No sender number was given: the number is empty." in page
+    assert "No sender number was given: the field for the number is empty." in page
     assert "the chosen property is empty" in page
     assert "sender_number is" not in page
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from tests.e2e.product import Product, running_product
+
+expect.set_options(timeout=15_000)  # two cores run the product, its sandbox and the browser
 
 #: Not complaints: the answer to a form that was not saved, and a request that a newer one has replaced.
 EXPECTED = ("status of 422", "htmx:sendAbort", "htmx:afterRequest")

@@ -183,7 +183,7 @@ def test_only_post_is_answered(portal):
 
 MIA, LEO = "mia@example.com", "leo@example.com"
 REFUSALS = {
-    "no number": ({"sender_number": ""}, "SENDER_REQUIRED", "sender_number is empty"),
+    "no number": ({"sender_number": ""}, "SENDER_REQUIRED", "the field for the number is empty"),
     "the sentence picked as number": (
         {"sender_number": "__unavailable__"},
         "SENDER_REQUIRED",
@@ -209,11 +209,11 @@ REFUSALS = {
         "NUMBER_NOT_IN_INTEGRATION",
         "+1 202-555-0199 is not connected",
     ),
-    "no user": ({"send_as_mode": "user"}, "USER_REQUIRED", "send_as_user is empty"),
+    "no user": ({"send_as_mode": "user"}, "USER_REQUIRED", "the field for the user is empty"),
     "the sentence picked as user": (
         {"send_as_mode": "user", "send_as_user": "__unavailable__"},
         "USER_REQUIRED",
-        "send_as_user is empty",
+        "the field for the user is empty",
     ),
     "an unknown user": ({"send_as_mode": "user", "send_as_user": "77"}, "USER_NOT_FOUND", "77 is not a user"),
     "no property with an email": ({"send_as_mode": "custom"}, "USER_REQUIRED", "send_as_email is empty"),
