@@ -64,6 +64,10 @@ INSTALLED_APPS = [
     "smsadmin.actions",
     "smsadmin.sending",
     "smsadmin.failures",
+    "smsadmin.resends",
+    "smsadmin.incoming",
+    "smsadmin.notices",
+    "smsadmin.privacy",
     "smsadmin.exports",
     "smsadmin.trials",
     "smsadmin.quotas",
@@ -105,7 +109,7 @@ MIDDLEWARE = [
 ]
 
 # What machines call has no session, no messages and no CSRF token, and answers a burst (smsadmin/wsgi.py).
-MACHINE_PATHS = ("/hubspot/actions/", "/hubspot/options/", "/healthz", "/readyz")
+MACHINE_PATHS = ("/hubspot/actions/", "/hubspot/options/", "/aircall/", "/healthz", "/readyz")
 MACHINE_MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 
 ROOT_URLCONF = "smsadmin.urls"

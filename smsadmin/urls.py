@@ -11,10 +11,14 @@ handler500 = "smsadmin.dashboard.pages.server_error"
 
 urlpatterns = [
     path("hubspot/", include("smsadmin.triggers.hubspot.urls")),  # first: it answers bursts
+    path("aircall/", include("smsadmin.incoming.urls")),
     path("", include("smsadmin.dashboard.urls")),
     path("actions/", include("smsadmin.actions.urls")),
     path("log/", include("smsadmin.sending.urls")),
     path("failures/", include("smsadmin.failures.urls")),
+    path("resends/", include("smsadmin.resends.urls")),
+    path("notices/", include("smsadmin.notices.urls")),
+    path("privacy/", include("smsadmin.privacy.urls")),
     path("exports/", include("smsadmin.exports.urls")),
     path("quotas/", include("smsadmin.quotas.urls")),
     path("directory/", include("smsadmin.directory.urls")),

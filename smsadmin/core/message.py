@@ -1,9 +1,11 @@
 """What travels through the flow: a request in, an SMS out. Plain values, no framework."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
+from uuid import UUID
 
 from smsadmin.core import tokens
 
@@ -35,6 +37,21 @@ class ActionConfig:
     hold_minutes: int = 0  # how long a held message may wait for room
     traffic: Literal["alerting", "marketing"] = "alerting"
     encoding: Literal["auto", "gsm", "unicode"] = "auto"
+    hide_values: bool = False  # the text and the record's values are deleted once it is settled
+
+
+@lru_cache(maxsize=512)
+def paths(config: ActionConfig) -> tuple[tuple[str, str], ...]:
+    """The properties that a configuration names, each once: object (tokens.ENROLLED where none is named) and
+    property, as they are written. Those of a text that cannot be read are left out."""
+    found: dict[tuple[str, str], None] = {}
+    for path in (config.sender_property, config.send_as_property, config.recipient_property):
+        first, dot, rest = path.partition(".")
+        if path:
+            found[(first, rest) if dot else (tokens.ENROLLED, path)] = None
+    with suppress(tokens.TemplateError):
+        found.update(((used.object, used.property), None) for used in tokens.tokens(config.message))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,7 @@ class SendRequest:
     origin: Mapping[str, Any] = field(default_factory=dict)
     reply: Literal["", "waiting", "owed"] = ""
     test_recipient: str = ""
+    original: UUID | None = None  # the message that this one sends again
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ SENTENCES: dict[str, str] = {
     ),
     "message.plain": gettext_noop("The text has no tokens"),
     "message.tokens": gettext_noop("{tokens} filled in"),
+    "message.tokens_hidden": gettext_noop("{tokens} filled in; the action keeps no values"),
     "encoding.gsm": gettext_noop("Every character is in the short alphabet (GSM-7)"),
     "encoding.replaced": gettext_noop("Replaced to stay in the short alphabet (GSM-7): {changes}"),
     "encoding.unicode": gettext_noop("Unicode (UCS-2), because of {characters}"),

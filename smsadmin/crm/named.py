@@ -1,9 +1,7 @@
 """What a configuration names of HubSpot's records."""
 
-from collections.abc import Iterator
-
 from smsadmin.core import tokens
-from smsadmin.core.message import ActionConfig, Record
+from smsadmin.core.message import ActionConfig, Record, paths
 from smsadmin.crm.properties import CONTACT, objects
 
 Name = tuple[str, str]  # an object and its property, as written: ("contact", "FirstName")
@@ -16,7 +14,7 @@ def named(config: ActionConfig, object_type: str) -> set[Name]:
     """
     own = {tokens.key(tokens.ENROLLED), tokens.key(object_type)}
     found = set()
-    for kind, name in _paths(config):
+    for kind, name in paths(config):
         if tokens.key(kind) in own:
             found.add((object_type, name))
         elif tokens.key(kind) == CONTACT and CONTACT in objects(object_type):
@@ -33,15 +31,3 @@ def lacking(record: Record, config: ActionConfig) -> set[Name]:
         for kind, name in named(config, record.object_type)
         if (kind, tokens.key(name)) not in known
     }
-
-
-def _paths(config: ActionConfig) -> Iterator[Name]:
-    for path in (config.sender_property, config.send_as_property, config.recipient_property):
-        first, dot, rest = path.partition(".")
-        if path:
-            yield (first, rest) if dot else (tokens.ENROLLED, path)
-    try:
-        used = tokens.tokens(config.message)
-    except tokens.TemplateError:
-        return
-    yield from ((token.object, token.property) for token in used)

@@ -41,6 +41,23 @@ def accept(ask: SendRequest, now: datetime | None = None) -> Message:
     return message
 
 
+def again(ask: SendRequest, now: datetime | None = None) -> Message:
+    """Queues a message that stands in the log already (`ask.original`) once more, or leaves no trace of the attempt.
+
+    Raises the SendError that stops it, QuotaExceeded where it has no room now, and IntegrityError when the original
+    was sent again before. Nothing is held: who sends again waits by itself.
+    """
+    now = now or timezone.now()
+    draft = Draft(ask, book.of(ask.workspace_id))
+    run(draft, RESOLVE)
+    run(draft, CHECKS)
+    message = log.queued(draft, quota.counted(draft), now)
+    ledger.enter(message, Demand.of(draft).subjects, now)
+    assert message.connection_id
+    transaction.on_commit(partial(bell.ring, message.connection_id))
+    return message
+
+
 def refuse(ask: SendRequest, error: errors.SendError, now: datetime | None = None) -> Message:
     """A request that failed before it could be resolved leaves its row too."""
     now = now or timezone.now()

@@ -17,6 +17,7 @@ from smsadmin.core.ids import key16
 from smsadmin.core.message import SendRequest, Sms
 from smsadmin.core.status import BEFORE, Status
 from smsadmin.core.trace import Step
+from smsadmin.sending import inputs
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.sending.resolve import Draft
 
@@ -89,6 +90,8 @@ def rejected(draft: Draft, error: errors.SendError, now: datetime) -> Message:
     message.status = Status.REJECTED
     _explain(message, error)
     message.finished_at = now
+    if draft.ask.config.hide_values:
+        message.body, message.inputs, message.values_gone_at = "", {}, now
     with transaction.atomic():  # a used key must not spoil the caller's transaction
         message.save(force_insert=True)
     return message
@@ -132,12 +135,14 @@ def _row(draft: Draft) -> Message:
         send_as=agent.email if agent else "",
         recipient=draft.recipient.e164 if draft.recipient else "",
         recipient_given=storable(draft.recipient_given),
+        inputs=storable(inputs.kept(ask)),
         template=storable(ask.config.message),
         body=draft.body,
         encoding=measure.encoding if measure else "",
         characters=measure.characters if measure else 0,
         segments=min(measure.segments, 32_767) if measure else 0,
         trace=storable([step.as_json() for step in draft.trace]),
+        original=ask.original,
     )
 
 
@@ -382,9 +387,15 @@ def move(
     return bool(rows.update(status=status, finished_at=now, claim=None, lease_until=None, **columns))
 
 
-def forget_text(ids: Sequence[UUID]) -> None:
+def forget_text(ids: Sequence[UUID], now: datetime) -> None:
     """Keeps of these messages that they were sent and how it went, not what they said: the text was a secret."""
-    Message.objects.filter(pk__in=ids).update(body="", template="")
+    Message.objects.filter(pk__in=ids).update(template="")
+    forget_values(ids, now)
+
+
+def forget_values(ids: Sequence[UUID], now: datetime) -> None:
+    """Deletes the text of these messages and the values it was made of; their template and their way stay."""
+    Message.objects.filter(pk__in=ids).update(body="", inputs={}, values_gone_at=now)
     for event in Event.objects.filter(message__in=ids, kind=Event.Kind.ATTEMPT):
         event.data = {name: value for name, value in event.data.items() if name not in SAID}
         event.save(update_fields=["data"])

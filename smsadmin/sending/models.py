@@ -48,6 +48,7 @@ class Message(models.Model):
     send_as = models.CharField(max_length=254, blank=True)
     recipient = models.CharField(max_length=20, blank=True)
     recipient_given = models.CharField(max_length=60, blank=True)
+    inputs: Any = models.JSONField(default=dict)  # sending.inputs: what it takes to make the text again
     template = models.TextField(blank=True)
     body = models.TextField(blank=True)
     encoding = models.CharField(max_length=8, blank=True)
@@ -75,12 +76,19 @@ class Message(models.Model):
     reply = models.CharField(max_length=8, choices=Reply, default=Reply.NONE, blank=True)
     reply_at = models.DateTimeField(null=True)
 
+    original = models.UUIDField(null=True)  # the message that this one sends again; it may be gone
+    values_gone_at = models.DateTimeField(null=True)  # text and values were deleted, by its action or by age
+    number_gone_at = models.DateTimeField(null=True)  # the recipient's number was deleted, by age
+
     #: The columns the log's list needs; the long ones stay where they are.
-    LONG: ClassVar = ("origin", "template", "trace", "quota")
+    LONG: ClassVar = ("origin", "inputs", "template", "trace", "quota")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "trigger", "key"], name="one_message_per_key")
+            models.UniqueConstraint(fields=["workspace", "trigger", "key"], name="one_message_per_key"),
+            models.UniqueConstraint(
+                fields=["original"], name="sent_again_once", condition=models.Q(original__isnull=False)
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace", "-id"], name="log_newest"),
@@ -102,6 +110,11 @@ class Message(models.Model):
                 fields=["workspace", "cause", "-id"],
                 name="log_by_cause",
                 condition=models.Q(status__in=sorted(TROUBLE)),
+            ),
+            models.Index(
+                fields=["workspace", "object_id", "-id"],
+                name="log_by_record",
+                condition=~models.Q(object_id=""),
             ),
             models.Index(fields=["number", "id"], name="queue", condition=models.Q(status="queued")),
             models.Index(fields=["next_attempt_at"], name="held_due", condition=models.Q(status="held")),
@@ -142,6 +155,7 @@ class Event(models.Model):
         LOST = "lost", "lost"  # its worker died between claim and answer
         REPLY = "reply", "reply"  # the caller was told, or could not be
         REPEAT = "repeat", "repeat"  # the same request came again
+        DECISION = "decision", "decision"  # a person settled what nobody knew
 
     message = models.ForeignKey(Message, models.CASCADE, related_name="events")
     # Of a repeat alone, which is listed by it among the calls made to us.

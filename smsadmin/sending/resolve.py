@@ -220,6 +220,9 @@ def message(draft: Draft) -> Step:
     draft.measure = segments.measure(draft.body)
     if not rendered.used:
         return passed("message", "message.plain")
+    if draft.ask.config.hide_values:
+        names = dict.fromkeys(f"{used.token.object}.{used.token.property}" for used in rendered.used)
+        return passed("message", "message.tokens_hidden", tokens=", ".join(names)[:500])
     values = [f"{used.token.object}.{used.token.property} = “{used.value}”" for used in rendered.used]
     return passed("message", "message.tokens", tokens=", ".join(values)[:500])
 

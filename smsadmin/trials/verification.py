@@ -11,7 +11,7 @@ import structlog
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import DatabaseError, transaction
 from django.db.models import F
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -155,7 +155,7 @@ def forget_codes(ids: Iterable[UUID], **_signal: Any) -> None:
     try:
         codes = Message.objects.filter(pk__in=ids, trigger=VERIFICATION)
         if mine := list(codes.values_list("pk", flat=True)):
-            log.forget_text(mine)
+            log.forget_text(mine, timezone.now())
     except DatabaseError as error:
         logger.warning("trials.code_kept", error=str(error))
 

@@ -466,7 +466,7 @@ def test_a_time_long_ago_leaves_nothing_out(client, workspace, since):
 
 
 @pytest.mark.services
-def test_records_and_workflows_are_looked_for_among_the_newest_that_the_other_filters_leave(
+def test_workflows_are_looked_for_among_the_newest_that_the_other_filters_leave_and_records_among_all(
     client, workspace, monkeypatch
 ):
     def made(minutes, **columns):
@@ -477,12 +477,16 @@ def test_records_and_workflows_are_looked_for_among_the_newest_that_the_other_fi
         make_message(workspace, at=ago(minutes=minute), origin={"workflow": "18"})
 
     assert rows(client, record="501") == rows(client, workflow="17") == [newest, failed, oldest]
-    assert "looked through" not in words(client.get(log_url(record="501")))
+    assert "looked through" not in words(client.get(log_url(workflow="17")))
     monkeypatch.setattr(log_filters, "NEWEST", 3)
-    assert rows(client, record="501") == rows(client, workflow="17") == [newest, failed]
-    assert rows(client, record="501", status="failed") == [failed]
-    assert rows(client, record="501", until=ago(minutes=2.5)) == [failed, oldest]
-    assert "only the newest messages were looked through, back to" in words(client.get(log_url(record="501")))
+    assert rows(client, record="501") == [newest, failed, oldest]
+    assert "looked through" not in words(client.get(log_url(record="501")))
+    assert rows(client, workflow="17") == [newest, failed]
+    assert rows(client, workflow="17", status="failed") == [failed]
+    assert rows(client, workflow="17", until=ago(minutes=2.5)) == [failed, oldest]
+    assert "only the newest messages were looked through, back to" in words(
+        client.get(log_url(workflow="17"))
+    )
 
 
 def test_causes_are_offered_by_whose_they_are_with_a_name_beside_the_code(client):

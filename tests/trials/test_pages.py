@@ -309,7 +309,7 @@ def echoing(error=None):
 )
 def test_no_page_ever_tells_the_code(client, send, verify, phone, provider, received, monkeypatch, error):
     monkeypatch.setattr(
-        "smsadmin.sending.log.forget_text", lambda ids: None
+        "smsadmin.sending.log.forget_text", lambda ids, now: None
     )  # the pages hide it all the same
     provider.answer(PHONE, echoing(error))
     answers = [send()]

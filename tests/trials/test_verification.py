@@ -338,7 +338,7 @@ def test_what_other_messages_said_is_kept(ask, phone, received):
 
 
 def test_a_database_that_fails_while_forgetting_does_not_stop_the_drain(ask, received, monkeypatch):
-    def broken(_ids):
+    def broken(_ids, _now):
         raise DatabaseError("away")
 
     monkeypatch.setattr(log, "forget_text", broken)
