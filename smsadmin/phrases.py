@@ -26,6 +26,9 @@ PHRASES = (
     gettext_noop("Aircall did not answer: {reason}."),
     gettext_noop("Aircall refused the API key (HTTP {status})."),
     gettext_noop("Aircall asked to slow down, four times in a row."),
+    gettext_noop("Aircall asked to slow down: try again in a minute."),
+    gettext_noop("Aircall's answer about a webhook is not in the form it documents."),
+    gettext_noop("Aircall calls HTTPS addresses only: BASE_URL must begin with https://."),
     gettext_noop("Aircall answered HTTP {status}: {answer}"),
     gettext_noop("Aircall's list of {name} is not in the form it documents."),
     gettext_noop("There is no access token to test. Executions are accepted without one."),
@@ -43,6 +46,13 @@ PHRASES = (
     gettext_noop("Reading a record: {reason}"),
     errors.CredentialRejected.text,
     errors.ScopeMissing.text,
+    # What came of delivering a notice
+    gettext_noop("the address is of a private network"),
+    gettext_noop("the address does not begin with https://"),
+    gettext_noop("The mail server took it."),
+    gettext_noop("The mail server did not take it: {reason}"),
+    gettext_noop("The address was deleted."),
+    gettext_noop("Its worker stopped, again and again."),
     # Why a refresh ended
     gettext_noop("It was cut off: its worker stopped."),
     gettext_noop("Aircall listed no number at all, so the old mirror was kept."),

@@ -44,6 +44,8 @@ PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=30.0)
 DISPATCH_LEASE = env.float("DISPATCH_LEASE", default=PROVIDER_READ_TIMEOUT + PROVIDER_CONNECT_TIMEOUT + 25)
 DISPATCH_THREADS = env.int("DISPATCH_THREADS", default=8)
 DISPATCH_LINGER = env.float("DISPATCH_LINGER", default=0.4)
+# Whether webhooks may go to private addresses and without TLS, so to what is behind our own firewall.
+NOTICE_PRIVATE_HOSTS = env.bool("NOTICE_PRIVATE_HOSTS", default=SANDBOX)
 # How long each process may rely on configuration it has read (seconds).
 CONFIGURATION_TTL = env.float("CONFIGURATION_TTL", default=1.0)
 
@@ -186,10 +188,16 @@ CELERY_BEAT_SCHEDULE = {
     "refresh the directory": {"task": "smsadmin.directory.tasks.refresh_all", "schedule": 600.0},
     "sweep the queue": {"task": "smsadmin.sending.tasks.sweep", "schedule": 5.0},
     "write back": {"task": "smsadmin.writeback.tasks.sweep", "schedule": 5.0},
+    "take up what providers told": {"task": "smsadmin.incoming.tasks.sweep", "schedule": 5.0},
+    "look after webhooks": {"task": "smsadmin.incoming.tasks.look_after_webhooks", "schedule": 600.0},
     "heartbeat": {"task": "smsadmin.dashboard.tasks.heartbeat", "schedule": 15.0},
     "sweep out": {"task": "smsadmin.dashboard.tasks.sweep_out", "schedule": 86_400.0},
     "take up exports": {"task": "smsadmin.exports.tasks.sweep", "schedule": 15.0},
     "clean up exports": {"task": "smsadmin.exports.tasks.clean_up", "schedule": 3_600.0},
+    "purge": {"task": "smsadmin.privacy.tasks.purge", "schedule": 3_600.0},
+    "take up resends": {"task": "smsadmin.resends.tasks.sweep", "schedule": 5.0},
+    "watch failures": {"task": "smsadmin.notices.tasks.watch", "schedule": 30.0},
+    "deliver notices": {"task": "smsadmin.notices.tasks.deliver", "schedule": 30.0},
 }
 
 # --- People -----------------------------------------------------------------------------------------
@@ -269,6 +277,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"lines": {"()": "smsadmin.logs.formatter"}},
+    "filters": {"secret paths": {"()": "smsadmin.logs.WithoutSecretPaths"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
@@ -278,7 +287,8 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "django_structlog": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},  # a 404 or a refused form is no news
+        # A 404 or a refused form is no news.
+        "django.request": {"level": "ERROR", "filters": ["secret paths"]},
         "kombu.connection": {"level": "ERROR"},  # warns that a folder has no host name
         "celery.worker.consumer.connection": {"level": "WARNING"},
     },

@@ -113,6 +113,10 @@ def _span(minutes: int) -> str:
     return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
 
 
+def _yes_or_no(value: bool) -> str:
+    return _("Yes") if value else _("No")
+
+
 def _region(version: ActionVersion) -> str:
     code = version.default_region
     return dict(numbers.regions()).get(code, code) if code else _("None: such numbers are refused")
@@ -127,13 +131,16 @@ FIELDS = (
     Field(gettext_lazy("Message"), ("message",), lambda version: version.message, is_text=True),
     Field(gettext_lazy("When a quota is used up"), ("at_quota", "hold_minutes"), _at_quota),
     Field(
-        gettext_lazy("Mobile numbers only"),
-        ("mobile_only",),
-        lambda version: _("Yes") if version.mobile_only else _("No"),
+        gettext_lazy("Mobile numbers only"), ("mobile_only",), lambda version: _yes_or_no(version.mobile_only)
     ),
     Field(gettext_lazy("Country of numbers without a country code"), ("default_region",), _region),
     Field(gettext_lazy("Kind of message"), ("traffic",), ActionVersion.get_traffic_display),
     Field(gettext_lazy("Encoding"), ("encoding",), ActionVersion.get_encoding_display),
+    Field(
+        gettext_lazy("Delete the text and the record's values once the message is settled"),
+        ("hide_values",),
+        lambda version: _yes_or_no(version.hide_values),
+    ),
 )
 
 

@@ -36,7 +36,7 @@ HOLD_CHOICES = [
 #: The fields that name a property of the record.
 PROPERTY_FIELDS = ("sender_property", "send_as_property", "recipient_property")
 #: The fields that are folded away under Advanced; how long a message is held counts only where it is.
-POLICIES = ("at_quota", "mobile_only", "default_region", "traffic", "encoding")
+POLICIES = ("at_quota", "mobile_only", "default_region", "traffic", "encoding", "hide_values")
 
 
 class ActionForm(forms.Form):
@@ -147,6 +147,14 @@ class ActionForm(forms.Form):
         choices=ActionVersion.Encoding.choices,
         initial=ActionVersion.Encoding.AUTO,
         required=False,
+    )
+    hide_values = forms.BooleanField(
+        label=gettext_lazy("Delete the text and the record's values once the message is settled"),
+        required=False,
+        help_text=gettext_lazy(
+            "The log then shows that a message was sent and how it went, not what it said. Such a message can be "
+            "sent again only where HubSpot still has its record."
+        ),
     )
     note = forms.CharField(
         label=gettext_lazy("What is different in this version"), max_length=200, required=False
@@ -391,6 +399,7 @@ def _columns(asked: dict[str, Any]) -> dict[str, Any]:
         "send_as_agent_id": _pk(asked.get("send_as_agent")) if send_as == SendAsKind.USER else None,
         "hold_minutes": int(asked.get("hold_minutes") or 0) if hold else 0,
         "mobile_only": bool(asked.get("mobile_only")),
+        "hide_values": bool(asked.get("hide_values")),
         "at_quota": asked.get("at_quota") or ActionVersion.AtQuota.REFUSE.value,
         "traffic": asked.get("traffic") or ActionVersion.Traffic.ALERTING.value,
         "encoding": asked.get("encoding") or ActionVersion.Encoding.AUTO.value,

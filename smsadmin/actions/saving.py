@@ -30,6 +30,7 @@ CONFIG = (
     "default_region",
     "traffic",
     "encoding",
+    "hide_values",
 )
 
 

@@ -192,6 +192,66 @@ def _also_as_written(values: Values, internal: Mapping[str, str]) -> Values:
     return {**values, **labelled}
 
 
+# For many at once
+
+
+def many(
+    connection: Connection,
+    object_type: str,
+    ids: Collection[str],
+    wanted: Collection[Name],
+    before_each: Callable[[], None],
+) -> dict[str, Record]:
+    """Up to 100 records as HubSpot has them now, by id, with these properties of themselves and of their contacts;
+    those that do not exist are left out. Three calls at most, `before_each` before each of them.
+
+    Raises SendError where the token may not read them, client.Unavailable where HubSpot cannot answer now.
+    """
+    kinds = objects(object_type)
+    internal = {kind: _internal(_lists(properties.known, connection, kind), kind, wanted) for kind in kinds}
+    names = {kind: frozenset(found.values()) for kind, found in internal.items()}
+    found = _together(connection, object_type, ids, names, before_each)
+    return {each.object_id: _labelled(each, internal) for each in found}
+
+
+def _together(
+    connection: Connection,
+    object_type: str,
+    ids: Collection[str],
+    names: Mapping[str, Collection[str]],
+    before_each: Callable[[], None] = lambda: None,
+) -> list[Record]:
+    """In the order of their ids. Three requests at most, whatever the size: values, contacts, and theirs."""
+    before_each()
+    own = _values(connection, object_type, ids, names[object_type])
+    related: dict[str, dict[str, Values]] = {}
+    if object_type != CONTACT and names.get(CONTACT) and own:
+        before_each()
+        linked = client.contacts_of(connection, object_type, [*own])
+        first = {each: contacts[0] for each, contacts in linked.items() if contacts}
+        before_each()
+        theirs = _values(connection, CONTACT, set(first.values()), names[CONTACT])
+        nobody = dict.fromkeys(names[CONTACT])
+        related = {each: {CONTACT: theirs.get(first.get(each, ""), nobody)} for each in own}
+    return [Record(object_type, each, own[each], related.get(each, {})) for each in ids if each in own]
+
+
+def _values(
+    connection: Connection, kind: str, ids: Collection[str], names: Iterable[str]
+) -> dict[str, Values]:
+    if not ids:
+        return {}
+    return {each.id: each.properties for each in client.records(connection, kind, ids, sorted(names))}
+
+
+def _labelled(record: Record, internal: Mapping[str, Mapping[str, str]]) -> Record:
+    return replace(
+        record,
+        properties=_also_as_written(record.properties, internal[record.object_type]),
+        related={kind: _also_as_written(found, internal[kind]) for kind, found in record.related.items()},
+    )
+
+
 # For an editor
 
 
@@ -225,35 +285,10 @@ def _kept_or_nothing(key: Hashable, load: Callable[[], list[Record]]) -> list[Re
         return []
 
 
-def _sampled(connection: Connection, object_type: str, names: Mapping[str, Iterable[str]]) -> list[Record]:
+def _sampled(connection: Connection, object_type: str, names: Mapping[str, Collection[str]]) -> list[Record]:
     """Four requests at most, whatever the size: which records, their values, their contacts, and theirs."""
     newest = client.search(connection, object_type, query.newest(object_type, SAMPLE))
-    ids = [each.id for each in newest]
-    own = _values(connection, object_type, ids, names[object_type])
-    related: dict[str, dict[str, Values]] = {}
-    if CONTACT in names and object_type != CONTACT and ids:
-        linked = client.contacts_of(connection, object_type, ids)
-        first = {each: contacts[0] for each, contacts in linked.items() if contacts}
-        theirs = _values(connection, CONTACT, set(first.values()), names[CONTACT])
-        nobody = dict.fromkeys(names[CONTACT])
-        related = {each: {CONTACT: theirs.get(first.get(each, ""), nobody)} for each in ids}
-    return [Record(object_type, each, own[each], related.get(each, {})) for each in ids if each in own]
-
-
-def _values(
-    connection: Connection, kind: str, ids: Collection[str], names: Iterable[str]
-) -> dict[str, Values]:
-    if not ids:
-        return {}
-    return {each.id: each.properties for each in client.records(connection, kind, ids, sorted(names))}
-
-
-def _labelled(record: Record, internal: Mapping[str, Mapping[str, str]]) -> Record:
-    return replace(
-        record,
-        properties=_also_as_written(record.properties, internal[record.object_type]),
-        related={kind: _also_as_written(found, internal[kind]) for kind, found in record.related.items()},
-    )
+    return _together(connection, object_type, [each.id for each in newest], names)
 
 
 def examples(records: Iterable[Record], object_type: str) -> dict[str, str]:

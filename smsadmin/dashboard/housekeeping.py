@@ -1,5 +1,5 @@
-"""What nobody reads any more: sessions that ended, and after a month calls that were turned away and refreshes of the
-mirror."""
+"""What nobody reads any more: sessions that ended, and after a month calls that were turned away, what providers told
+(messages and replies keep what came of it) and refreshes of the mirror."""
 
 from datetime import datetime, timedelta
 
@@ -7,6 +7,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from smsadmin.directory.models import Refresh
+from smsadmin.incoming.models import ProviderCall
 from smsadmin.sending.models import RefusedCall
 
 KEPT = timedelta(days=30)
@@ -17,6 +18,7 @@ def sweep_out(now: datetime | None = None) -> None:
     SessionStore.clear_expired()
     before = (now or timezone.now()) - KEPT
     RefusedCall.objects.filter(at__lt=before).delete()
+    ProviderCall.objects.filter(at__lt=before).delete()
     newest = Refresh.objects.filter(state=Refresh.State.DONE).order_by("connection", "-started_at")
     keep = dict(newest.reverse().values_list("connection_id", "pk"))  # the last of each account counts
     Refresh.objects.filter(started_at__lt=before).exclude(pk__in=keep.values()).delete()

@@ -20,7 +20,7 @@ from smsadmin.quotas.views import column, counted_url
 from smsadmin.sending.filters import log_url
 from smsadmin.sending.models import Message
 from smsadmin.sending.views import midnight
-from smsadmin.workspaces.models import Connection, Workspace
+from smsadmin.workspaces.models import Connection, Member, Workspace
 
 #: Counting stops here.
 MOST_COUNTED = 100_000
@@ -58,10 +58,10 @@ def compared(workspace: Workspace, group: str, statuses: frozenset[Status], now:
     )
 
 
-def causes(workspace: Workspace, now: datetime) -> Sequence[groups.Cause]:
-    """What stopped messages today, as the page of failures has it: the worst first."""
+def causes(workspace: Workspace, now: datetime, member: Member | None = None) -> Sequence[groups.Cause]:
+    """What stopped messages today, as the page of failures shows it to a member: the worst first."""
     worst = groups.standing_since(workspace, TODAY, now)[:MOST_CAUSES]
-    return groups.causes(workspace, worst, TODAY)
+    return groups.causes(workspace, worst, TODAY, member)
 
 
 @dataclass(frozen=True, slots=True)

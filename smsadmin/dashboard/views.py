@@ -31,7 +31,7 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
         "now": now,
         "sent": today.compared(workspace, "left", LEFT, now),
         "failed": today.compared(workspace, "trouble", TROUBLE, now),
-        "causes": today.causes(workspace, now),
+        "causes": today.causes(workspace, now, request.member),
         "risks": today.risks(workspace, now),
         "queue": today.queue(workspace, accounts, now),
         "accounts": [today.account(each, now) for each in connections],

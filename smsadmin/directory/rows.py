@@ -14,6 +14,7 @@ from smsadmin.directory import facts
 from smsadmin.directory.changes import listed
 from smsadmin.directory.facts import Fact
 from smsadmin.directory.models import Agent, Association, Number
+from smsadmin.privacy import reading
 from smsadmin.quotas import counting
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Counter, Scope, Unit
@@ -22,7 +23,7 @@ from smsadmin.quotas.views import column, counted_url
 from smsadmin.sending import explain
 from smsadmin.sending.filters import log_url
 from smsadmin.sending.models import Message
-from smsadmin.workspaces.models import Workspace
+from smsadmin.workspaces.models import Member, Workspace
 
 #: How far back failures are counted and listed.
 FAILURES = timedelta(days=7)
@@ -107,20 +108,24 @@ class Entry:
     cause: str
 
 
-def latest_failed(workspace: Workspace, number: Number, now: datetime) -> tuple[Failures, list[Entry]]:
-    """How many messages from the number failed lately, and the newest of them."""
-    found = troubled(workspace, now).filter(number=number)
+def latest_failed(member: Member, number: Number, now: datetime) -> tuple[Failures, list[Entry]]:
+    """How many messages from the number failed lately, and the newest of them, as the member may see them."""
+    found = troubled(member.workspace, now).filter(number=number)
     newest = (
         found.select_related("agent", "number").defer(*Message.LONG, "body").order_by("-pk")[:MOST_MESSAGES]
     )
-    return failures(number, found.count(), now), [Entry(each, explain.sentence(each)) for each in newest]
+    return failures(number, found.count(), now), _entries(newest, member)
 
 
-def latest_sent_as(workspace: Workspace, agent: Agent) -> list[Entry]:
-    """The newest messages that were to be sent as the user, with what stopped those that were stopped."""
-    found = Message.objects.filter(workspace=workspace, agent=agent).select_related("number", "agent")
-    newest = found.defer(*Message.LONG, "body").order_by("-pk")[:MOST_MESSAGES]
-    return [Entry(each, explain.sentence(each)) for each in newest]
+def latest_sent_as(member: Member, agent: Agent) -> list[Entry]:
+    """The newest messages that were to be sent as the user, as the member may see them, with what stopped those that
+    were stopped."""
+    found = Message.objects.filter(workspace=member.workspace, agent=agent).select_related("number", "agent")
+    return _entries(found.defer(*Message.LONG, "body").order_by("-pk")[:MOST_MESSAGES], member)
+
+
+def _entries(messages: Iterable[Message], member: Member) -> list[Entry]:
+    return [Entry(each, explain.sentence(each)) for each in reading.for_reader(messages, member)]
 
 
 # --- Quotas -----------------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ def agent(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "numbers": shown.numbers.order_by("name", "pk"),
         "cells": rows.cells(workspace, Scope.USER, shown, now),
         "actions": rows.actions(workspace).filter(current__send_as_agent=shown),
-        "entries": rows.latest_sent_as(workspace, shown),
+        "entries": rows.latest_sent_as(request.member, shown),
     }
     return render_page(request, "directory/user.html", context)
 
@@ -259,7 +259,7 @@ def _number_page(
 ) -> HttpResponse:
     workspace, now = request.workspace, timezone.now()
     why_not, fix = facts.why_not(shown)
-    failures, entries = rows.latest_failed(workspace, shown, now)
+    failures, entries = rows.latest_failed(request.member, shown, now)
     context = {
         "number": shown,
         "facts": facts.facts(shown),

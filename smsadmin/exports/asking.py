@@ -1,10 +1,7 @@
-"""Asking for an export: what a filter of the log finds at this moment, held so that a worker finds the same later."""
+"""Asking for an export of what a filter of the log finds at this moment."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import cast
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,11 +12,10 @@ from django.utils.translation import gettext as _
 
 from smsadmin.exports import bell
 from smsadmin.exports.models import KEPT, UNFINISHED, Export
-from smsadmin.sending import search
+from smsadmin.sending.asked import found_then, held
 from smsadmin.sending.filters import MessageFilter
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import User, Workspace
-from smsadmin.workspaces.requests import WorkspaceRequest
 
 #: How many exports a person may have that are not finished.
 MOST_UNFINISHED = 3
@@ -27,17 +23,6 @@ MOST_UNFINISHED = 3
 
 class NotAsked(Exception):
     """The export was not asked for; its text says why, in the reader's language."""
-
-
-class Unreadable(Exception):
-    """A stored filter means nothing any more: something that it names was deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """All that the log's filter reads of a request."""
-
-    workspace: Workspace
 
 
 def ask(
@@ -76,29 +61,9 @@ def ask(
     return export
 
 
-def held(found: MessageFilter) -> dict[str, str]:
-    """The filters with the moments that times such as "2h" mean now."""
-    return {name: _held(value, found.form.cleaned_data.get(name)) for name, value in found.data.items()}
-
-
-def _held(value: str, cleaned: object) -> str:
-    if isinstance(cleaned, datetime) and search.is_relative(value):
-        return search.read_time(cleaned.isoformat(timespec="seconds"), UTC)
-    return value
-
-
 def messages(export: Export) -> QuerySet[Message]:
     """What the filter found when it was asked for, as far as its messages still match. Raises Unreadable."""
-    found = filter_of(export.workspace, export.filters)
-    if not found.form.is_valid():
-        raise Unreadable
-    found.reach = export.reach
-    return found.qs.filter(pk__lte=export.newest)
-
-
-def filter_of(workspace: Workspace, filters: Mapping[str, str]) -> MessageFilter:
-    """The log's filter where there is no request."""
-    return MessageFilter(filters, cast(WorkspaceRequest, _Request(workspace)))
+    return found_then(export.workspace, export.filters, export.newest, export.reach)
 
 
 def _file_name(workspace: Workspace, now: datetime, form: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 from django.db.models.fields.json import KT
@@ -28,10 +28,13 @@ def _field(name: str, width: int = 14, is_phone: bool = False) -> Column:
     return Column(name, lambda message: getattr(message, name), width, is_phone)
 
 
-def _received(message: Message) -> str:
-    """ISO 8601 in UTC, to the millisecond, as an id knows it."""
-    moment = message.received_at.astimezone(UTC).isoformat(timespec="milliseconds")
-    return str(moment).replace("+00:00", "Z")
+def _moment(name: str, attribute: str) -> Column:
+    """ISO 8601 in UTC, to the millisecond, as an id knows it; empty for what never happened."""
+    return Column(name, lambda message: _iso(getattr(message, attribute)), 26)
+
+
+def _iso(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else ""
 
 
 def _workflow(message: Message) -> str:
@@ -45,7 +48,7 @@ def _text(message: Message) -> str:
 
 COLUMNS: Sequence[Column] = (
     Column("id", lambda message: str(message.pk), 38),
-    Column("received", _received, 26),
+    _moment("received", "received_at"),
     _field("status"),
     Column("action", lambda message: message.action.name if message.action else "", 24),
     Column("version", lambda message: message.version.number if message.version else "", 8),
@@ -64,6 +67,8 @@ COLUMNS: Sequence[Column] = (
     Column("record_id", lambda message: message.object_id),
     _field("trigger"),
     Column("workflow", _workflow),
+    _moment("text_deleted", "values_gone_at"),  # why there is no text, and no number
+    _moment("number_deleted", "number_gone_at"),
 )
 TEXT = Column("body", _text, 80)
 
@@ -71,7 +76,7 @@ TEXT = Column("body", _text, 80)
 _READ = (
     *("id", "trigger", "status", "sender", "send_as", "recipient", "recipient_given"),
     *("segments", "encoding", "characters", "provider_id", "object_type", "object_id"),
-    *("error_code", "error_facts", "next_attempt_at"),
+    *("error_code", "error_facts", "next_attempt_at", "values_gone_at", "number_gone_at"),
     *("action__name", "version__number", "number__name"),
 )
 

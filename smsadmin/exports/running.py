@@ -25,6 +25,7 @@ from smsadmin.exports import asking, bell, files
 from smsadmin.exports.columns import columns, read
 from smsadmin.exports.models import KEPT, UNFINISHED, Export
 from smsadmin.exports.writers import SHEET_ROWS, WRITERS
+from smsadmin.sending.asked import Unreadable
 from smsadmin.sending.dispatch import stopping
 from smsadmin.sending.models import Message
 
@@ -63,7 +64,7 @@ def run(export_id: UUID) -> None:
             state=Export.State.WAITING, holder=None, lease_until=None, attempts=F("attempts") - 1
         )
         return
-    except asking.Unreadable:
+    except Unreadable:
         _fail(export, Export.Cause.FILTER)
     except Exception as error:
         if _fail(export, *_why(error)):  # else it was deleted, and its folder with it, while we wrote

@@ -1,12 +1,13 @@
 """Failed messages by cause: why, how often, what they touch, what fixes them, and how the cause stands."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db.models import Count, Q
 from django.db.models.fields.json import KT
@@ -22,11 +23,12 @@ from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import TROUBLE
 from smsadmin.failures.states import Standing, standings
 from smsadmin.failures.tally import Span, Tally, spans, tallies
+from smsadmin.privacy import reading
 from smsadmin.sending import explain, presenters
 from smsadmin.sending.filters import log_url
 from smsadmin.sending.models import Message
 from smsadmin.sending.presenters import Link
-from smsadmin.workspaces.models import Workspace
+from smsadmin.workspaces.models import Member, Workspace
 
 #: What a cause may touch, and how many of each are named.
 KINDS = {
@@ -99,6 +101,11 @@ class Cause:
         return explain.sentence(self.newest) or self.code
 
     @property
+    def again_url(self) -> str:
+        """Where its messages are sent again."""
+        return f"{reverse('resend-new')}?{urlsplit(self.url).query}"
+
+    @property
     def place(self) -> str:
         """Its row on the page of failures."""
         return anchor(self.key)
@@ -150,12 +157,14 @@ def standing_since(workspace: Workspace, days: int, now: datetime) -> list[Stand
     return standings(workspace, tallies(workspace, beginning(days)), now)
 
 
-def causes(workspace: Workspace, standing: Sequence[Standing], days: int) -> list[Cause]:
-    """These causes with their newest messages."""
+def causes(
+    workspace: Workspace, standing: Sequence[Standing], days: int, member: Member | None = None
+) -> list[Cause]:
+    """These causes with their newest messages, as the member may see them; without one as they are."""
     since = beginning(days)
     rows = Message.objects.filter(workspace=workspace, pk__in=[each.tally.newest for each in standing])
     shown = rows.select_related("action", "number").defer("template", "body", "trace", "quota")
-    newest = {message.pk: message for message in shown}
+    newest = {message.pk: message for message in (reading.for_reader(shown, member) if member else shown)}
     return [
         Cause(each, newest[each.tally.newest], log_url(cause=each.tally.cause, since=since))
         for each in standing
@@ -163,9 +172,15 @@ def causes(workspace: Workspace, standing: Sequence[Standing], days: int) -> lis
     ]
 
 
-def groups(workspace: Workspace, standing: Sequence[Standing], days: int, now: datetime) -> list[Group]:
-    """These causes as the page shows them."""
-    found = causes(workspace, standing, days)
+def groups(
+    workspace: Workspace,
+    standing: Sequence[Standing],
+    days: int,
+    now: datetime,
+    member: Member | None = None,
+) -> list[Group]:
+    """These causes as the page shows them to a member; without one nothing is masked."""
+    found = causes(workspace, standing, days, member)
     parts = bounds(days, now)
     seen = spans(workspace, [each.key for each in found], parts)
     touched = _touched(workspace, [each.tally for each in found], days)
@@ -211,13 +226,13 @@ def _bar(nth: int, part: datetime, span: Span | None, most: int, by_hour: bool) 
 
 def _touched(workspace: Workspace, found: Sequence[Tally], days: int) -> dict[str, list[Touched]]:
     """The actions, workflows and numbers of each cause's newest messages, most frequent first."""
-    seen: dict[tuple[str, str], Counter[Link]] = defaultdict(Counter)
+    seen: dict[tuple[str, str], Counter[tuple[Any, ...]]] = defaultdict(Counter)
     for row in _combinations(workspace, found, days):
-        for kind, link in _links(row):
-            seen[row["cause"], kind][link] += row["n"]
+        for kind, named in _named(row):
+            seen[row["cause"], kind][named] += row["n"]
     return {
         tally.cause: [
-            _most(str(words), seen[tally.cause, kind])
+            _most(kind, str(words), seen[tally.cause, kind])
             for kind, words in KINDS.items()
             if seen[tally.cause, kind]
         ]
@@ -236,15 +251,26 @@ def _combinations(workspace: Workspace, found: Sequence[Tally], days: int) -> It
     return counted.annotate(n=Count("pk")).order_by()
 
 
-def _links(row: dict[str, Any]) -> Iterator[tuple[str, Link]]:
+def _named(row: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What a combination touches, by its kind: its id and, of a workflow, the portal; else its name."""
     if row["action"]:
-        yield "actions", Link(row["action__name"], reverse("action", args=[row["action"]]))
+        yield "actions", (row["action"], row["action__name"])
     if row["workflow"]:
-        yield "workflows", Link(row["workflow"], presenters.workflow(row).url)
+        yield "workflows", (row["workflow"], row["portal"])
     if row["number"]:
-        yield "numbers", Link(row["number__name"], reverse("number", args=[row["number"]]))
+        yield "numbers", (row["number"], row["number__name"])
 
 
-def _most(name: str, counted: Counter[Link]) -> Touched:
-    links = [link for link, _count in counted.most_common(MOST_NAMED)]
+def _most(kind: str, name: str, counted: Counter[tuple[Any, ...]]) -> Touched:
+    """Links are made for those that are named alone: there may be thousands."""
+    links = [_LINKS[kind](*named) for named, _count in counted.most_common(MOST_NAMED)]
     return Touched(name, links, len(counted) - len(links))
+
+
+_LINKS: dict[str, Callable[..., Link]] = {
+    "actions": lambda pk, name: Link(name, reverse("action", args=[pk])),
+    "workflows": lambda name, portal: Link(
+        name, presenters.workflow({"workflow": name, "portal": portal}).url
+    ),
+    "numbers": lambda pk, name: Link(name, reverse("number", args=[pk])),
+}

@@ -1,6 +1,6 @@
 """The page of failures: one row per cause, worst first, and what is decided about each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +22,7 @@ from smsadmin.failures.forms import MONTH, DecisionForm, FailureFilter
 from smsadmin.failures.groups import Group
 from smsadmin.failures.models import State
 from smsadmin.failures.states import Standing
+from smsadmin.resends import presenters
 from smsadmin.workspaces.access import operator_required, viewer_required
 from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -47,11 +48,13 @@ DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A group, the form that decides about it (None for readers), and the buttons it has: state and words."""
+    """A group, the form that decides about it (None for readers), the buttons it has (state and words), and how many
+    of its messages may be sent again (None: too many to judge here)."""
 
     group: Group
     form: DecisionForm | None
     buttons: Sequence[tuple[State, Any]]
+    eligible: int | None = None
 
 
 @require_GET
@@ -69,12 +72,13 @@ def _page(
     every = groups.standing_since(request.workspace, chosen.window, now)
     found = chosen.apply(every)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    shown = groups.groups(request.workspace, list(page), chosen.window, now)
+    shown = groups.groups(request.workspace, list(page), chosen.window, now, request.member)
+    eligible = _eligible(request, shown, chosen)
     context = {
         "filter": chosen,
         "page": page,
         **_turned(page, chosen),
-        "rows": [_row(request, group, (wrong or {}).get(group.cause.key)) for group in shown],
+        "rows": [_row(request, group, eligible, (wrong or {}).get(group.cause.key)) for group in shown],
         "query": _query(request, chosen),
         "total": sum(each.tally.count for each in found),
         "capped": any(each.tally.capped for each in found),
@@ -101,12 +105,22 @@ def _query(request: WorkspaceRequest, chosen: FailureFilter) -> str:
     return urlencode({**chosen.chosen, **({"page": page} if page.isdecimal() else {})})
 
 
-def _row(request: WorkspaceRequest, group: Group, form: DecisionForm | None = None) -> Row:
+def _eligible(request: WorkspaceRequest, shown: Sequence[Group], chosen: FailureFilter) -> dict[str, int]:
+    """How many messages of these causes may be sent again; nothing for those who may not do so."""
+    if not request.member.may(Role.OPERATOR):
+        return {}
+    counts = {group.cause.key: group.cause.tally.count for group in shown}
+    return presenters.eligible(request.workspace, counts, groups.beginning(chosen.window))
+
+
+def _row(
+    request: WorkspaceRequest, group: Group, eligible: Mapping[str, int], form: DecisionForm | None = None
+) -> Row:
     if not request.member.may(Role.OPERATOR):
         return Row(group, None, [])
     standing = group.cause.standing
     buttons = [(state, words) for state, words in BUTTONS.items() if state != standing.state]
-    return Row(group, form or DecisionForm(standing), buttons)
+    return Row(group, form or DecisionForm(standing), buttons, eligible.get(group.cause.key))
 
 
 @require_POST
@@ -145,11 +159,12 @@ def _row_alone(
     said: str = "",
 ) -> HttpResponse:
     standing = _standing(request, chosen.window, cause)
-    found = groups.groups(request.workspace, [standing] if standing else [], chosen.window, timezone.now())
+    now, wanted = timezone.now(), [standing] if standing else []
+    found = groups.groups(request.workspace, wanted, chosen.window, now, request.member)
     if not found:  # the window has moved on
         return HttpResponseClientRefresh()
     context = {
-        "row": _row(request, found[0], form),
+        "row": _row(request, found[0], _eligible(request, found, chosen), form),
         "query": _query(request, chosen),
         "sample": tally.SAMPLE,
         "said": said,

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from smsadmin.core.status import BEFORE, SETTLED, Status
+from smsadmin.sending import again
 
 MEANINGS = {
     Status.RECEIVED: gettext_lazy("The request is here, and nothing has been decided about it yet."),
@@ -27,25 +28,15 @@ MEANINGS = {
     Status.CANCELLED: gettext_lazy("It was held, and then taken out: by a person, or with its action."),
 }
 
-_UNDER_WAY = gettext_lazy("No: it is still under way, so a second one would come on top.")
 _NEVER_LEFT = gettext_lazy("Yes: it never left this server.")
 
-#: Whether a message of that status may be sent again, and why not.
+#: Of the statuses that do not forbid to send a message again (sending.again), what speaks for it.
 AGAIN = {
-    Status.RECEIVED: _UNDER_WAY,
     Status.REJECTED: gettext_lazy(
         "Yes, once its cause is mended: it never left this server. Not where the recipient has opted out."
     ),
-    Status.HELD: _UNDER_WAY,
-    Status.QUEUED: _UNDER_WAY,
-    Status.SENDING: _UNDER_WAY,
-    Status.SENT: gettext_lazy("No: the provider has it, so the recipient would get it twice."),
     Status.FAILED: gettext_lazy("Yes, once its cause is mended: the provider did not take it."),
-    Status.UNKNOWN: gettext_lazy(
-        "Not before somebody has looked whether it arrived: it may have, and would then come twice."
-    ),
     Status.UNDELIVERED: gettext_lazy("Yes, once the number is known to be right: the carrier gave it up."),
-    Status.DELIVERED: gettext_lazy("No: it arrived, so the recipient would get it twice."),
     Status.EXPIRED: _NEVER_LEFT,
     Status.CANCELLED: _NEVER_LEFT,
 }
@@ -80,8 +71,15 @@ def _entry(status: Status) -> Entry:
         before=[each for each in Status if each in BEFORE[status]],
         after=after,
         final=str(_FINAL if not after else _SETTLED if status in SETTLED else _GOES_ON),
-        again=str(AGAIN[status]),
+        again=_again(status),
     )
+
+
+def _again(status: Status) -> str:
+    """Whether a message of that status may be sent again, and why not."""
+    if reason := again.of_status(status):
+        return gettext("No. %(why)s") % {"why": again.WORDS[reason]}
+    return str(AGAIN[status])
 
 
 #: The product's words: their anchor, the word, what it means.

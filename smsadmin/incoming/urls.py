@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from smsadmin.incoming import views
+
+urlpatterns = [
+    path("webhooks/<str:secret>", views.told, name="aircall-webhook"),
+    path("callbacks/<str:secret>", views.told, name="aircall-callback"),
+]

@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from smsadmin.privacy import views
+
+urlpatterns = [
+    path("", views.privacy, name="privacy"),
+    path("counts/", views.counts, name="deleted-counts"),
+    path("reveals/", views.reveals, name="reveals"),
+    path("messages/<uuid:pk>/reveal/", views.reveal, name="reveal"),
+]

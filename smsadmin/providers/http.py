@@ -4,7 +4,9 @@ Connect failures are retried by the transport, for then nothing was sent. Nothin
 mean is the caller's to decide, so each call returns an Exchange that says how far it came.
 """
 
+import ipaddress
 import re
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from smsadmin.providers.base import Exchange
 NOT_SENT = "not_sent"  # no connection: nothing left this server
 NO_ANSWER = "no_answer"  # the request may have arrived
 MOST_KEPT = 1_000  # characters of an answer that the log keeps
+MOST_READ = 4_096  # bytes of an answer by a server that anybody may have named
+PRIVATE = "the address is of a private network"
+UNSAFE = "the address does not begin with https://"
 
 _local = threading.local()
 _ILLEGIBLE = re.compile("[\x00\ud800-\udfff]")
@@ -89,6 +94,111 @@ def call(
         headers=dict(response.headers),
     )
     return Answer(exchange, body=_parsed(response))
+
+
+@sensitive_variables()
+def post_outside(
+    url: str, content: bytes, *, headers: dict[str, str], read_timeout: float, private: bool = False
+) -> Answer:
+    """Posts to an address that somebody typed in, and parts_of() could read; never raises for what the network or the
+    other side does.
+
+    Without `private`, only https and only hosts whose every address is public: else a form would reach what stands
+    behind our firewall. The connection goes to the very address that was looked at, so that no name changes its
+    mind in between. Redirects are not followed, and no more than MOST_READ bytes of the answer are read. The
+    exchange names the host alone: paths and queries of such addresses are often secrets.
+    """
+    started = time.monotonic()
+    timeout = httpx.Timeout(read_timeout, connect=settings.PROVIDER_CONNECT_TIMEOUT)
+
+    def answered(how_far: str, **came: Any) -> Answer:
+        host = f"{httpx.URL(url).scheme}://{host_of(url)}"
+        return Answer(Exchange("POST", host, elapsed_ms=_since(started), **came), how_far)
+
+    try:
+        status, text = _posted(url, content, headers, timeout, private)
+    except _Forbidden as forbidden:
+        return answered(NOT_SENT, failure=str(forbidden))
+    except _NOTHING_SENT as error:
+        return answered(NOT_SENT, failure=_words(error, timeout))
+    except httpx.HTTPError as error:
+        return answered(NO_ANSWER, failure=_words(error, timeout))
+    return answered("", http_status=status, answer=text)
+
+
+@sensitive_variables()
+def _posted(
+    url: str, content: bytes, headers: dict[str, str], timeout: httpx.Timeout, private: bool
+) -> tuple[int, str]:
+    """Status and beginning of the answer. The client is a new one: a kept-alive connection to the same IP address may
+    have been opened, and its certificate checked, for another host. Raises _Forbidden, or what httpx raises."""
+    parsed, until = httpx.URL(url), time.monotonic() + (timeout.read or 0)
+    own = {"User-Agent": "smsadmin", "Host": host_of(url), "Accept-Encoding": "identity"}
+    reached = parsed.copy_with(host=_reached(parsed, private))
+    with httpx.Client(transport=httpx.HTTPTransport(), timeout=timeout, follow_redirects=False) as fresh:
+        named = {"sni_hostname": parsed.raw_host.decode()}
+        with fresh.stream(
+            "POST", reached, content=content, headers=headers | own, extensions=named
+        ) as response:
+            return response.status_code, _beginning(response, until)
+
+
+def host_of(url: str) -> str:
+    """The host of an address, with its port where that is not the usual one."""
+    return httpx.URL(url).netloc.decode()
+
+
+def parts_of(url: str) -> tuple[str, str, bool]:
+    """The scheme and host of an address, and whether it names a user. Raises ValueError for what is no address."""
+    try:
+        read = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from error
+    return read.scheme, read.host, bool(read.userinfo)
+
+
+class _Forbidden(Exception):
+    """We do not call this address; says why."""
+
+
+def _reached(url: httpx.URL, private: bool) -> str:
+    """The IP address to connect to. Raises _Forbidden, or httpx.ConnectError for a host that is unknown."""
+    if url.scheme != "https" and not private:
+        raise _Forbidden(UNSAFE)
+    try:
+        found = socket.getaddrinfo(
+            url.raw_host.decode().strip("[]"), url.port or url.scheme, type=socket.SOCK_STREAM
+        )
+    except (OSError, UnicodeError) as error:
+        raise httpx.ConnectError(str(error)) from error
+    addresses = [str(each[4][0]) for each in found]
+    if not private and not all(map(is_public, addresses)):
+        raise _Forbidden(PRIVATE)
+    return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public internet; an IPv6 address that stands for an IPv4 one is as that."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if stands_for := ip.ipv4_mapped or ip.sixtofour:
+            return is_public(str(stands_for))
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)))
+    return ip.is_global and not ip.is_multicast
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def _beginning(response: httpx.Response, until: float) -> str:
+    """The first of the answer's text. A server that hands it out in drops is cut off in time."""
+    read = b""
+    for chunk in response.iter_raw():
+        read += chunk
+        if len(read) >= MOST_READ or time.monotonic() > until:
+            break
+    return _ILLEGIBLE.sub("", read[:MOST_READ].decode(errors="replace"))[:MOST_KEPT]
 
 
 def client() -> httpx.Client:

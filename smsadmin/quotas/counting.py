@@ -40,6 +40,10 @@ class Limit:
     def column(self) -> str:
         return f"{self.window}_{self.unit}"
 
+    def amount(self, segments: int) -> int:
+        """What a message of so many segments takes of it."""
+        return segments if self.unit == Unit.SEGMENTS else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -168,10 +172,15 @@ def make_counter(subject: Subject) -> None:
 
 def full(subject: Subject, rules: Iterable[Limit], segments: int, now: datetime) -> Usage | None:
     """The limit that has no room; the one whose window resets last, for that is when there is room again."""
-    amounts = {Unit.MESSAGES: 1, Unit.SEGMENTS: segments}
     usages = usage_of(_counter(subject), rules, now)
-    spent = [u for u in usages if u.used + amounts[Unit(u.limit.unit)] > u.limit.limit]
+    spent = [u for u in usages if u.used + u.limit.amount(segments) > u.limit.limit]
     return max(spent, key=lambda u: u.resets_at, default=None)
+
+
+def never(subject: Subject, segments: int) -> bool:
+    """Whether a message of so many segments is larger than one of the subject's limits: no reset makes room for it."""
+    rules = limits(subject.workspace_id, subject.scope)
+    return any(rule.amount(segments) > rule.limit for rule in rules)
 
 
 def _counter(subject: Subject) -> Counter | None:

@@ -60,7 +60,11 @@ class Resend(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        return self.state in (self.State.DONE, self.State.CANCELLED)
+        return self.state not in UNFINISHED
+
+
+#: While a resend is in one of these, its messages are in nobody else's.
+UNFINISHED = (Resend.State.WAITING, Resend.State.RUNNING, Resend.State.PAUSED)
 
 
 class ResendItem(models.Model):

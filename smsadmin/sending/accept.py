@@ -45,14 +45,19 @@ def again(ask: SendRequest, now: datetime | None = None) -> Message:
     """Queues a message that stands in the log already (`ask.original`) once more, or leaves no trace of the attempt.
 
     Raises the SendError that stops it, QuotaExceeded where it has no room now, and IntegrityError when the original
-    was sent again before. Nothing is held: who sends again waits by itself.
+    was sent again before. Nothing is held: who sends again waits by itself. What no reset makes room for is stopped.
     """
     now = now or timezone.now()
     draft = Draft(ask, book.of(ask.workspace_id))
     run(draft, RESOLVE)
     run(draft, CHECKS)
-    message = log.queued(draft, quota.counted(draft), now)
-    ledger.enter(message, Demand.of(draft).subjects, now)
+    message, demand = log.queued(draft, quota.counted(draft), now), Demand.of(draft)
+    try:
+        ledger.enter(message, demand.subjects, now)
+    except counting.QuotaExceeded as full:
+        if counting.never(full.subject, demand.segments):
+            raise quota.refusal(demand, full) from None
+        raise
     assert message.connection_id
     transaction.on_commit(partial(bell.ring, message.connection_id))
     return message

@@ -1,18 +1,20 @@
 """Whether a message may be sent again, and why not. One rule for the log, the page of failures and every resend."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy
 
 from smsadmin.core import errors
 from smsadmin.core.status import SETTLED, Status
-from smsadmin.crm import properties
+from smsadmin.providers.hubspot import client
+from smsadmin.resends.models import UNFINISHED, ResendItem
 from smsadmin.sending.filters import TEST, VERIFICATION
 from smsadmin.sending.models import Message
-from smsadmin.workspaces.models import Workspace
+from smsadmin.workspaces.models import Connection, Workspace
 
 
 class Reason(StrEnum):
@@ -23,6 +25,7 @@ class Reason(StrEnum):
     DELIVERED = "delivered"
     UNKNOWN = "unknown"
     AGAIN = "again"
+    QUEUED = "queued"
     CODE = "code"
     TEST = "test"
     NEVER = "never"
@@ -35,10 +38,13 @@ WORDS = {
     Reason.DELIVERED: gettext_lazy("It arrived, so the recipient would get it twice."),
     Reason.UNKNOWN: gettext_lazy("It may have arrived: decide on its page what became of it."),
     Reason.AGAIN: gettext_lazy("It was sent again already: its successor can be, if that failed too."),
+    Reason.QUEUED: gettext_lazy("It waits in a resend that is not finished."),
     Reason.CODE: gettext_lazy("A code is not sent twice: ask for a new one."),
     Reason.TEST: gettext_lazy("It was a test: test the action once more instead."),
     Reason.NEVER: gettext_lazy("The recipient does not want it."),
-    Reason.GONE: gettext_lazy("Its values were deleted, and its record cannot be read in HubSpot."),
+    Reason.GONE: gettext_lazy(
+        "What it was made of is not kept any more, and its record cannot be read in HubSpot."
+    ),
 }
 
 _BY_STATUS = {
@@ -46,6 +52,8 @@ _BY_STATUS = {
     Status.DELIVERED: Reason.DELIVERED,
     Status.UNKNOWN: Reason.UNKNOWN,
 }
+
+Portals = Mapping[str, Connection]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +72,21 @@ class Verdict:
         return str(WORDS[self.reason]) if self.reason else ""
 
 
-def verdicts(workspace: Workspace, messages: Iterable[Message]) -> dict[UUID, Verdict]:
-    """The verdict on each of the workspace's messages, by id; one query for all."""
+def verdicts(
+    workspace: Workspace, messages: Iterable[Message], within: UUID | None = None
+) -> dict[UUID, Verdict]:
+    """The verdict on each of the workspace's messages, by id; at most four queries for all.
+
+    `within` is the resend that asks about its own messages, which does not stand in its own way.
+    """
     messages = list(messages)
     made = successors(message.pk for message in messages)
-    readable = properties.portal(workspace) is not None
-    return {message.pk: _verdict(message, made, readable) for message in messages}
+    found = {message.pk: _verdict(message, made) for message in messages}
+    rest = [pk for pk, verdict in found.items() if verdict.may]
+    if rest:
+        found |= dict.fromkeys(_gone(workspace, rest), Verdict(Reason.GONE))
+        found |= dict.fromkeys(_queued(rest, within), Verdict(Reason.QUEUED))
+    return found
 
 
 def successors(ids: Iterable[UUID]) -> dict[UUID, UUID]:
@@ -78,25 +95,42 @@ def successors(ids: Iterable[UUID]) -> dict[UUID, UUID]:
     return {original: pk for original, pk in rows.values_list("original", "pk") if original}
 
 
-def _verdict(message: Message, made: Mapping[UUID, UUID], readable: bool) -> Verdict:
+def of_status(status: Status) -> Reason | None:
+    """Why no message of this status may be sent again; None where that depends on the message."""
+    return _BY_STATUS.get(status) if status in SETTLED else Reason.UNDER_WAY
+
+
+def portals(workspace: Workspace) -> Portals:
+    """The HubSpot portals that the workspace can read records of, by HubSpot's own id."""
+    found = workspace.connections.filter(kind=Connection.Kind.HUBSPOT)
+    return {each.external_id: each for each in found if each.secrets.get("access_token")}
+
+
+def portal_of(
+    readable: Portals, origin: Mapping[str, Any], object_type: str, object_id: str
+) -> Connection | None:
+    """Where a message's record can be read again: in the portal that it came from alone."""
+    if object_type not in client.PATH_NAMES or not client.RECORD_ID.fullmatch(object_id):
+        return None
+    return readable.get(str(origin.get("portal")))
+
+
+def _verdict(message: Message, made: Mapping[UUID, UUID]) -> Verdict:
     if successor := made.get(message.pk):
         return Verdict(Reason.AGAIN, successor)
-    return Verdict(_reason(message, readable))
+    return Verdict(_reason(message))
 
 
-def _reason(message: Message, readable: bool) -> Reason | None:
+def _reason(message: Message) -> Reason | None:
+    """What the message itself says against it."""
     status = Status(message.status)
     if message.trigger == VERIFICATION:
         return Reason.CODE
-    if status not in SETTLED:
-        return Reason.UNDER_WAY
-    if reason := _BY_STATUS.get(status):
+    if reason := of_status(status):
         return reason
     if message.trigger == TEST:
         return Reason.TEST
-    if _is_final(message, status):
-        return Reason.NEVER
-    return None if _can_be_made(message, readable) else Reason.GONE
+    return Reason.NEVER if _is_final(message, status) else None
 
 
 def _is_final(message: Message, status: Status) -> bool:
@@ -105,8 +139,24 @@ def _is_final(message: Message, status: Status) -> bool:
     return error is not None and error.retry == errors.Retry.NEVER and error.status == status
 
 
-def _can_be_made(message: Message, readable: bool) -> bool:
-    """Whether the text can be written again: from the values that were kept, or from the record as it is now."""
-    if message.inputs:
-        return True
-    return bool(readable and message.version_id and message.object_id)
+def _gone(workspace: Workspace, ids: Sequence[UUID]) -> list[UUID]:
+    """Those whose text cannot be made again: neither from the values that were kept, nor from the record as it is now.
+
+    Lists leave the long columns of their rows unread, so these are read here for all at once.
+    """
+    readable = portals(workspace)
+    columns = ("pk", "version", "inputs", "origin", "object_type", "object_id")
+    rows = Message.objects.filter(workspace=workspace, pk__in=ids).values_list(*columns)
+    return [
+        pk
+        for pk, version, inputs, *record in rows
+        if not (version or "config" in inputs) or not ("values" in inputs or portal_of(readable, *record))
+    ]
+
+
+def _queued(ids: Sequence[UUID], within: UUID | None) -> list[UUID]:
+    """Those that wait in another resend."""
+    items = ResendItem.objects.filter(
+        original__in=ids, state=ResendItem.State.PENDING, resend__state__in=UNFINISHED
+    )
+    return list(items.exclude(resend=within).values_list("original", flat=True))

@@ -1,11 +1,14 @@
-"""What somebody asks of the log: the search box and the filter form, made one, in the words of the box."""
+"""What somebody asks of the log: the search box and the filter form, made one, in the words of the box; and what a
+filter found at one moment, held so that a worker finds the same later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -14,7 +17,9 @@ from smsadmin.actions.models import Action
 from smsadmin.directory.models import Agent, Number
 from smsadmin.sending import search
 from smsadmin.sending.filters import MessageFilter, countries
+from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Workspace
+from smsadmin.workspaces.requests import WorkspaceRequest
 
 #: Where each word's things are, and what they are called: the nicest name first.
 _CALLED: dict[str, tuple[type[Model], Sequence[str]]] = {
@@ -63,6 +68,45 @@ def hints() -> list[tuple[str, str, str]]:
         (f"{example.partition(':')[0]}:", str(labels[name].label), example)
         for name, example in search.hints(search.Around(german=_is_german()))
     ]
+
+
+class Unreadable(Exception):
+    """A stored filter means nothing any more: something that it names was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """All that the log's filter reads of a request."""
+
+    workspace: Workspace
+
+
+def held(found: MessageFilter) -> dict[str, str]:
+    """The filters with the moments that times such as "2h" mean now."""
+    return {name: _held(value, found.form.cleaned_data.get(name)) for name, value in found.data.items()}
+
+
+def _held(value: str, cleaned: object) -> str:
+    if isinstance(cleaned, datetime) and search.is_relative(value):
+        return search.read_time(cleaned.isoformat(timespec="seconds"), UTC)
+    return value
+
+
+def filter_of(workspace: Workspace, filters: Mapping[str, str]) -> MessageFilter:
+    """The log's filter where there is no request."""
+    return MessageFilter(filters, cast(WorkspaceRequest, _Request(workspace)))
+
+
+def found_then(
+    workspace: Workspace, filters: Mapping[str, str], newest: UUID, reach: UUID | None
+) -> QuerySet[Message]:
+    """What held filters found when `newest` was the newest message and `reach` how far back they looked, as far as it
+    still matches. Raises Unreadable."""
+    found = filter_of(workspace, filters)
+    if not found.form.is_valid():
+        raise Unreadable
+    found.reach = reach
+    return found.qs.filter(pk__lte=newest)
 
 
 def _is_german() -> bool:

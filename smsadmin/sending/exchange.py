@@ -10,10 +10,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from smsadmin import phrases
+from smsadmin.privacy.masking import MASK
 from smsadmin.sending.log import SAID
 from smsadmin.sending.models import Event
 
-MASK = "•••"
 _SECRET = re.compile(
     r"authori[sz]ation|token|secret|passw|api.?key|api.?id|signature|cookie|credential", re.IGNORECASE
 )

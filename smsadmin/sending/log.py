@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Least
+from django.db.models.functions import Coalesce, Least
 
 from smsadmin.core import causes, errors
 from smsadmin.core.ids import key16
 from smsadmin.core.message import SendRequest, Sms
 from smsadmin.core.status import BEFORE, Status
 from smsadmin.core.trace import Step
+from smsadmin.privacy.masking import Secrets, secrets_of
 from smsadmin.sending import inputs
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.sending.resolve import Draft
@@ -91,6 +92,7 @@ def rejected(draft: Draft, error: errors.SendError, now: datetime) -> Message:
     _explain(message, error)
     message.finished_at = now
     if draft.ask.config.hide_values:
+        _take_out(_secrets(message, number=False), message)
         message.body, message.inputs, message.values_gone_at = "", {}, now
     with transaction.atomic():  # a used key must not spoil the caller's transaction
         message.save(force_insert=True)
@@ -387,6 +389,79 @@ def move(
     return bool(rows.update(status=status, finished_at=now, claim=None, lease_until=None, **columns))
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says of a message that it was given: its own word, the status which that means (None: none
+    that we know), by which event and when."""
+
+    word: str
+    means: Status | None
+    event: str
+    at: datetime | None = None
+    provider_id: str = ""
+
+
+def receipt(message: Message, said: Receipt, now: datetime) -> bool:
+    """A receipt came: it moves the row forward where the status table allows, and shows in the timeline in any case.
+
+    The event's data: `status` (the provider's word), `means`, `event`, `provider_at`, `moved`, `late` (the message
+    had come further, or ended otherwise). True when the row was moved.
+    """
+    moved = said.means is not None and move(
+        message.pk,
+        said.means,
+        now,
+        error=_undelivered(message, said),
+        provider_status=storable(said.word[:40]),
+    )
+    late = False
+    if said.means and not moved:
+        late = Message.objects.filter(pk=message.pk).exclude(status=said.means).exists()
+    _receipt_shown(message.pk, said, now, moved=moved, late=late)
+    return moved
+
+
+def receipt_repeated(message_id: UUID, said: Receipt, now: datetime) -> None:
+    """The same receipt came again: the timeline shows it (`repeated`), and nothing else happens."""
+    _receipt_shown(message_id, said, now, repeated=True)
+
+
+def receipt_ambiguous(message_id: UUID, said: Receipt, now: datetime) -> None:
+    """A receipt may be of this message or of another that nobody can tell from it: the timeline says so
+    (`ambiguous`), and nothing else happens."""
+    _receipt_shown(message_id, said, now, ambiguous=True)
+
+
+def identified(message_id: UUID, provider_id: str) -> bool:
+    """The provider's id of a message that it took without telling it; False when it has one already."""
+    rows = Message.objects.filter(pk=message_id, provider_id="")
+    return bool(rows.update(provider_id=storable(provider_id[:120])))
+
+
+def _undelivered(message: Message, said: Receipt) -> errors.SendError | None:
+    if said.means != Status.UNDELIVERED:
+        return None
+    return errors.DeliveryFailed(recipient=message.recipient, answer=said.word)
+
+
+def _receipt_shown(message_id: UUID, said: Receipt, now: datetime, **found: bool) -> None:
+    data = {
+        "status": said.word,
+        "means": said.means.value if said.means else "",
+        "event": said.event,
+        "provider_at": said.at.isoformat() if said.at else "",
+        "moved": False,
+        "late": False,
+        **found,
+    }
+    Event.objects.create(message_id=message_id, at=now, kind=Event.Kind.RECEIPT, data=storable(data))
+
+
+def decided(message_id: UUID, now: datetime, **data: Any) -> None:
+    """A person settled what nobody knew; its timeline shows the status it came to, who said so, and their note."""
+    Event.objects.create(message_id=message_id, at=now, kind=Event.Kind.DECISION, data=storable(data))
+
+
 def forget_text(ids: Sequence[UUID], now: datetime) -> None:
     """Keeps of these messages that they were sent and how it went, not what they said: the text was a secret."""
     Message.objects.filter(pk__in=ids).update(template="")
@@ -394,11 +469,59 @@ def forget_text(ids: Sequence[UUID], now: datetime) -> None:
 
 
 def forget_values(ids: Sequence[UUID], now: datetime) -> None:
-    """Deletes the text of these messages and the values it was made of; their template and their way stay."""
-    Message.objects.filter(pk__in=ids).update(body="", inputs={}, values_gone_at=now)
-    for event in Event.objects.filter(message__in=ids, kind=Event.Kind.ATTEMPT):
-        event.data = {name: value for name, value in event.data.items() if name not in SAID}
-        event.save(update_fields=["data"])
+    """Deletes the text of these messages and the values it was made of, also where the row and its timeline repeat
+    them. Their way stays, and their template where a saved version holds it anyway."""
+    _forget(ids, now, number=False)
+
+
+def forget_numbers(ids: Sequence[UUID], now: datetime) -> None:
+    """Deletes to whom these messages went, and with that what they said, which may name them."""
+    _forget(ids, now, number=True)
+
+
+def delete(ids: Sequence[UUID]) -> None:
+    """Deletes these messages with their timelines. Who refers to them by their id finds nothing."""
+    Message.objects.filter(pk__in=ids).delete()
+
+
+def _forget(ids: Sequence[UUID], now: datetime, *, number: bool) -> None:
+    """Takes out what is to be forgotten, row by row, and only where a row says it; the rest goes in one step."""
+    columns = ("sender", "send_as", "recipient", "recipient_given", "inputs", "template", "body")
+    with transaction.atomic():
+        found = Message.objects.filter(pk__in=list(ids))
+        locked = found.select_for_update().order_by("pk").only(*columns, "error_facts", "trace")
+        rows = {message.pk: message for message in locked}
+        secrets = {pk: _secrets(message, number=number) for pk, message in rows.items()}
+        changed = [message for pk, message in rows.items() if _take_out(secrets[pk], message)]
+        Message.objects.bulk_update(changed, ["error_facts", "trace"])
+        _take_out_of_events(secrets)
+        found.update(body="", inputs={}, values_gone_at=Coalesce("values_gone_at", now))
+        found.filter(version=None).update(template="")
+        if number:
+            found.update(recipient="", recipient_given="", number_gone_at=Coalesce("number_gone_at", now))
+
+
+def _secrets(message: Message, *, number: bool) -> Secrets:
+    return secrets_of(message, message.inputs, message.body, message.template, number=number)
+
+
+def _take_out(secrets: Secrets, message: Message) -> bool:
+    """Takes the secrets out of the facts of a row; whether it had any there."""
+    before = message.error_facts, message.trace
+    message.error_facts = secrets.out_of(message.error_facts)
+    message.trace = secrets.out_of_trace(message.trace)
+    return before != (message.error_facts, message.trace)
+
+
+def _take_out_of_events(secrets: Mapping[UUID, Secrets]) -> None:
+    changed = []
+    for event in Event.objects.filter(message__in=list(secrets)):
+        before = event.data
+        kept = {name: value for name, value in before.items() if name not in SAID}
+        event.data = secrets[event.message_id].out_of(kept)
+        if event.data != before:
+            changed.append(event)
+    Event.objects.bulk_update(changed, ["data"])
 
 
 def _chunks(outcomes: Sequence[Outcome], size: int) -> Iterable[Sequence[Outcome]]:

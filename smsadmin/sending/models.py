@@ -80,6 +80,9 @@ class Message(models.Model):
     values_gone_at = models.DateTimeField(null=True)  # text and values were deleted, by its action or by age
     number_gone_at = models.DateTimeField(null=True)  # the recipient's number was deleted, by age
 
+    #: Set on a copy for a reader who may not see numbers and texts (privacy.reading).
+    is_masked = False
+
     #: The columns the log's list needs; the long ones stay where they are.
     LONG: ClassVar = ("origin", "inputs", "template", "trace", "quota")
 

@@ -1,14 +1,14 @@
 """Every call a machine made to us, whether or not it became a message: "did the trigger fire at all?"
 
 Nothing is written for this page. It unites what is stored anyway: the messages that calls made, the repeats in
-their timelines, and the calls that were turned away.
+their timelines, what providers told us of messages, and the calls that were turned away.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -26,7 +26,9 @@ from django_htmx.http import push_url
 from smsadmin.core.ids import first_uuid7, key16, moment_of
 from smsadmin.dashboard.housekeeping import KEPT
 from smsadmin.dashboard.pages import render_page
-from smsadmin.dashboard.templatetags.ui import Badge
+from smsadmin.dashboard.templatetags.ui import Badge, Words
+from smsadmin.incoming.models import ProviderCall
+from smsadmin.privacy import reading
 from smsadmin.sending import presenters
 from smsadmin.sending.filters import HUBSPOT, TEST, VERIFICATION
 from smsadmin.sending.models import Event, Message, RefusedCall
@@ -48,24 +50,72 @@ _HIDDEN = ("template", "body", "trace", "quota")
 
 
 class Outcome(StrEnum):
-    """What became of a call, in the order of the list where they came in the same moment."""
+    """What became of a call."""
 
     ACCEPTED = "accepted"
     REPEATED = "repeated"
     REFUSED = "refused"
+    RECEIPT = "receipt"
+    REPLY = "reply"
+    OTHER = "other"
+    WAITING = "waiting"
+    FAILED = "failed"
 
 
 LOOKS = {
     Outcome.ACCEPTED: Badge(gettext_lazy("Became a message"), "check", "good"),
     Outcome.REPEATED: Badge(gettext_lazy("Came again"), "refresh", "neutral"),
     Outcome.REFUSED: Badge(gettext_lazy("Turned away"), "ban", "bad"),
+    Outcome.RECEIPT: Badge(gettext_lazy("Delivery receipt"), "checks", "good"),
+    Outcome.REPLY: Badge(gettext_lazy("Text from outside"), "message", "good"),
+    Outcome.OTHER: Badge(gettext_lazy("About no message"), "circle-dashed", "neutral"),
+    Outcome.WAITING: Badge(gettext_lazy("Waits to be handled"), "clock", "waiting"),
+    Outcome.FAILED: Badge(gettext_lazy("smsadmin failed at it"), "x", "bad"),
 }
-_RANKS = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+Told = ProviderCall.Outcome
+#: What came of a provider's call, as this page sorts it, and in words.
+TOLD: dict[Told, tuple[Outcome, Words]] = {
+    Told.MOVED: (Outcome.RECEIPT, gettext_lazy("It changed the message's status.")),
+    Told.NOTED: (Outcome.RECEIPT, gettext_lazy("The message shows it, and its status stays.")),
+    Told.REPEAT: (Outcome.REPEATED, gettext_lazy("It was told before; nothing more was done.")),
+    Told.REPLY: (Outcome.REPLY, ""),
+    Told.NOT_OURS: (Outcome.OTHER, gettext_lazy("The message was not sent from here.")),
+    Told.AMBIGUOUS: (
+        Outcome.RECEIPT,
+        gettext_lazy("It may be about %(detail)s messages, so none was changed."),
+    ),
+    Told.REFRESH: (Outcome.OTHER, gettext_lazy("The directory was asked to read numbers and users again.")),
+    Told.UNUSED: (Outcome.OTHER, gettext_lazy("Nothing follows from this event.")),
+    Told.WAITING: (
+        Outcome.WAITING,
+        gettext_lazy("Its message may still get its answer; this is looked at again."),
+    ),
+    Told.FAILED: (Outcome.FAILED, gettext_lazy("An error that nobody foresaw: %(detail)s.")),
+}
+
+HUBSPOT_CALLS, AIRCALL_CALLS = "hubspot", "aircall"
+#: Every address that Aircall calls begins so.
+_AIRCALL_PATHS = "/aircall/"
+
+
+class Table(IntEnum):
+    """Where a call is stored: the order of the list where calls came in the same moment."""
+
+    MESSAGES = 0
+    REPEATS = 1
+    REFUSED = 2
+    TOLD = 3
 
 
 class RequestsForm(forms.Form):
     """What the list can be narrowed to."""
 
+    caller = forms.ChoiceField(
+        label=gettext_lazy("Who called"),
+        required=False,
+        choices=[("", gettext_lazy("Anybody")), (HUBSPOT_CALLS, "HubSpot"), (AIRCALL_CALLS, "Aircall")],
+    )
     outcome = forms.ChoiceField(
         label=gettext_lazy("Outcome"),
         required=False,
@@ -95,8 +145,9 @@ def requests(request: WorkspaceRequest) -> HttpResponse:
     is_valid = form.is_valid()
     narrowed = {name: value for name, value in form.cleaned_data.items() if value}
     search = Search.of(request, narrowed.get("q", ""))
-    sources = _sources(request, narrowed.get("outcome"), search) if is_valid else []
+    sources = _sources(request, narrowed, search) if is_valid else []
     page = page_of(sources, request.GET.get("before", ""), request.GET.get("after", ""))
+    page = _masked(_joined(page, request.workspace), request)
     context = {
         "form": form,
         "narrowed": narrowed,
@@ -111,6 +162,22 @@ def requests(request: WorkspaceRequest) -> HttpResponse:
         request, "log/requests.html", context, fragment="log/_requests.html", status=status
     )
     return push_url(response, requests_url(**narrowed))
+
+
+def _joined(page: "Page", workspace: Workspace) -> "Page":
+    """The page with the messages that its providers' calls are about."""
+    ids = {call.about for call in page.calls if call.about}
+    about = Message.objects.filter(workspace=workspace).defer(*_HIDDEN).in_bulk(ids)
+    calls = [replace(call, message=about.get(call.about)) if call.about else call for call in page.calls]
+    return replace(page, calls=calls)
+
+
+def _masked(page: "Page", request: WorkspaceRequest) -> "Page":
+    """The page with its messages as the reader may see them."""
+    messages = [call.message for call in page.calls if call.message]
+    seen = {message.pk: message for message in reading.for_reader(messages, request.member)}
+    calls = [replace(call, message=call.message and seen[call.message.pk]) for call in page.calls]
+    return replace(page, calls=calls)
 
 
 @require_GET
@@ -129,35 +196,39 @@ def requests_url(**filters: str) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where a call stands among all of them: by its time, then by its outcome, then by its row's id."""
+    """Where a call stands among all of them: by its time, then by its table, then by its row's id."""
 
     at: datetime
-    rank: int
+    table: int
     pk: Any
 
     def __str__(self) -> str:
-        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}-{self.rank}-{self.pk}"
+        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}-{self.table}-{self.pk}"
 
     @classmethod
     def read(cls, text: str) -> "Place | None":
         """The place that a page's address names; None for anything else."""
         try:
-            microseconds, rank, pk = text.split("-", 2)
+            microseconds, table, pk = text.split("-", 2)
             at = _EPOCH + timedelta(microseconds=int(microseconds[:16]))  # 16 digits last until 2286
-            return cls(at, int(rank), UUID(pk) if int(rank) == _RANKS[Outcome.ACCEPTED] else int(pk))
+            return cls(at, int(table), UUID(pk) if int(table) == Table.MESSAGES else int(pk))
         except ValueError:
             return None
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: when, who made it, what became of it, the message it made or met, and why it was turned away."""
+    """One call: when, who made it, what became of it, the message it made or met, and why it was turned away.
+
+    Of a provider's call `about` is the id of the message it is about: see _joined.
+    """
 
     place: Place
     caller: Link
     note: str
     outcome: Outcome
     message: Message | None = None
+    about: UUID | None = None
     reason: str = ""
     detail: str = ""
     path: str = ""
@@ -172,27 +243,47 @@ class Call:
 
 
 def _accepted(message: Message) -> Call:
-    place = Place(message.received_at, _RANKS[Outcome.ACCEPTED], message.pk)
+    place = Place(message.received_at, Table.MESSAGES, message.pk)
     return Call(place, _caller(message.origin), _about(message), Outcome.ACCEPTED, message)
 
 
 def _repeated(event: Event) -> Call:
-    message, place = event.message, Place(event.at, _RANKS[Outcome.REPEATED], event.pk)
-    return Call(place, _caller(message.origin), _about(message), Outcome.REPEATED, message)
+    message, place = event.message, Place(event.at, Table.REPEATS, event.pk)
+    again = _("It got the first answer; nothing more was sent.")
+    return Call(place, _caller(message.origin), _about(message), Outcome.REPEATED, message, detail=again)
+
+
+def _told(call: ProviderCall) -> Call:
+    outcome, words = TOLD[Told(call.outcome)]
+    said = call.detail if call.outcome in (Told.MOVED, Told.NOTED, Told.REPEAT) else ""
+    return Call(
+        place=Place(call.at, Table.TOLD, call.pk),
+        caller=Link(_("Aircall: %(name)s") % {"name": call.connection.name}),
+        note=" · ".join(filter(None, (call.event, said))),
+        outcome=outcome,
+        about=call.message,
+        detail=str(words) % {"detail": call.detail} if words else "",
+    )
 
 
 def _refused(call: RefusedCall) -> Call:
     return Call(
-        place=Place(call.at, _RANKS[Outcome.REFUSED], call.pk),
-        caller=Link(
-            _("HubSpot portal %(portal)s") % {"portal": call.portal} if call.portal else _("Unknown")
-        ),
+        place=Place(call.at, Table.REFUSED, call.pk),
+        caller=Link(_who_was_refused(call)),
         note="",
         outcome=Outcome.REFUSED,
         reason=presenters.refusal(call.reason),
         detail=call.detail,
         path=call.path,
     )
+
+
+def _who_was_refused(call: RefusedCall) -> str:
+    if call.portal:
+        return _("HubSpot portal %(portal)s") % {"portal": call.portal}
+    if call.path.startswith(_AIRCALL_PATHS):
+        return _("Aircall, or somebody in its name")
+    return _("Unknown")
 
 
 def _caller(origin: Mapping[str, Any]) -> Link:
@@ -243,12 +334,20 @@ class Search:
         names = ("object_id", "origin__workflow", "origin__portal", "origin__callback_id")
         return Q(*((f"{prefix}{name}", self.text) for name in names), _connector=Q.OR)
 
+    def told(self) -> Q:
+        """The calls of providers that have it."""
+        if not self.text:
+            return Q()
+        found = Q(message__in=self.ids) if self.ids else Q(provider_id=self.text)
+        return found & Q(at__gte=self.since) if self.since else found
+
 
 def _named(workspace: Workspace, text: str) -> QuerySet[Message]:
-    """The messages whose own id, or whose callback id in one of the workspace's portals, this is."""
+    """The messages whose own id, whose id at the provider, or whose callback id in one of the workspace's portals
+    this is."""
     portals = Connection.objects.filter(workspace=workspace, kind=Connection.Kind.HUBSPOT)
     keys = [key16(f"{portal}:{text}") for portal in portals.values_list("external_id", flat=True)]
-    named = Q(trigger=HUBSPOT, key__in=keys)
+    named = Q(trigger=HUBSPOT, key__in=keys) | (~Q(provider_id="") & Q(provider_id=text))
     with suppress(ValueError):
         named |= Q(pk=UUID(text))
     return Message.objects.filter(named, workspace=workspace).exclude(trigger__in=PEOPLE)
@@ -260,7 +359,7 @@ def _reach(request: WorkspaceRequest) -> datetime | None:
         Message.objects.filter(workspace=request.workspace).order_by("-pk").values_list("pk", flat=True)
     )
     found = [moment_of(pk) for pk in messages[MOST_SEARCHED : MOST_SEARCHED + 1]]
-    for calls in refused_of(request):
+    for calls in (*refused_of(request), *(rows for _outcome, rows in _told_of(request.workspace))):
         found += calls.order_by("-at").values_list("at", flat=True)[MOST_SEARCHED : MOST_SEARCHED + 1]
     return max(found, default=None)
 
@@ -270,9 +369,10 @@ def _reach(request: WorkspaceRequest) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows that are calls of one outcome, and how one of them is shown."""
+    """Rows of one table that are calls of one outcome, and how one of them is shown."""
 
     outcome: Outcome
+    table: Table
     rows: QuerySet[Any]
     shown: Callable[[Any], Call]
 
@@ -285,29 +385,52 @@ class Source:
 
     @property
     def _is_timed_by_id(self) -> bool:
-        return self.outcome == Outcome.ACCEPTED
+        return self.table == Table.MESSAGES
 
     def _beyond(self, place: Place, *, newer: bool) -> Q:
         """The rows on one side of a place. Each is bounded by a plain comparison that an index serves."""
-        rank, far, than = _RANKS[self.outcome], "gt" if newer else "lt", "gte" if newer else "lte"
+        far, than = ("gt", "gte") if newer else ("lt", "lte")
         if self._is_timed_by_id:
-            if rank == place.rank:
+            if self.table == place.table:
                 return Q(**{f"pk__{far}": place.pk})
             after = first_uuid7(place.at + _MILLISECOND)  # of one moment, messages stand before all others
             return Q(pk__gte=after) if newer else Q(pk__lt=after)
-        if rank == place.rank:
+        if self.table == place.table:
             further = Q(**{f"at__{far}": place.at}) | Q(**{f"pk__{far}": place.pk})
             return Q(**{f"at__{than}": place.at}) & further
-        return Q(**{f"at__{than if (rank > place.rank) == newer else far}": place.at})
+        return Q(**{f"at__{than if (self.table > place.table) == newer else far}": place.at})
 
 
-def _sources(request: WorkspaceRequest, outcome: str | None, search: Search) -> list[Source]:
+def _sources(request: WorkspaceRequest, narrowed: Mapping[str, str], search: Search) -> list[Source]:
+    outcome, caller = narrowed.get("outcome"), narrowed.get("caller")
     found = [
-        Source(Outcome.ACCEPTED, _messages(request.workspace, search), _accepted),
-        Source(Outcome.REPEATED, _repeats(request.workspace, search), _repeated),
-        *(Source(Outcome.REFUSED, _turned_away(calls, search), _refused) for calls in refused_of(request)),
+        *(_asked_for(request.workspace, search) if caller != AIRCALL_CALLS else ()),
+        *(_told_us(request.workspace, search) if caller != HUBSPOT_CALLS else ()),
+        *(
+            Source(Outcome.REFUSED, Table.REFUSED, _turned_away(calls, search, caller), _refused)
+            for calls in refused_of(request)
+        ),
     ]
     return [source for source in found if not outcome or source.outcome == outcome]
+
+
+def _asked_for(workspace: Workspace, search: Search) -> Iterator[Source]:
+    """Calls that asked for a message."""
+    yield Source(Outcome.ACCEPTED, Table.MESSAGES, _messages(workspace, search), _accepted)
+    yield Source(Outcome.REPEATED, Table.REPEATS, _repeats(workspace, search), _repeated)
+
+
+def _told_us(workspace: Workspace, search: Search) -> Iterator[Source]:
+    """Calls of providers."""
+    for outcome, calls in _told_of(workspace):
+        rows = calls.filter(search.told()).select_related("connection").defer("body", "connection__secrets")
+        yield Source(TOLD[outcome][0], Table.TOLD, rows, _told)
+
+
+def _told_of(workspace: Workspace) -> list[tuple[Told, QuerySet[ProviderCall]]]:
+    """The calls of providers by what came of them: one query each, since together no index has them in order."""
+    calls = ProviderCall.objects.filter(workspace=workspace)
+    return [(outcome, calls.filter(outcome=outcome)) for outcome in Told]
 
 
 def _messages(workspace: Workspace, search: Search) -> QuerySet[Message]:
@@ -326,9 +449,12 @@ def _repeats(workspace: Workspace, search: Search) -> QuerySet[Event]:
     return events.select_related("message").defer(*(f"message__{name}" for name in _HIDDEN))
 
 
-def _turned_away(calls: QuerySet[RefusedCall], search: Search) -> QuerySet[RefusedCall]:
+def _turned_away(calls: QuerySet[RefusedCall], search: Search, caller: str | None) -> QuerySet[RefusedCall]:
     if search.ids:
         return calls.none()
+    if caller:
+        of_aircall = Q(path__startswith=_AIRCALL_PATHS)
+        calls = calls.filter(of_aircall if caller == AIRCALL_CALLS else ~of_aircall)
     found = calls.filter(portal=search.text) if search.text else calls
     return found.filter(at__gte=search.since) if search.since else found
 

@@ -38,6 +38,7 @@ STATUSES: Values = {
 KINDS: Values = {"test": ("test", "test", "tests"), "no-tests": ("real", "echt", "no-tests")}
 TRIGGERS: Values = {
     "hubspot": ("hubspot", "hubspot"),
+    "resend": ("resend", "erneut", "again"),
     "test": ("test", "test"),
     "verification": ("code", "code", "verification"),
 }

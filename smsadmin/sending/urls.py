@@ -1,5 +1,6 @@
 from django.urls import path
 
+from smsadmin.resends.views import unknown
 from smsadmin.sending import requests, views
 
 urlpatterns = [
@@ -9,4 +10,5 @@ urlpatterns = [
     path("requests/", requests.requests, name="requests"),
     path("refused/", requests.refused_calls),
     path("<uuid:pk>/", views.message, name="message"),
+    path("<uuid:pk>/unknown/", unknown, name="message-unknown"),
 ]

@@ -17,6 +17,9 @@ from django_htmx.http import push_url
 
 from smsadmin.core.ids import key16
 from smsadmin.dashboard.pages import render_page, wants_fragment
+from smsadmin.privacy import reading
+from smsadmin.privacy.policies import policy_of
+from smsadmin.privacy.words import kept
 from smsadmin.sending import explain, listing, presenters
 from smsadmin.sending.asked import Asked, asked, hints
 from smsadmin.sending.filters import MessageFilter, log_url
@@ -38,7 +41,9 @@ LIVE_FOR = timedelta(minutes=30)
 def log(request: WorkspaceRequest) -> HttpResponse:
     """Every message, newest first; htmx asks for the list alone. The search box leads to the form's own address."""
     asks = asked(request.GET.dict(), request.workspace)
-    place = {name: request.GET[name] for name in ("before", "after", "live") if request.GET.get(name)}
+    place = {
+        name: request.GET[name] for name in ("before", "after", "live", "choose") if request.GET.get(name)
+    }
     address = log_url(**asks.filters, **place)
     if wants_fragment(request):
         response = _log_page(request, asks)
@@ -63,7 +68,7 @@ def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = 
         "filter": found,
         "is_valid": is_valid,
         "unfolded": found.is_narrowed or wants_fragment(request),  # somebody at the filters keeps them
-        "rows": [(row, explain.sentence(row)) for row in page.rows],
+        "rows": [(row, explain.sentence(row)) for row in reading.for_reader(page.rows, request.member)],
         "newer": _turned(asks, after=page.newer),
         "older": _turned(asks, before=page.older),
         "counts": listing.counts_of(found) if is_valid else listing.Counts(),
@@ -74,6 +79,7 @@ def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = 
         "saved": [(each, may_change(request.member, each)) for each in views_of(request.member)],
         "naming": naming or SaveForm(request.member),
         "refused": refused_today(request),
+        "kept": kept(policy_of(request.workspace.pk)),
     }
     status = 200 if is_valid and naming is None else 422
     return render_page(request, "log/list.html", context, fragment="log/_list.html", status=status)
@@ -148,14 +154,19 @@ def delete_view(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @viewer_required
 def message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     """What became of one message, whose fault it is and what fixes it; htmx asks again until it is settled."""
-    related = Message.objects.select_related("workspace", "number", "agent", "action", "version")
-    shown = related.filter(pk=pk, workspace=request.workspace).first()
-    if shown is None:
+    related = Message.objects.select_related(
+        "workspace", "connection", "number", "agent", "action", "version"
+    )
+    found = related.filter(pk=pk, workspace=request.workspace).first()
+    if found is None:
         return _elsewhere(request, pk)
+    shown, events = reading.shown(found, list(found.events.all()), request)
     context = {
         "message": shown,
         "trace": explain.trace(shown),
-        **presenters.page(shown, list(shown.events.all()), timezone.now()),
+        "may_reveal": reading.may_reveal(request.member),
+        "revealed_until": reading.revealed_until(request, pk),
+        **presenters.page(shown, events, timezone.now(), request.member),
     }
     return render_page(request, "log/message.html", context, fragment="log/_message.html")
 

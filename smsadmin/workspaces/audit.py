@@ -8,7 +8,11 @@ def register() -> None:
     from smsadmin.directory.models import Number
     from smsadmin.exports.models import Export
     from smsadmin.failures.models import Failure
+    from smsadmin.incoming.models import Webhook
+    from smsadmin.notices.models import Endpoint, NoticeRule
+    from smsadmin.privacy.models import Policy, Reveal
     from smsadmin.quotas.models import Rule
+    from smsadmin.resends.models import Resend
     from smsadmin.trials.models import TestNumber
     from smsadmin.workspaces.models import Connection, Member, Workspace
 
@@ -20,6 +24,13 @@ def register() -> None:
     auditlog.register(
         Export, exclude_fields=["total", "written", "holder", "lease_until", "attempts", "size"]
     )
+    auditlog.register(Resend, exclude_fields=["waits_until", "holder", "lease_until"])
+    auditlog.register(NoticeRule, exclude_fields=["looked_at"])
+    auditlog.register(Endpoint, exclude_fields=["secrets", "url"])  # which may carry a key
     auditlog.register(TestNumber, exclude_fields=["code_hash"])
-    for model in (Workspace, Member, Action, ActionVersion, Rule):
+    auditlog.register(
+        Webhook,
+        exclude_fields=["secrets", "address_hash", "state", "events", "error", "checked_at", "last_call_at"],
+    )
+    for model in (Workspace, Member, Action, ActionVersion, Rule, Policy, Reveal):
         auditlog.register(model)

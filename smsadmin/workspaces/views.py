@@ -17,6 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from smsadmin import cache, phrases
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory import bell
+from smsadmin.incoming import webhooks
+from smsadmin.incoming.models import Webhook
+from smsadmin.providers.aircall.client import AircallError
 from smsadmin.workspaces import members, probe
 from smsadmin.workspaces.access import owner_required, viewer_required
 from smsadmin.workspaces.forms import FORMS, ConnectionForm, MemberForm, ProfileForm, WorkspaceForm
@@ -34,6 +37,7 @@ CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
 def connections(request: WorkspaceRequest) -> HttpResponse:
     """The accounts this workspace works with, and whether each works."""
     found = Connection.objects.filter(workspace=request.workspace).order_by("kind", "name")
+    found = found.select_related("webhook")
     listed = [(each, FORMS[each.kind].secrets_set(each)) for each in found]
     context = {"connections": listed, "kinds": Connection.Kind, "may_own": request.member.may(Role.OWNER)}
     return render_page(request, "workspaces/connections.html", {**context, "addresses": _addresses()})
@@ -105,14 +109,42 @@ def delete_connection(request: WorkspaceRequest, pk: int) -> HttpResponse:
     shown = _own(request, pk)
     if request.method == "GET":
         return render_page(request, "workspaces/connection_delete.html", {"connection": shown})
+    webhook = webhooks.of(shown)
     try:
         shown.delete()
     except ProtectedError:
         context = {"connection": shown, "refused": True}
         return render_page(request, "workspaces/connection_delete.html", context, status=422)
     cache.forget()
+    if webhook:
+        _end_webhook(request, webhook, shown)
     messages.success(request, _("“%(name)s” is no longer connected.") % {"name": shown.name})
     return redirect("connections")
+
+
+def _end_webhook(request: WorkspaceRequest, webhook: Webhook, of: Connection) -> None:
+    try:
+        webhooks.end(webhook, of)
+    except AircallError as error:
+        text = _("Its webhook could not be removed at Aircall. %(why)s Remove it in the Aircall Dashboard.")
+        messages.warning(request, text % {"why": phrases.translated(str(error))})
+
+
+@require_POST
+@owner_required
+def connection_webhook(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Sets up, repairs or removes (`do`) what tells us of delivery and of replies."""
+    shown = get_object_or_404(Connection, pk=pk, workspace=request.workspace, kind=Connection.Kind.AIRCALL)
+    try:
+        if request.POST.get("do") == "remove":
+            webhooks.remove(shown)
+            messages.success(request, _("Aircall no longer tells what becomes of messages."))
+        else:
+            webhooks.set_up(shown)
+            messages.success(request, _("Aircall tells what becomes of messages from now on."))
+    except AircallError as error:
+        messages.error(request, phrases.translated(str(error)))
+    return redirect(reverse("connection", args=[shown.pk]) + "#webhook")
 
 
 def _own(request: WorkspaceRequest, pk: int) -> Connection:
@@ -120,7 +152,12 @@ def _own(request: WorkspaceRequest, pk: int) -> Connection:
 
 
 def _connection_page(request: WorkspaceRequest, form: ConnectionForm, status: int = 200) -> HttpResponse:
-    context = {"form": form, "connection": form.instance, "kind": form.kind.label}
+    context = {
+        "form": form,
+        "connection": form.instance,
+        "kind": form.kind.label,
+        "webhook": webhooks.of(form.instance) if form.instance.pk else None,
+    }
     return render_page(request, "workspaces/connection.html", context, status=status)
 
 

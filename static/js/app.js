@@ -78,9 +78,9 @@
   const typing = (element) => element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
 
   const step = (by) => {
-    const rows = [...document.querySelectorAll("#main tbody tr a.row-link")];
+    const rows = [...document.querySelectorAll("#main a.row-link")];
     if (!rows.length) return;
-    const at = rows.indexOf(document.activeElement.closest("tr")?.querySelector("a.row-link"));
+    const at = rows.indexOf(document.activeElement.closest("tr, li")?.querySelector("a.row-link"));
     const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1);
     rows[next].focus();
   };
@@ -224,6 +224,11 @@
   });
 
   // --- htmx: tokens, waiting, results, failures ------------------------------------------------------
+
+  // A message's page that asks for news leaves open what its reader has opened, and closed what they have closed.
+  if (window.Idiomorph) {
+    window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || !node.closest("#message");
+  }
 
   /** What is being typed in is not overwritten by an answer to what was typed before. The message as it was sent is,
       with the cursor left at its words: a fallback is written into it while it already has the focus. */

@@ -856,12 +856,13 @@ def test_the_form_can_begin_from_an_older_version(editor: Client, workspace: Wor
 def test_a_copy_begins_with_the_originals_settings_and_a_free_name(
     editor: Client, workspace: Workspace
 ) -> None:
-    action = make_action(workspace, name="Welcome", message="Hi", mobile_only=True)
+    action = make_action(workspace, name="Welcome", message="Hi", mobile_only=True, hide_values=True)
 
     form_shown = editor.get(f"{NEW}?copy={action.pk}").context["form"]
 
     assert form_shown["name"].value() == "Copy of Welcome"
     assert (form_shown["message"].value(), form_shown["mobile_only"].value()) == ("Hi", True)
+    assert form_shown["hide_values"].value() is True
     assert editor.get(f"{NEW}?copy={make_action(make_workspace()).pk}").status_code == 404
 
 
@@ -874,6 +875,7 @@ def test_policies_are_saved_and_unfolded_where_they_are_set(editor: Client, work
         default_region="DE",
         traffic="marketing",
         encoding="gsm",
+        hide_values="on",
     )
 
     response = editor.post(NEW, typed)
@@ -881,7 +883,7 @@ def test_policies_are_saved_and_unfolded_where_they_are_set(editor: Client, work
     version = Action.objects.get().current
     kept = (version.at_quota, version.hold_minutes, version.mobile_only, version.default_region)
     assert kept == ("hold", 240, True, "DE")
-    assert (version.traffic, version.encoding) == ("marketing", "gsm")
+    assert (version.traffic, version.encoding, version.hide_values) == ("marketing", "gsm", True)
     assert (
         '<details class="card policies" id="policies" open>'
         in editor.get(response["Location"]).content.decode()

@@ -80,6 +80,7 @@ def test_settings_are_said_as_people_read_them(workspace, line):
         default_region="FR",
         traffic="marketing",
         encoding="gsm",
+        hide_values=True,
     )
 
     assert words(action.current) == {
@@ -93,6 +94,7 @@ def test_settings_are_said_as_people_read_them(workspace, line):
         "Country of numbers without a country code": "FR +33",
         "Kind of message": "Marketing: something you would like to tell",
         "Encoding": "GSM-7 only: look-alikes are replaced, anything else is refused",
+        "Delete the text and the record's values once the message is settled": "Yes",
     }
 
 
@@ -282,7 +284,7 @@ def test_restoring_makes_the_next_version_with_the_old_settings(editor, action):
 def test_every_setting_survives_being_restored(editor, workspace, line):
     leo = line.agents.get()
     held = {"at_quota": "hold", "hold_minutes": 240, "mobile_only": True, "default_region": "FR"}
-    styled = {"traffic": "marketing", "encoding": "unicode", "object_type": "deal"}
+    styled = {"traffic": "marketing", "encoding": "unicode", "object_type": "deal", "hide_values": True}
     action = make_action(
         workspace, sender_number=line, send_as_kind="user", send_as_agent=leo, **held, **styled
     )

@@ -466,3 +466,35 @@ def test_what_the_payload_told_is_not_overwritten(hubspot, portal, deal):
 
     assert found.properties["dealname"] == "As told"
     assert set(found.properties) == {"dealname", "amount"}
+
+
+# many at once
+
+
+def test_many_records_are_read_as_each_would_be_alone(workspace, hubspot, portal, deal):
+    ids = list(hubspot.state.records["deals"])[:5]
+    wanted = {
+        ("deal", "DealName"),
+        ("deal", "Amount"),
+        ("contact", "firstname"),
+        ("contact", "MobilePhoneNumber"),
+    }
+    alone = {each: records.completed(Record("deal", each), wanted, portal) for each in ids}
+    hubspot.calls.clear()
+    paced = []
+
+    found = records.many(portal, "deal", [*ids, "1"], wanted, lambda: paced.append(1))
+
+    assert found.keys() == set(ids)
+    for each, record in found.items():
+        for name, value in alone[each].properties.items():
+            assert record.properties[name] == value
+        for name, value in alone[each].related["contact"].items():
+            assert record.related["contact"][name] == value
+    assert len(paced) == len(hubspot.calls) == 3
+
+
+def test_many_records_take_one_call_where_no_contact_is_named(hubspot, portal, ada):
+    found = records.many(portal, "contact", {ADA}, {("contact", "firstname")}, lambda: None)
+    assert found[ADA].properties["firstname"] == "Ada"
+    assert [path for path in hubspot.paths if "/objects/" in path] == ["/objects/contacts/batch/read"]

@@ -1,6 +1,7 @@
 """What nobody reads after a month goes; what a page still needs stays."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from smsadmin.dashboard.housekeeping import sweep_out
 from smsadmin.directory.models import Refresh
+from smsadmin.incoming.models import ProviderCall
 from smsadmin.sending.models import RefusedCall
 from tests.factories import make_connection, make_workspace
 
@@ -31,6 +33,20 @@ def test_refused_calls_go_after_a_month(db):
     RefusedCall.objects.filter(pk=old.pk).update(at=NOW - timedelta(days=31))
     sweep_out(NOW)
     assert list(RefusedCall.objects.all()) == [new]
+
+
+def test_what_providers_told_goes_after_a_month(account):
+    old, new = (
+        ProviderCall.objects.create(
+            workspace=account.workspace,
+            connection=account,
+            at=NOW - timedelta(days=days),
+            fingerprint=uuid4(),
+        )
+        for days in (31, 29)
+    )
+    sweep_out(NOW)
+    assert list(ProviderCall.objects.all()) == [new]
 
 
 def test_old_refreshes_go_but_never_the_newest_that_worked(account):

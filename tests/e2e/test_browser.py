@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ def addresses(product: Product) -> dict[str, str]:
     with product.fault(kind="500"):
         unknown = product.run(well | {"recipient": new_recipient()})
     product.execute(execution(well), secret="another secret")
+    resend = resent(product, refused["message_id"])
     return {
         "overview": "/",
         "actions": "/actions/",
@@ -54,6 +56,11 @@ def addresses(product: Product) -> dict[str, str]:
         "message sent": f"/log/{sent['message_id']}/",
         "message refused": f"/log/{refused['message_id']}/",
         "message unknown": f"/log/{unknown['message_id']}/",
+        "log with rows to choose": "/log/?status=trouble&choose=1",
+        "deciding about a message": f"/log/{unknown['message_id']}/unknown/",
+        "sending again": "/resends/new/?status=trouble",
+        "resends": "/resends/",
+        "a resend": resend,
         "requests": "/log/requests/",
         "refused calls": "/log/requests/?outcome=refused",
         "causes": "/help/errors/",
@@ -73,6 +80,19 @@ def addresses(product: Product) -> dict[str, str]:
         "settings": "/settings/",
         "test numbers": "/settings/test-numbers/",
     }
+
+
+def resent(product: Product, message_id: str) -> str:
+    """Sends a message again; the address of the resend."""
+    address = f"/resends/new/?id={message_id}"
+    form = product.admin.get(address)
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+    assert token, form.text
+    answer = product.admin.post(
+        address, data={"csrfmiddlewaretoken": token[1]}, headers={"Referer": str(form.url)}
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.url.path
 
 
 def test_axe_finds_no_barrier_on_any_page(admin: Page, addresses: dict[str, str]) -> None:

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
+from smsadmin.core.status import ON_ITS_WAY
 from smsadmin.sandbox.server import running
 from smsadmin.sandbox.state import Settings
 from smsadmin.sending import dispatch
 from smsadmin.sending.accept import accept
 from tests.e2e.executions import execution, new_callback_id, new_recipient
+from tests.e2e.processes import until
 from tests.e2e.product import Product
 from tests.factories import ask, make_connection, make_number, make_workspace
 
 SUPPORT_US_1, SUPPORT_US_2, SUPPORT_US_3 = "812001", "812002", "812003"
+CARRIER_GIVES_UP = "+12025550191"
 MIA, LEO, AVA = "456001", "456002", "456005"  # Leo is on none of these numbers, Mia on all of them
 
 
@@ -46,7 +49,8 @@ def test_a_signed_execution_becomes_one_native_send_and_its_repeat_none(
     assert (received["mode"], received["number_id"]) == ("native", int(SUPPORT_US_1))
     assert received["user"] == "mia@example.com"
     row = product.row(outputs["message_id"])
-    assert (row["status"], row["error_code"], row["provider_id"]) == ("sent", "", received["id"])
+    assert row["status"] in ON_ITS_WAY  # the receipt may be here already
+    assert (row["error_code"], row["provider_id"]) == ("", received["id"])
     assert outputs["message_id"] in product.admin.get("/log/").text
 
     assert product.run(inputs, callback_id, firstname="Ada") == outputs
@@ -180,7 +184,7 @@ ANSWERS = [
         id="500",
     ),
     pytest.param(
-        {"kind": "timeout", "seconds": 5},
+        {"kind": "hang", "seconds": 5},
         ("unknown", "PROVIDER_UNKNOWN"),
         "Aircall gave no clear answer (no answer within 1 s); the text may have gone out.",
         id="timeout",
@@ -214,6 +218,41 @@ def test_what_aircall_does_has_its_own_code_and_sentence_and_is_never_sent_again
     assert sentence in page
     assert again == outputs
     assert len(product.requests("/messages/native/send")) == sends + 1
+
+
+@pytest.mark.processes
+def test_a_message_is_delivered_or_not_and_answered_and_its_page_says_so(
+    product: Product, inputs: dict[str, str]
+) -> None:
+    delivered, undelivered = product.run(inputs), product.run(inputs | {"recipient": CARRIER_GIVES_UP})
+    comes_to(product, delivered, "delivered")
+    comes_to(product, undelivered, "undelivered")
+
+    text = {"number": int(SUPPORT_US_1), "from": inputs["recipient"], "body": "Thank you, Zoë"}
+    product.control.post("inbound", json=text).raise_for_status()
+
+    until(lambda: "Thank you, Zoë" in product.page(delivered["message_id"]))
+    assert "DELIVERY_FAILED" in product.page(undelivered["message_id"])
+    assert "message.status_updated" in product.admin.get("/log/requests/?caller=aircall").text
+
+
+@pytest.mark.processes
+def test_what_nobody_knew_the_receipt_settles(product: Product, inputs: dict[str, str]) -> None:
+    with product.fault(kind="reset_after"):
+        outputs = product.run(inputs, firstname="Ada")
+
+    assert outputs["errorCode"] == "PROVIDER_UNKNOWN"
+    comes_to(product, outputs, "delivered")
+    (received,) = product.received(inputs["recipient"])
+    row = product.row(outputs["message_id"])
+    assert (row["error_code"], row["provider_id"]) == ("", received["id"])
+
+
+def comes_to(product: Product, outputs: dict[str, str], status: str) -> None:
+    def now() -> Any:
+        return product.row(outputs["message_id"])["status"]
+
+    until(lambda: now() == status, 30, now)
 
 
 def test_aircall_asking_to_slow_down_is_obeyed_and_given_up_with_its_own_code(

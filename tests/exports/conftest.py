@@ -14,7 +14,7 @@ import pytest
 from smsadmin import cache
 from smsadmin.exports import asking, bell, files, running
 from smsadmin.exports.models import Export
-from smsadmin.sending.asked import asked
+from smsadmin.sending.asked import asked, filter_of
 from smsadmin.workspaces.models import Member, Role, Workspace
 from tests.factories import make_member, make_workspace
 
@@ -53,7 +53,7 @@ def ask(operator: Member) -> Callable[..., Export]:
     def asking_for(form: str = "csv", with_text: bool = False, **filters: Any) -> Export:
         given = asked({name: str(value) for name, value in filters.items()}, operator.workspace)
         assert not given.complaints
-        found = asking.filter_of(operator.workspace, given.filters)
+        found = filter_of(operator.workspace, given.filters)
         assert found.form.is_valid(), found.form.errors
         return asking.ask(operator.workspace, operator.user, found, form, with_text)
 

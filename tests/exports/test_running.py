@@ -202,8 +202,20 @@ def test_a_row_says_everything_of_a_message(workspace, ask):
         "record_id": "501",
         "trigger": "hubspot",
         "workflow": "17",
+        "text_deleted": "",
+        "number_deleted": "",
         "body": "Hi Ada",
     }
+
+
+def test_a_row_says_why_it_has_no_text_and_no_number(workspace, ask):
+    at = datetime(2026, 11, 21, 13, 4, 5, tzinfo=UTC)
+    make_message(workspace, body="", recipient="", recipient_given="", values_gone_at=at, number_gone_at=at)
+
+    [row] = written(ask("ndjson", with_text=True))
+
+    assert (row["body"], row["recipient"]) == ("", "")
+    assert (row["text_deleted"], row["number_deleted"]) == ("2026-11-21T13:04:05.000Z",) * 2
 
 
 def test_texts_are_only_in_it_where_they_were_asked_for(workspace, ask):

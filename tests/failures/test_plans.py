@@ -1,7 +1,6 @@
 """No figure of the page looks through the table of messages."""
 
 import itertools
-import re
 import uuid
 from datetime import timedelta
 
@@ -16,6 +15,7 @@ from smsadmin.failures.models import Failure, State
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Workspace
 from tests.factories import make_number, uuid7_at
+from tests.plans import plans_of_log, reads_whole_log
 
 pytestmark = [pytest.mark.django_db, pytest.mark.services]
 
@@ -63,24 +63,8 @@ def test_no_statement_of_the_page_scans_the_table(workspace: Workspace) -> None:
         standing = groups.standing_since(workspace, 30, now)
         assert len(groups.groups(workspace, standing, 30, now)) == CAUSES
 
-    plans = [plan(query["sql"]) for query in seen if "sending_message" in query["sql"]]
+    plans = plans_of_log(seen)
     assert len(plans) == 5
-    assert [each for each in plans if scans(each)] == []
+    assert [each for each in plans if reads_whole_log(each)] == []
     # All but the newest messages, which are read by their ids.
     assert sum("log_by_cause" in each for each in plans) == 4
-
-
-def plan(sql: str) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {'' if is_postgres() else 'QUERY PLAN'} {sql}".replace("%", "%%"))
-        return "\n".join(str(row[-1]) for row in cursor.fetchall())
-
-
-def scans(found: str) -> bool:
-    if is_postgres():
-        return "Seq Scan on sending_message" in found
-    return re.search("SCAN (m|sending_message)\\b", found) is not None
-
-
-def is_postgres() -> bool:
-    return connection.vendor == "postgresql"

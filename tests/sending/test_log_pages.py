@@ -44,7 +44,7 @@ def client(workspace):
     return signed_in(workspace)
 
 
-def signed_in(workspace, role=Role.VIEWER):
+def signed_in(workspace, role=Role.OPERATOR):
     browser = Client()
     browser.force_login(make_member(workspace, role).user)
     return browser
@@ -129,7 +129,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(client, workspace, dj
         number = make_number(workspace)
         make_message(workspace, number=number, agent=make_agent(workspace), action=make_action(workspace))
 
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         response = client.get(reverse("log"))
     assert len(listed(response)) == 30
 
@@ -614,10 +614,10 @@ def test_the_headline_says_what_became_of_the_message(client, workspace, status,
 
 
 def test_every_status_and_cause_has_a_headline_and_a_next_step_that_leads_somewhere(workspace):
-    message = make_message(workspace, action=make_action(workspace))
+    message, member = make_message(workspace, action=make_action(workspace)), make_member(workspace)
 
     for message.status, message.error_code in itertools.product(Status, ["", *CATALOGUE]):
-        page = presenters.page(message, [], NOW)
+        page = presenters.page(message, [], NOW, member)
 
         assert page["headline"]
         assert page["next_step"] is None or page["next_step"].words
@@ -781,9 +781,9 @@ def test_the_quota_of_that_moment_is_shown_for_number_and_user(client, workspace
 
     text = words(shown(client, message))
 
-    assert "+1 202-555-0101 Minute 12 of 200 · 188 left" in text
-    assert "mia@example.com Minute 3 of 200" in text
-    assert "Month, segments 77 of 13,000" in text
+    assert "+1 202-555-0101 Minute 11 → 12 of 200 · 188 left" in text
+    assert "mia@example.com Minute 2 → 3 of 200" in text
+    assert "Month, segments 76 → 77 of 13,000" in text
 
 
 def test_the_page_asks_again_only_until_the_message_is_settled(client, workspace):
@@ -796,6 +796,7 @@ def test_the_page_asks_again_only_until_the_message_is_settled(client, workspace
 
 
 def test_ids_can_be_copied_and_neighbours_lead_into_the_log(client, workspace):
+    make_message(workspace)
     message = make_message(workspace, provider_id="SM77", status=Status.FAILED, error_code="RATE_LIMITED")
 
     page = shown(client, message).content.decode()

@@ -1,17 +1,17 @@
 """However long the log is: no filter, no search and no count looks through all of it."""
 
-import re
-
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
-from smsadmin.sending import filters, listing
+from smsadmin.sending import filters, listing, requests
 from smsadmin.sending.filters import MessageFilter, log_url
 from smsadmin.sending.models import Message
+from smsadmin.sending.requests import Outcome, Place, requests_url
 from smsadmin.workspaces.models import Role
 from tests.factories import (
     PORTAL,
@@ -19,15 +19,15 @@ from tests.factories import (
     make_agent,
     make_connection,
     make_member,
+    make_message,
     make_number,
     make_workspace,
     uuid7_at,
 )
+from tests.plans import plans_of_log, reads_whole_log
 from tests.sending.conftest import NOW
 
 ROWS = 12_000
-#: As PostgreSQL and as SQLite say that they look at every row, in the order of no index.
-WHOLE_TABLE = re.compile(r"Seq Scan on sending_message|SCAN sending_message$", re.MULTILINE)
 
 ASKED = [
     {},
@@ -98,6 +98,7 @@ def full(db, monkeypatch):
         cursor.execute("ANALYZE")
     monkeypatch.setattr(listing, "MOST_COUNTED", 200)
     monkeypatch.setattr(filters, "NEWEST", 200)
+    monkeypatch.setattr(requests, "MOST_SEARCHED", 200)
     return workspace
 
 
@@ -115,20 +116,41 @@ def test_no_filter_and_no_search_looks_through_the_whole_log(full):
     for each in ASKED:
         asked = {name: ids.get(value, value) for name, value in each.items()}
         for url in (log_url(**asked), log_url(**asked, before=older)):
-            with CaptureQueriesContext(connection) as captured:
-                assert browser.get(url).status_code == 200, url
-            plans = [plan_of(query["sql"]) for query in captured if "sending_message" in query["sql"]]
-            assert plans
-            if bad := [plan for plan in plans if WHOLE_TABLE.search(plan)]:
+            if bad := whole_log_plans(browser, url):
                 found[url] = bad
     assert found == {}
+
+
+@pytest.mark.services
+def test_no_other_page_looks_through_the_whole_log(full):
+    browser = Client()
+    browser.force_login(make_member(full, Role.OWNER).user)
+    middle = Message.objects.order_by("pk")[ROWS // 2]
+    failed = Message.objects.filter(status=Status.FAILED).order_by("pk")[10]
+    sent_again = make_message(full, original=failed.pk, object_id=failed.object_id)
+    place = Place(middle.received_at, 0, middle.pk)
+    pages = [
+        *(reverse("message", args=[each.pk]) for each in (middle, failed, sent_again)),
+        requests_url(),
+        requests_url(before=str(place)),
+        requests_url(after=str(place)),
+        *(requests_url(q=text) for text in ("ap-77", "17", "501", str(middle.pk), "nothing of the kind")),
+        *(requests_url(outcome=outcome.value) for outcome in (Outcome.ACCEPTED, Outcome.REPEATED)),
+        *(f"{reverse('failures')}?days={days}" for days in (1, 7, 30)),
+        *map(reverse, ("overview", "help-errors", "export-new")),
+    ]
+
+    assert {url: bad for url in pages if (bad := whole_log_plans(browser, url))} == {}
 
 
 def test_every_filter_is_among_them():
     assert {name for asked in ASKED for name in asked} == set(MessageFilter.base_filters)
 
 
-def plan_of(sql):
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{sql}")
-        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+def whole_log_plans(browser, url):
+    """The plans of the page's queries that look through the whole log."""
+    with CaptureQueriesContext(connection) as captured:
+        assert browser.get(url).status_code == 200, url
+    plans = plans_of_log(captured)
+    assert plans, url
+    return [plan for plan in plans if reads_whole_log(plan)]

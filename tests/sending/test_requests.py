@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
+from smsadmin.incoming.models import ProviderCall
 from smsadmin.sending import requests
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Event, Message, RefusedCall
@@ -81,6 +83,15 @@ def repeat(message, at):
     )
 
 
+def told(workspace, at, outcome="moved", **columns):
+    """A call of the workspace's provider."""
+    account = workspace.connections.filter(kind="aircall").first() or make_connection(workspace)
+    defaults = {"event": "message.status_updated", "detail": "delivered", "fingerprint": uuid4()}
+    return ProviderCall.objects.create(
+        workspace=workspace, connection=account, at=at, outcome=outcome, **{**defaults, **columns}
+    )
+
+
 def refused(workspace, at, **columns):
     call = RefusedCall.objects.create(
         workspace=workspace,
@@ -98,13 +109,13 @@ def test_it_needs_a_sign_in(db):
 
 
 @pytest.mark.services
-def test_calls_of_every_outcome_stand_in_one_list_newest_first(client, workspace):
+def test_calls_of_every_outcome_stand_in_one_list_newest_first(workspace):
     first = make_message(workspace, at=ago(minutes=9))
     repeat(first, ago(minutes=5))
     refused(workspace, ago(minutes=7), portal=PORTAL)
     make_message(workspace, at=ago(minutes=3), status=Status.REJECTED, error_code="MESSAGE_EMPTY")
 
-    page = asked(client)
+    page = asked(signed_in(workspace, Role.OPERATOR))
 
     assert outcomes(page) == [Outcome.ACCEPTED, Outcome.REPEATED, Outcome.REFUSED, Outcome.ACCEPTED]
     newest, again, away, oldest = listed(page)
@@ -169,11 +180,13 @@ def test_calls_are_the_workspaces_own_and_for_owners_also_nobodys(workspace):
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(workspace, django_assert_max_num_queries):
     for minute in range(20):
-        repeat(make_message(workspace, number=make_number(workspace)), ago(minutes=minute))
+        message = make_message(workspace, number=make_number(workspace))
+        repeat(message, ago(minutes=minute))
         refused(None, ago(minutes=minute))
+        told(workspace, ago(minutes=minute), message=message.pk)
     owner = signed_in(workspace, Role.OWNER)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(20):
         assert len(listed(asked(owner))) == 50
 
 
@@ -216,8 +229,8 @@ def test_older_and_newer_turn_the_pages_without_gap_or_repeat(workspace, monkeyp
     for turn in range(4):
         message = make_message(workspace, at=NOW - turn * 4 * step)
         repeat(message, NOW - (turn * 4 + 1) * step)
-        refused(workspace, NOW - (turn * 4 + 2) * step)
-        refused(None, NOW - (turn * 4 + 3) * step)
+        refused((workspace, None)[turn % 2], NOW - (turn * 4 + 2) * step)
+        told(workspace, NOW - (turn * 4 + 3) * step, ("moved", "not_ours")[turn % 2])
     browser = signed_in(workspace, Role.OWNER)
 
     pages = [places(workspace, browser, requests_url())]
@@ -287,8 +300,58 @@ def test_a_place_is_read_as_it_was_written():
 def test_an_outcome_shows_its_calls_and_no_others(client, workspace, outcome):
     repeat(make_message(workspace), NOW)
     refused(workspace, NOW)
+    for each in ("moved", "reply", "not_ours", "waiting", "failed"):
+        told(workspace, NOW, each)
 
     assert outcomes(asked(client, outcome=outcome.value)) == [outcome]
+
+
+@pytest.mark.services
+def test_calls_of_aircall_stand_with_their_message_and_what_came_of_them(client, workspace):
+    message = make_message(workspace, status=Status.DELIVERED)
+    told(workspace, ago(minutes=1), "moved", message=message.pk)
+    told(workspace, ago(minutes=2), "not_ours", message=None)
+
+    ours, other = listed(asked(client, caller="aircall"))
+
+    assert "Aircall: Account message.status_updated · delivered Delivery receipt" in ours
+    assert "It changed the message's status." in ours
+    assert "Delivered to" in ours
+    assert "About no message The message was not sent from here. –" in other
+
+
+def test_the_list_can_be_narrowed_to_who_called(client, workspace):
+    make_message(workspace)
+    told(workspace, NOW)
+    refused(workspace, NOW, path="/aircall/webhooks/•••", reason="token")
+    refused(workspace, NOW, portal=PORTAL)
+
+    aircall, hubspot = asked(client, caller="aircall"), asked(client, caller="hubspot")
+
+    assert sorted(outcomes(aircall)) == [Outcome.RECEIPT, Outcome.REFUSED]
+    assert "Aircall, or somebody in its name" in words(aircall)
+    assert sorted(outcomes(hubspot)) == [Outcome.ACCEPTED, Outcome.REFUSED]
+    assert f"HubSpot portal {PORTAL}" in words(hubspot)
+
+
+def test_another_workspaces_provider_is_not_listed(client, workspace):
+    other = make_workspace()
+    told(other, NOW, message=make_message(other).pk)
+    told(workspace, NOW, message=make_message(other).pk)
+
+    [row] = listed(asked(client, caller="aircall"))
+
+    assert row.endswith("–")
+
+
+def test_a_providers_call_is_found_by_its_message_and_by_aircalls_id(client, workspace):
+    message = make_message(workspace, provider_id="SM1")
+    told(workspace, NOW, message=message.pk, provider_id="SM1")
+    told(workspace, NOW, "not_ours", provider_id="SM2")
+
+    assert sorted(outcomes(asked(client, q="SM1"))) == [Outcome.ACCEPTED, Outcome.RECEIPT]
+    assert sorted(outcomes(asked(client, q=str(message.pk)))) == [Outcome.ACCEPTED, Outcome.RECEIPT]
+    assert outcomes(asked(client, q="SM2")) == [Outcome.OTHER]
 
 
 @pytest.mark.services
@@ -362,7 +425,8 @@ def test_a_search_that_finds_nothing_says_what_was_looked_for(client, workspace)
     text = words(asked(client, q="<4>"))
 
     assert (
-        "“<4>” was looked for as the id of a message, a callback, a workflow, a portal and a record." in text
+        "“<4>” was looked for as the id of a message, here and at Aircall, a callback, a workflow, a portal and a "
+        "record." in text
     )
 
 
@@ -440,6 +504,18 @@ def many(workspace):
             for serial, message in enumerate(messages)
             for kind in (Event.Kind.ATTEMPT, *([Event.Kind.REPEAT] if serial % 100 == 0 else []))
         )
+        ProviderCall.objects.bulk_create(
+            ProviderCall(
+                workspace=each,
+                connection_id=one.connection_id,
+                at=message.received_at,
+                message=message.pk,
+                provider_id=f"SM{serial}",
+                fingerprint=uuid4(),
+                outcome="noted" if serial % 50 else "not_ours",
+            )
+            for serial, message in enumerate(messages)
+        )
         RefusedCall.objects.bulk_create(
             RefusedCall(workspace=each, path="/hubspot/", reason="portal", portal="1") for _ in range(500)
         )
@@ -459,18 +535,23 @@ def test_no_page_reads_a_whole_table(workspace, many, monkeypatch):
         {"q": "3"},
         {"q": many.origin["callback_id"]},
         {"q": PORTAL},
+        {"q": "SM7"},
+        {"caller": "aircall"},
+        {"caller": "hubspot"},
+        {"outcome": "failed"},
     ):
         older = link(asked(owner, **filters), "next")
         for url in filter(None, (requests_url(**filters), older)):
             with CaptureQueriesContext(connection) as captured:
                 owner.get(url)
-            plans = [plan_of(query["sql"]) for query in captured if "sending_" in query["sql"]]
+            plans = [plan_of(query["sql"]) for query in captured if TABLES.search(query["sql"])]
             assert plans
             assert [plan for plan in plans if WHOLE_TABLE.search(plan)] == [], url
 
 
 #: As PostgreSQL and as SQLite say that they look at every row, in the order of no index.
-WHOLE_TABLE = re.compile(r"Seq Scan on sending_|SCAN sending_\w+$", re.MULTILINE)
+WHOLE_TABLE = re.compile(r"Seq Scan on (sending|incoming)_|SCAN (sending|incoming)_\w+$", re.MULTILINE)
+TABLES = re.compile(r"(sending|incoming)_")
 
 
 def plan_of(sql):

@@ -3,12 +3,16 @@
 import pytest
 from django.core.management import CommandError, call_command
 
+from smsadmin.incoming.models import Webhook
 from smsadmin.quotas.counting import SHIPPED
 from smsadmin.quotas.models import Rule
+from smsadmin.sandbox.server import running
+from smsadmin.sandbox.state import Settings
 from smsadmin.workspaces import setup
+from smsadmin.workspaces.checks import SAMPLE_EMAIL
 from smsadmin.workspaces.models import Member, User, Workspace
 from smsadmin.workspaces.setup import new_workspace
-from tests.factories import make_user
+from tests.factories import make_connection, make_user, make_workspace
 
 #: Aircall help, "advanced Send SMS action", limits; segments: "SMS limits".
 DOCUMENTED = {
@@ -67,3 +71,29 @@ def test_the_sample_workspace_is_made_only_where_nobody_else_can_sign_in(db, set
     with pytest.raises(CommandError, match="published sign-in"):
         call_command("seed_sample")
     assert not User.objects.exists()
+
+
+def test_at_every_start_the_sandbox_is_asked_to_tell_what_becomes_of_messages(db, settings, capsys):
+    """It forgets when it ends; the sample workspace is made only once."""
+    settings.BASE_URL = "http://127.0.0.1:8000"
+    make_user(SAMPLE_EMAIL)
+    connection = make_connection(make_workspace(), external_id="sandbox-id")
+    for _ in range(2):
+        with running(Settings(aircall_requests_per_minute=0)) as sandbox:
+            settings.AIRCALL_BASE_URL = f"{sandbox.url}/aircall"
+            call_command("seed_sample")
+            call_command("seed_sample")
+            [hook] = sandbox.state.webhooks.values()
+            assert hook.url.startswith("http://127.0.0.1:8000/aircall/webhooks/")
+            kept = Webhook.objects.get(connection=connection)
+            assert (hook.id, hook.token) == (kept.provider_id, kept.secrets["token"])
+
+
+def test_a_sandbox_that_refuses_does_not_stop_the_start(db, settings, capsys):
+    settings.BASE_URL = "http://127.0.0.1:8000"
+    make_user(SAMPLE_EMAIL)
+    make_connection(make_workspace(), external_id="sandbox-id")
+
+    call_command("seed_sample")
+
+    assert "will not tell what becomes of messages" in capsys.readouterr().err

@@ -239,15 +239,21 @@ def phone(e164: str | None) -> SafeString:
 
 @register.inclusion_tag("components/meter.html")
 def meter(
-    used: int, limit: int, label: str = "", resets: datetime | None = None, url: str = ""
+    used: int,
+    limit: int,
+    label: str = "",
+    resets: datetime | None = None,
+    url: str = "",
+    before: int | None = None,
 ) -> dict[str, Any]:
     """`{% meter used limit label=… resets=… url=… %}`: how much of a limit is used, in words and as a bar.
 
-    `resets` is when the window starts anew; `url` opens the messages it counts.
+    `resets` is when the window starts anew; `url` opens the messages it counts; `before` is what was used until then.
     """
     share = used / limit if limit else 1.0
     level = "full" if share >= 1 else "near" if share >= NEARLY_USED_UP else "room"
     return {
+        "before": before,
         "used": used,
         "limit": limit,
         "left": max(limit - used, 0),

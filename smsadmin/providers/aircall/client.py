@@ -6,7 +6,7 @@ and some GETs need Content-Type: application/json. docs/integrations/aircall.md 
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,47 @@ class Aircall:
             if not body[name] or not meta.get("next_page_link"):
                 return
             page += 1
+
+    # --- Webhooks (Aircall developer docs: "Webhooks"). Each raises AircallError when Aircall does not do it. -------
+
+    def webhooks(self) -> Iterator[dict[str, Any]]:
+        """Every webhook of the account, those of others too; each with its token."""
+        return self.pages("/v1/webhooks", "webhooks")
+
+    def webhook(self, webhook_id: str) -> dict[str, Any] | None:
+        """One webhook; None where Aircall has none of this id."""
+        answer = self.get(f"/v1/webhooks/{webhook_id}")
+        return None if answer.status == 404 else _webhook(answer)
+
+    def create_webhook(self, url: str, name: str, events: Sequence[str]) -> dict[str, Any]:
+        """A webhook that calls `url` for these events; none at all would mean every event there is."""
+        body = {"url": url, "custom_name": name, "events": list(events)}
+        return _webhook(self._written("POST", "/v1/webhooks", body))
+
+    def change_webhook(self, webhook_id: str, url: str, events: Sequence[str]) -> dict[str, Any]:
+        """The webhook as it is to be: with this URL and these events, and switched on."""
+        body = {"url": url, "events": list(events), "active": True}
+        return _webhook(self._written("PUT", f"/v1/webhooks/{webhook_id}", body))
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """No webhook of this id, also where there was none."""
+        self._written("DELETE", f"/v1/webhooks/{webhook_id}", may_be_gone=True)
+
+    def _written(self, method: str, path: str, body: Any = None, *, may_be_gone: bool = False) -> Answer:
+        """A change, made once: somebody waits for it, and can ask for it again."""
+        answer = self.request(method, path, json_body=body, read_timeout=10)
+        if 200 <= answer.status < 300 or (may_be_gone and answer.status == 404):
+            return answer
+        if answer.status == 429:
+            raise AircallError("Aircall asked to slow down: try again in a minute.")
+        raise AircallError(words(answer), credential=answer.status in (401, 403))
+
+
+def _webhook(answer: Answer) -> dict[str, Any]:
+    found = answer.body.get("webhook") if isinstance(answer.body, dict) else None
+    if not isinstance(found, dict):
+        raise AircallError("Aircall's answer about a webhook is not in the form it documents.")
+    return found
 
 
 def _whole(value: Any) -> int:

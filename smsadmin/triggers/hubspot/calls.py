@@ -4,7 +4,6 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import structlog
@@ -13,8 +12,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
 
 from smsadmin.cache import remembered
-from smsadmin.sending import log
-from smsadmin.sending.models import RefusedCall
+from smsadmin.sending import log, refused
 from smsadmin.triggers.hubspot import signature
 from smsadmin.triggers.hubspot.parse import PayloadError, portal_of
 from smsadmin.workspaces.models import Connection
@@ -23,9 +21,6 @@ logger = structlog.get_logger(__name__)
 
 #: How a body may spell what a database cannot store: NUL, and halves of surrogate pairs (also good pairs).
 _UNUSUAL = re.compile(rb"\\u(?:0000|d[89a-f])|\xed[\xa0-\xbf]", re.IGNORECASE)
-MOST_KEPT_A_MINUTE = 60
-_kept = {"minute": 0, "rows": 0}
-_kept_lock = Lock()
 #: The headers a signature needs, as WSGI names them: request.headers would parse all the others too.
 _SIGNING = {
     name: f"HTTP_{name.upper().replace('-', '_')}"
@@ -135,22 +130,10 @@ def public_uri(request: HttpRequest) -> str:
 
 def _keep(request: HttpRequest, refusal: RefusedError, connection: Connection | None) -> None:
     logger.warning("hubspot.refused", path=request.path, reason=refusal.reason, portal=refusal.portal[:40])
-    if not _worth_a_row():
-        return
-    RefusedCall.objects.create(
+    refused.keep(
+        request.path,
+        refusal.reason,
+        refusal.detail,
         workspace_id=connection.workspace_id if connection else None,
-        path=request.path[:200],
-        reason=refusal.reason,
-        detail=refusal.detail[:300],
-        portal=refusal.portal[:40],
+        portal=refusal.portal,
     )
-
-
-def _worth_a_row() -> bool:
-    """Anybody may make forged calls, so this process keeps only so many in a minute; the log line is always there."""
-    minute = int(time.monotonic() // 60)
-    with _kept_lock:
-        if _kept["minute"] != minute:
-            _kept.update(minute=minute, rows=0)
-        _kept["rows"] += 1
-        return _kept["rows"] <= MOST_KEPT_A_MINUTE

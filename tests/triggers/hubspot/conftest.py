@@ -17,9 +17,9 @@ from hubspot.utils.signature import Signature
 from smsadmin import cache
 from smsadmin.core.message import Accepted, Sms
 from smsadmin.providers.base import Exchange, Result
-from smsadmin.sending import bell, dispatch
+from smsadmin.sending import bell, dispatch, refused
 from smsadmin.sending.models import Message
-from smsadmin.triggers.hubspot import answer, calls, views
+from smsadmin.triggers.hubspot import answer, views
 from smsadmin.workspaces.models import Connection, Workspace
 from tests.factories import PORTAL, make_connection, make_number, make_workspace
 
@@ -32,7 +32,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
     """Nothing remembered from another test, nobody to wait for, and no bell."""
     settings.HUBSPOT_CLIENT_SECRET, settings.DISPATCH_LINGER = "", 0
     monkeypatch.setattr(views, "waiters", answer.Waiters(0))
-    monkeypatch.setitem(calls._kept, "rows", 0)
+    monkeypatch.setitem(refused._kept, "rows", 0)
     monkeypatch.setattr(bell, "ring", lambda connection_id: None)
     cache.forget()
     yield

@@ -18,7 +18,7 @@ from smsadmin.directory.models import Number
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.providers.http import Answer
 from smsadmin.quotas.models import Rule
-from smsadmin.sending import dispatch, hold, log
+from smsadmin.sending import dispatch, hold, log, refused
 from smsadmin.sending.models import Event, Message, RefusedCall
 from smsadmin.triggers.hubspot import answer, calls, views
 from smsadmin.workspaces.models import Connection, Workspace
@@ -699,8 +699,8 @@ def test_the_request_leaves_a_time_of_arrival(portal, inputs, time_machine):
 
 
 def test_forged_calls_fill_no_more_than_so_many_rows_a_minute(portal, monkeypatch):
-    monkeypatch.setattr(calls, "MOST_KEPT_A_MINUTE", 3)
-    monkeypatch.setitem(calls._kept, "minute", None)
+    monkeypatch.setattr(refused, "MOST_KEPT_A_MINUTE", 3)
+    monkeypatch.setitem(refused._kept, "minute", None)
     for _ in range(5):
         assert portal.call(SEND, execution(), secret="forged").status_code == 401
     assert RefusedCall.objects.count() == 3

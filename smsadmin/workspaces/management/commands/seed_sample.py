@@ -10,17 +10,23 @@ from django.utils import timezone
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.directory import mirror
 from smsadmin.directory.models import Number, Source
+from smsadmin.incoming import webhooks
+from smsadmin.providers.aircall.client import AircallError
 from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.checks import SAMPLE_EMAIL, SAMPLE_PASSWORD, sample_is_safe
 from smsadmin.workspaces.models import Connection, User, Workspace
 from smsadmin.workspaces.setup import new_workspace
 
 PORTAL = "9000001"
+ACCOUNT = "sandbox-id"
 TEST_PHONE = "+12025550147"  # of the numbers kept for fiction
 
 
 class Command(BaseCommand):
-    help = "Creates the sample workspace, once. Only where the sandbox plays the outside world."
+    help = (
+        "Creates the sample workspace, once, and has the sandbox tell it what becomes of its messages. "
+        "Only where the sandbox plays the outside world."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not sample_is_safe():
@@ -28,8 +34,11 @@ class Command(BaseCommand):
                 "The sample workspace has a published sign-in, so it is made only where the sandbox is in use and "
                 "BASE_URL is this machine. For a real one: manage.py new_workspace NAME EMAIL"
             )
-        if User.objects.filter(email=SAMPLE_EMAIL).exists():
-            return
+        if not User.objects.filter(email=SAMPLE_EMAIL).exists():
+            self._create()
+        self._listen()
+
+    def _create(self) -> None:
         owner = User.objects.create_user(SAMPLE_EMAIL, SAMPLE_PASSWORD, name="Alex Admin")
         workspace = new_workspace("Sample workspace", owner, business_name="Example Ltd")
         aircall = self._connect(workspace)
@@ -55,9 +64,17 @@ class Command(BaseCommand):
             workspace=workspace,
             kind=Connection.Kind.AIRCALL,
             name="Sandbox account",
-            external_id="sandbox-id",
-            secrets={"api_id": "sandbox-id", "api_token": "sandbox-token"},
+            external_id=ACCOUNT,
+            secrets={"api_id": ACCOUNT, "api_token": "sandbox-token"},
         )
+
+    def _listen(self) -> None:
+        """At each start: the sandbox forgets its webhooks when it ends."""
+        for aircall in Connection.objects.filter(kind=Connection.Kind.AIRCALL, external_id=ACCOUNT):
+            try:
+                webhooks.set_up(aircall)
+            except AircallError as error:
+                self.stderr.write(f"The sandbox will not tell what becomes of messages: {error}")
 
     def _confirm_numbers(self, aircall: Connection) -> None:
         """What an admin would confirm by hand, taken from what the sandbox knows of its own numbers."""

@@ -1,0 +1,110 @@
+"""What providers tell us: every call they made, the texts that people sent to our numbers, and where we listen."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from smsadmin.directory.models import Number
+from smsadmin.workspaces.fields import EncryptedJSONField
+from smsadmin.workspaces.models import Connection, Workspace
+
+#: The indexes in Meta begin with these columns.
+_UNINDEXED: Any = {"db_index": False}
+
+
+class ProviderCall(models.Model):
+    """One event that a provider told us of, stored before anything is made of it. The row is the queue."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting", "nobody has looked at it, or it waits for its message"
+        MOVED = "moved", "it moved its message"
+        NOTED = "noted", "its message shows it, and stays what it is"
+        REPEAT = "repeat", "it came before"
+        REPLY = "reply", "a text to one of our numbers"
+        REFRESH = "refresh", "numbers or users have changed"
+        NOT_OURS = "not_ours", "a message that was not sent from here"
+        AMBIGUOUS = "ambiguous", "it may be one of several messages"
+        UNUSED = "unused", "an event that nothing follows from"
+        FAILED = "failed", "smsadmin itself failed at it"
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="provider_calls", **_UNINDEXED)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="provider_calls", **_UNINDEXED)
+    at = models.DateTimeField()
+    event = models.CharField(max_length=40)
+    provider_id = models.CharField(max_length=120, blank=True)  # of the message, as the provider calls it
+    body: Any = models.JSONField(default=dict)  # without its token, and without the text once it is handled
+    fingerprint = models.UUIDField()  # the same for the same event told again
+    message = models.UUIDField(null=True)  # the message it is about; that may be gone
+    outcome = models.CharField(max_length=9, choices=Outcome, default=Outcome.WAITING)
+    detail = models.CharField(max_length=200, blank=True)
+    looks = models.PositiveSmallIntegerField(default=0)  # how often its message was looked for in vain
+    next_look_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "outcome", "-at", "-id"], name="told_newest"),
+            models.Index(fields=["connection", "fingerprint"], name="told_before"),
+            models.Index(fields=["message", "id"], name="told_of", condition=Q(message__isnull=False)),
+            models.Index(fields=["next_look_at"], name="told_due", condition=Q(outcome="waiting")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} at {self.at:%H:%M:%S} ({self.outcome})"
+
+
+class InboundMessage(models.Model):
+    """A text that somebody sent to one of the workspace's numbers."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="inbound", **_UNINDEXED)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="inbound", **_UNINDEXED)
+    number = models.ForeignKey(Number, models.CASCADE, null=True, related_name="inbound", **_UNINDEXED)
+    sender = models.CharField(max_length=20, blank=True)  # E.164; a short code or a name as it came
+    body = models.TextField(blank=True)
+    media = models.PositiveSmallIntegerField(default=0)  # how many pictures and files came along
+    at = models.DateTimeField()  # when the provider received it
+    provider_id = models.CharField(max_length=120)
+    answers = models.UUIDField(null=True)  # the message of ours that it probably answers; that may be gone
+    values_gone_at = models.DateTimeField(null=True)  # its text was deleted, by age
+    number_gone_at = models.DateTimeField(null=True)  # the sender's number was deleted, by age
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "provider_id"], name="one_row_per_inbound")
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-at", "-id"], name="inbound_newest"),
+            models.Index(
+                fields=["answers", "at"], name="inbound_replies", condition=Q(answers__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sender or '?'} → {self.number or '?'}"
+
+
+class Webhook(models.Model):
+    """Where one account's provider calls us. The address is a secret: who knows it may speak for the provider, where
+    the provider's own token, which comes with each call, says so too."""
+
+    class State(models.TextChoices):
+        NONE = "none", _("Not set up")
+        WORKING = "working", _("Working")
+        OFF = "off", _("Switched off")
+        WRONG = "wrong", _("Set up wrongly")
+        GONE = "gone", _("Gone")
+
+    connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="webhook")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="webhooks")
+    address_hash = models.CharField(max_length=64, unique=True)
+    secrets = EncryptedJSONField(default=dict)  # {"address", "token"}
+    provider_id = models.CharField(max_length=80, blank=True)
+    state = models.CharField(max_length=8, choices=State, default=State.NONE)
+    events: Any = models.JSONField(default=list)  # what the provider says it tells
+    error = models.CharField(max_length=300, blank=True)  # why the last try to see or change it failed
+    checked_at = models.DateTimeField(null=True)
+    last_call_at = models.DateTimeField(null=True)  # to the minute
+
+    def __str__(self) -> str:
+        return f"webhook of {self.connection_id} ({self.state})"

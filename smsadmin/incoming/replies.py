@@ -1,0 +1,65 @@
+"""Texts to our numbers, and which message each of them probably answers."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from smsadmin.core.ids import first_uuid7
+from smsadmin.core.status import LEFT, Status
+from smsadmin.directory.models import Number
+from smsadmin.incoming.models import InboundMessage, ProviderCall
+from smsadmin.incoming.result import Result
+from smsadmin.providers.aircall import webhooks as wire
+from smsadmin.sending.models import Message
+
+Outcome = ProviderCall.Outcome
+
+#: Whoever texts us after that does not answer any more.
+ANSWERED_WITHIN = timedelta(days=30)
+#: By how much the provider's clock may be behind ours.
+SKEW = timedelta(seconds=5)
+_MOST_MEDIA = 100
+
+
+def replies_to(message: Message) -> list[InboundMessage]:
+    """What its recipient texted back to its number, oldest first: after this message, and before our next one."""
+    return list(
+        InboundMessage.objects.filter(workspace=message.workspace_id, answers=message.pk).order_by("at", "pk")
+    )
+
+
+def handle(call: ProviderCall) -> Result:
+    """Keeps an inbound message, once."""
+    said = wire.said(call.body)
+    if not said.is_inbound or not said.is_text or said.party == said.number:
+        return Result(Outcome.UNUSED)
+    at = said.created_at or said.said_at or call.at
+    number = Number.objects.filter(connection=call.connection_id, provider_id=said.number_id).first()
+    answers = _answered(call, number, said.party, at)
+    _inbound, is_new = InboundMessage.objects.get_or_create(
+        connection_id=call.connection_id,
+        provider_id=said.id or call.fingerprint.hex,
+        defaults={
+            "workspace_id": call.workspace_id,
+            "number": number,
+            "sender": said.party,
+            "body": said.body,
+            "media": min(said.media, _MOST_MEDIA),
+            "at": at,
+            "answers": answers,
+        },
+    )
+    return Result(Outcome.REPLY if is_new else Outcome.REPEAT, answers)
+
+
+def _answered(call: ProviderCall, number: Number | None, sender: str, at: datetime) -> UUID | None:
+    """The newest message that went from this number to the sender before."""
+    if number is None or not sender:
+        return None
+    ours = Message.objects.filter(
+        workspace=call.workspace_id,
+        recipient=sender,
+        pk__range=(first_uuid7(at - ANSWERED_WITHIN), first_uuid7(at + SKEW)),
+        number=number,
+        status__in=LEFT | {Status.SENDING, Status.UNKNOWN},
+    )
+    return ours.order_by("-pk").values_list("pk", flat=True).first()

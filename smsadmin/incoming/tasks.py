@@ -1,0 +1,23 @@
+"""Bells: each task calls one function."""
+
+from celery import shared_task
+
+from smsadmin.incoming import handling, webhooks
+
+
+@shared_task(expires=30)
+def handle() -> None:
+    """Works on what providers told us. Rung by each of their calls."""
+    handling.run(linger=True)
+
+
+@shared_task(expires=5)
+def sweep() -> None:
+    """Works on calls that nobody was rung for, and looks again for messages that were not there yet."""
+    handling.run()
+
+
+@shared_task(expires=300)
+def look_after_webhooks() -> None:
+    """Asks each provider whether it still calls us: every 10 minutes."""
+    webhooks.look_after()

@@ -1,0 +1,11 @@
+"""How one attempt to deliver something ended."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether it arrived, and what was said, in English as smsadmin.phrases knows it."""
+
+    arrived: bool
+    said: str

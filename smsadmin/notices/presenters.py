@@ -1,0 +1,109 @@
+"""Notices and rules in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from smsadmin.core.errors import CATALOGUE
+from smsadmin.dashboard.templatetags.ui import Badge
+from smsadmin.failures.forms import MONTH
+from smsadmin.failures.tally import tallies
+from smsadmin.notices import watching
+from smsadmin.notices.models import Delivery, Notice, NoticeRule
+from smsadmin.notices.wording import Told, minutes, of_code, told, why
+from smsadmin.workspaces.models import Workspace
+
+STATES: dict[str, Badge] = {
+    Delivery.State.WAITING: Badge(Delivery.State.WAITING.label, "clock", "waiting"),
+    Delivery.State.DELIVERED: Badge(Delivery.State.DELIVERED.label, "check", "good"),
+    Delivery.State.GIVEN_UP: Badge(Delivery.State.GIVEN_UP.label, "x", "bad"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One delivery of the list."""
+
+    delivery: Delivery
+
+    @property
+    def look(self) -> Badge:
+        return STATES[self.delivery.state]
+
+    @property
+    def may_again(self) -> bool:
+        """Whether trying it again would do something: it was given up, or waits after an attempt that failed."""
+        waits = self.delivery.state == Delivery.State.WAITING and self.delivery.answered_at is not None
+        return waits or self.delivery.state == Delivery.State.GIVEN_UP
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One notice of the list."""
+
+    notice: Notice
+    told: Told
+    ways: Sequence[Way]
+
+
+def row(notice: Notice) -> Row:
+    """Expects its deliveries prefetched."""
+    return Row(notice, told(notice), [Way(delivery) for delivery in notice.deliveries.all()])
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One rule of the list: what it waits for in words, and when it last told."""
+
+    rule: NoticeRule
+    words: str
+    last_told: datetime | None
+
+
+def rule_rows(workspace: Workspace, rules: Sequence[NoticeRule], now: datetime) -> list[RuleRow]:
+    """The rules, each annotated with `last_told`."""
+    certain = causes_in_words(workspace, [rule.cause for rule in rules if rule.cause], now)
+    return [RuleRow(rule, condition(rule, certain), getattr(rule, "last_told", None)) for rule in rules]
+
+
+def condition(rule: NoticeRule, causes: Mapping[str, str]) -> str:
+    """What a rule waits for; `causes` says those that are named."""
+    values = {
+        "messages": _figure(rule.messages),
+        "percent": _figure(rule.percent),
+        "at_least": _figure(rule.at_least),
+        "window": minutes(rule.minutes or 0),
+        "cause": causes.get(rule.cause, rule.cause),
+    }
+    return {
+        NoticeRule.When.ANY: _("Any new cause"),
+        NoticeRule.When.CAUSE: _("As soon as this is new: %(cause)s"),
+        NoticeRule.When.COUNT: ngettext(
+            "More than %(messages)s message of one cause within %(window)s",
+            "More than %(messages)s messages of one cause within %(window)s",
+            rule.messages or 0,
+        ),
+        NoticeRule.When.RATE: _(
+            "More than %(percent)s %% of all messages fail within %(window)s, of at least %(at_least)s"
+        ),
+    }[NoticeRule.When(rule.when)] % values
+
+
+def causes_in_words(workspace: Workspace, wanted: Sequence[str], now: datetime) -> dict[str, str]:
+    """What each code or cause says; of a cause that stopped no message for a month its code has to do."""
+    known = {cause: of_code(cause) for cause in wanted if cause in CATALOGUE}
+    certain = set(wanted) - set(known)
+    if certain:
+        month = tallies(workspace, now - timedelta(days=MONTH))
+        facts = watching.facts_of([each for each in month if each.cause in certain])
+        known |= {cause: why(said) for cause, said in facts.items()}
+    return known
+
+
+def _figure(number: Any) -> str:
+    return number_format(number or 0, force_grouping=True)

@@ -1,0 +1,95 @@
+"""Notices as signed webhooks, by the Standard Webhooks scheme (standardwebhooks.com).
+
+A receiver recomputes HMAC-SHA-256 over "id.timestamp.body" with the secret and compares; it knows a repeat by the id,
+and an old request by the timestamp.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
+
+from smsadmin.notices.models import Endpoint
+from smsadmin.notices.outcome import Outcome
+from smsadmin.notices.wording import Told
+from smsadmin.providers import http
+
+PREFIX = "whsec_"
+READ_TIMEOUT = 10.0  # seconds
+#: How long the secret before the present one goes on signing.
+CHANGE_OVER = timedelta(hours=24)
+
+
+def new_secret() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@sensitive_variables()
+def renew(endpoint: Endpoint, now: datetime) -> str:
+    """Gives the endpoint a new secret and returns it; the one before signs too for CHANGE_OVER. Does not save."""
+    secret = new_secret()
+    if before := endpoint.secrets.get("secret"):
+        endpoint.secrets, endpoint.previous_until = {"secret": secret, "previous": before}, now + CHANGE_OVER
+    else:
+        endpoint.secrets = {"secret": secret}
+    endpoint.made_at = now
+    return secret
+
+
+def forget_previous(now: datetime) -> None:
+    """Drops the secrets that no longer sign."""
+    for endpoint in Endpoint.objects.filter(previous_until__lte=now):
+        kept = {"secret": endpoint.secrets["secret"]}
+        unchanged = Endpoint.objects.filter(pk=endpoint.pk, previous_until=endpoint.previous_until)
+        unchanged.update(secrets=kept, previous_until=None)
+
+
+def send(told: Told, endpoint: Endpoint, now: datetime) -> Outcome:
+    """Posts the notice, once. Its id is the same at each attempt."""
+    body = payload(told)
+    headers = {"Content-Type": "application/json", **signed(endpoint, told.id, body, now)}
+    answer = http.post_outside(
+        endpoint.url,
+        body,
+        headers=headers,
+        read_timeout=READ_TIMEOUT,
+        private=settings.NOTICE_PRIVATE_HOSTS,
+    )
+    said = answer.exchange.failure or f"HTTP {answer.status}: {answer.exchange.answer}".rstrip(": ")
+    return Outcome(200 <= answer.status < 300, said)
+
+
+def payload(told: Told) -> bytes:
+    """The body, as docs/notices.md shows it."""
+    fields = {
+        "type": told.type,
+        "timestamp": told.at.isoformat(timespec="seconds"),
+        "data": {"workspace": told.workspace, "sentence": told.sentence, "url": told.url, **told.data},
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def signed(endpoint: Endpoint, identifier: str, body: bytes, now: datetime) -> dict[str, str]:
+    """The three headers; two signatures while a secret is being changed."""
+    timestamp = str(int(now.timestamp()))
+    keys = [endpoint.secrets["secret"]]
+    if endpoint.previous_until and now < endpoint.previous_until:
+        keys.append(endpoint.secrets["previous"])
+    return {
+        "webhook-id": identifier,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(sign(key, identifier, timestamp, body) for key in keys),
+    }
+
+
+@sensitive_variables()
+def sign(secret: str, identifier: str, timestamp: str, body: bytes) -> str:
+    """ "v1," and the signature in Base64."""
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    content = f"{identifier}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()

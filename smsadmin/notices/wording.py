@@ -1,0 +1,158 @@
+"""What a notice says: in words for people, as data for programs. How it gets there is not known here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from smsadmin.core import errors
+from smsadmin.failures.forms import MONTH
+from smsadmin.failures.groups import anchor
+from smsadmin.notices.models import Notice
+from smsadmin.sending import explain
+from smsadmin.sending.presenters import WHOSE
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice in words. `path` leads to what it is about; `lines` say the rest, each with what it is.
+
+    `data` is what a program gets: stable codes beside the sentence.
+    """
+
+    id: str
+    type: str
+    at: datetime
+    workspace: str
+    sentence: str
+    path: str
+    lines: tuple[tuple[str, str], ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """The same from outside."""
+        return settings.BASE_URL + self.path
+
+
+def told(notice: Notice) -> Told:
+    """The notice in the language and zone in force."""
+    facts = notice.facts
+    fix, whose = _fix(facts), _whose(facts)
+    named = (
+        (_("How many"), _how_many(facts)),
+        (_("The most frequent cause"), why(facts) if notice.kind == Notice.Kind.RATE else ""),
+        (_("Whose"), whose),
+        (_("What fixes it"), fix),
+        (_("Rule"), facts.get("rule", "")),
+    )
+    return Told(
+        id=str(notice.pk),
+        type=notice.kind,
+        at=notice.at,
+        workspace=notice.workspace.name,
+        sentence=_SENTENCES[Notice.Kind(notice.kind)](facts),
+        path=_path(facts),
+        lines=tuple((name, words) for name, words in named if words),
+        data=_data(facts, whose=whose, fix=fix),
+    )
+
+
+def sample(workspace: str, at: datetime, rule: str, identifier: str) -> Told:
+    """What a rule sends to show that its way is open. Nothing has failed."""
+    return Told(
+        id=identifier,
+        type="sample",
+        at=at,
+        workspace=workspace,
+        sentence=_("This is a sample: no message failed. Notices of the rule “%(rule)s” arrive here.")
+        % {"rule": rule},
+        path=reverse("notice-rules"),
+        data={"rule": rule},
+    )
+
+
+def _count(facts: dict[str, Any]) -> str:
+    words = ngettext(
+        "More than %(most)s message failed within %(window)s: %(why)s",
+        "More than %(most)s messages failed within %(window)s: %(why)s",
+        facts["messages"],
+    )
+    return words % {
+        "most": _figure(facts["messages"]),
+        "window": minutes(facts["minutes"]),
+        "why": why(facts),
+    }
+
+
+def _rate(facts: dict[str, Any]) -> str:
+    return _("%(percent)s %% of all messages failed within %(window)s.") % {
+        "percent": _figure(facts["share"]),
+        "window": minutes(facts["minutes"]),
+    }
+
+
+def minutes(count: int) -> str:
+    """A stretch of time in words."""
+    return ngettext("%(n)s minute", "%(n)s minutes", count) % {"n": _figure(count)}
+
+
+def of_code(code: str) -> str:
+    """A code with what it means, its values left open."""
+    error = errors.CATALOGUE.get(code)
+    return explain.said(error.text, {}) if error else code
+
+
+def why(facts: dict[str, Any]) -> str:
+    """The sentence of a cause, from its facts."""
+    error = errors.CATALOGUE.get(facts["code"])
+    return explain.said(error.text, facts["error"]) if error else facts["code"]
+
+
+def _fix(facts: dict[str, Any]) -> str:
+    error = errors.CATALOGUE.get(facts["code"])
+    return explain.said(error.fix, facts["error"]) if error else ""
+
+
+def _whose(facts: dict[str, Any]) -> str:
+    error = errors.CATALOGUE.get(facts["code"])
+    return str(WHOSE[error.whose]) if error else ""
+
+
+def _how_many(facts: dict[str, Any]) -> str:
+    if "of" in facts:
+        return _("%(failed)s of %(of)s messages") % {
+            "failed": _figure(facts["count"]),
+            "of": _figure(facts["of"]),
+        }
+    words = ngettext("%(n)s message so far", "%(n)s messages so far", facts["count"])
+    return words % {"n": _figure(facts["count"])}
+
+
+def _figure(number: int) -> str:
+    return number_format(number, force_grouping=True)
+
+
+def _path(facts: dict[str, Any]) -> str:
+    """The cause on the page of failures."""
+    return f"{reverse('failures')}?days={MONTH}#{anchor(facts['cause'])}"
+
+
+def _data(facts: dict[str, Any], **words: str) -> dict[str, Any]:
+    names = ("rule", "cause", "code", "count", "of", "messages", "percent", "share", "minutes")
+    error = errors.CATALOGUE.get(facts["code"])
+    stable = {name: facts[name] for name in names if name in facts}
+    return {**stable, "owner": error.whose.value if error else "", **words}
+
+
+_SENTENCES: dict[Notice.Kind, Callable[[dict[str, Any]], str]] = {
+    Notice.Kind.NEW: why,
+    Notice.Kind.COUNT: _count,
+    Notice.Kind.RATE: _rate,
+}

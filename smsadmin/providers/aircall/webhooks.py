@@ -1,0 +1,170 @@
+"""What Aircall's webhooks, and the callbacks of numbers in proxy mode, say; and which of them we ask for.
+
+Aircall developer docs, "Webhooks" and "Send and receive SMS in proxy mode": a webhook has `event` and a time in
+seconds, a callback `event_name` and one in milliseconds. Both come in any order, and more than once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from smsadmin.core import numbers
+from smsadmin.core.ids import key16
+from smsadmin.core.status import Status
+
+SENT, RECEIVED = "message.sent", "message.received"
+STATUS_UPDATED = "message.status_updated"
+UPDATED = "message.updated"  # of a callback
+
+RECEIPTS = frozenset({SENT, STATUS_UPDATED, UPDATED})
+#: After these the numbers or users of the account are others than before.
+CHANGES = frozenset(
+    {
+        "number.created",
+        "number.opened",
+        "number.closed",
+        "number.deleted",
+        "user.created.v2",
+        "user.deleted.v2",
+    }
+)
+#: What our webhook asks for.
+EVENTS = (SENT, RECEIVED, STATUS_UPDATED, *sorted(CHANGES))
+
+#: The words in which Aircall says what became of a message, and what each means here; None changes nothing.
+#: It documents the first four alone. A word that is missing here is shown as it came, and changes nothing either:
+#: add it once it is known.
+STATUS_WORDS: Mapping[str, Status | None] = {
+    "pending": None,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "received": None,
+    "undelivered": Status.UNDELIVERED,
+    "failed": Status.UNDELIVERED,  # of a message that Aircall had taken: the carrier gave up
+    "rejected": Status.UNDELIVERED,
+    "expired": Status.UNDELIVERED,
+}
+
+#: What of a message is nobody's business here: the contact's name and addresses, and links to its media.
+_LEFT_OUT = frozenset({"token", "contact", "media", "media_details", "media_url"})
+_SECONDS_END = 10**11  # a Unix time beyond this is in milliseconds
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def event_of(payload: Mapping[str, Any]) -> str:
+    """The event's name; "" for what is neither a webhook nor a callback."""
+    name = payload.get("event") or payload.get("event_name")
+    return name if isinstance(name, str) else ""
+
+
+def is_callback(payload: Mapping[str, Any]) -> bool:
+    return "event_name" in payload
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an event says of one message; "" or None for what it leaves out."""
+
+    id: str
+    word: str
+    means: Status | None
+    is_inbound: bool
+    is_text: bool  # an SMS or MMS, not a message of another service
+    number_id: str
+    number: str  # of the account, E.164
+    party: str  # the other side, E.164 where it can be read
+    body: str
+    media: int
+    created_at: datetime | None
+    said_at: datetime | None
+
+
+def said(payload: Mapping[str, Any]) -> Said:
+    """The message in an event, read tolerantly: any key may be missing or of another type."""
+    data = _mapping(payload.get("data"))
+    number = _mapping(data.get("number"))
+    word = text(data.get("status"), 40)
+    return Said(
+        id=text(data.get("id"), 120),
+        word=word,
+        means=_meaning(event_of(payload), word),
+        is_inbound=data.get("direction") == "inbound",
+        is_text=data.get("channel") in (None, "", "sms", "mms"),
+        number_id=text(number.get("id"), 40),
+        number=phone(text(number.get("e164_digits") or number.get("digits"), 60)),
+        party=phone(text(data.get("external_number") or data.get("raw_digits"), 60)),
+        body=text(data.get("body")),
+        media=data["media"] if isinstance(data.get("media"), int) else 0,
+        created_at=moment(data.get("created_at")),
+        said_at=moment(data.get("updated_at")) or moment(payload.get("timestamp")),
+    )
+
+
+def _meaning(event: str, word: str) -> Status | None:
+    """What a word means; that a message was sent, its event says without one."""
+    if event == SENT and word.lower() in ("", "pending"):
+        return Status.SENT
+    return STATUS_WORDS.get(word.lower())
+
+
+def slim(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored of an event: never its token, and of anything but a message only which one it was about."""
+    kept = {name: value for name, value in payload.items() if name not in _LEFT_OUT and name != "data"}
+    data = _mapping(payload.get("data"))
+    if event_of(payload).startswith("message."):
+        media = data.get("media_details") or data.get("media_url")
+        found = {name: value for name, value in data.items() if name not in _LEFT_OUT}
+        kept["data"] = {**found, "media": len(media)} if isinstance(media, list) and media else found
+    else:
+        kept["data"] = {"id": data["id"]} if "id" in data else {}
+    return kept
+
+
+def without_text(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The event as it is kept once somebody has read it: what was said is on the message, or on the reply."""
+    data = {name: value for name, value in _mapping(payload.get("data")).items() if name != "body"}
+    return {**payload, "data": data}
+
+
+def fingerprint(payload: Mapping[str, Any]) -> UUID:
+    """The same for the same event delivered again (Aircall delivers at least once)."""
+    data, event = _mapping(payload.get("data")), event_of(payload)
+    if event.startswith("message.") and data.get("id"):
+        return key16(event, data["id"], data.get("status"), data.get("updated_at"))
+    return key16(event, data.get("id"), payload.get("timestamp"), *sorted(map(str, data.items())))
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as Aircall writes them: ISO 8601, Unix seconds, or Unix milliseconds. None for anything else."""
+    try:
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value)
+            found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found = datetime.fromtimestamp(value / 1000 if value > _SECONDS_END else value, UTC)
+        else:
+            return None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found.astimezone(UTC) if found.year > 1970 and found < _LATEST else None
+
+
+def phone(digits: str) -> str:
+    """E.164 of a number with spaces or without "+"; what is no such number (a short code, a name) as it came."""
+    for spelling in (digits, f"+{digits}"):
+        try:
+            return numbers.read(spelling).e164
+        except numbers.NumberError:
+            continue
+    return digits[:20]
+
+
+def text(value: Any, most: int | None = None) -> str:
+    """A string, or an id that came as a number; "" for anything else."""
+    return str(value)[:most] if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

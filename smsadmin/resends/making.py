@@ -1,0 +1,81 @@
+"""What a message is when it is sent again: with which configuration, on whose behalf, from which number."""
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from smsadmin.core import tokens
+from smsadmin.core.errors import SendError
+from smsadmin.core.message import ActionConfig, Record, SendRequest
+from smsadmin.directory import book
+from smsadmin.directory.models import Agent, Number
+from smsadmin.resends.models import Resend
+from smsadmin.sending import inputs, resolve
+from smsadmin.sending.filters import RESEND
+from smsadmin.sending.models import Message
+
+#: What of a message's origin its successor keeps: nobody waits any more to be called back.
+KEPT = ("portal", "workflow", "step")
+#: What a message needs loaded besides its own row.
+RELATED = ("action__current", "version")
+
+
+def request(message: Message, which: str) -> SendRequest | None:
+    """What sends the message again, to be `finished`, with the record as it was kept; None without a configuration."""
+    configured = _configured(message, which)
+    if configured is None:
+        return None
+    return SendRequest(
+        workspace_id=message.workspace_id,
+        trigger=RESEND,
+        key=str(message.pk),
+        record=kept(message),
+        origin={name: message.origin[name] for name in KEPT if name in message.origin},
+        original=message.pk,
+        **configured,
+    )
+
+
+def finished(ask: SendRequest, resend: Resend, message: Message, record: Record) -> SendRequest:
+    """The request as it is made: with the record that was read, who asked for it in which resend, and whether the
+    action is on at this moment, for reading the records may have taken its time."""
+    by = {"by": resend.asked_by_id, "who": str(resend.asked_by or ""), "resend": str(resend.pk)}
+    is_on = message.action is None or message.action.enabled
+    return replace(ask, record=record, origin={**ask.origin, **by}, action_enabled=is_on)
+
+
+def kept(message: Message) -> Record:
+    """The record as the message knew it, related objects under the names that everybody gives them."""
+    found = inputs.record(message.inputs, message.object_type, message.object_id)
+    related: dict[str, dict[str, str | None]] = {}
+    for kind, values in found.related.items():
+        related.setdefault(tokens.key(kind), {}).update(values)
+    return replace(found, related=related)
+
+
+def line(ask: SendRequest) -> tuple[Number | None, Agent | None]:
+    """From which number and as which user it would go, as far as the record tells."""
+    draft = resolve.Draft(ask, book.of(ask.workspace_id))
+    with suppress(SendError):  # what stops it later shows then
+        resolve.run(draft, _LINE)
+    return draft.number, draft.agent
+
+
+_LINE = (("sender", resolve.sender), ("send_as", resolve.send_as))
+
+
+def _configured(message: Message, which: str) -> dict[str, Any] | None:
+    """The fields of a SendRequest that the configuration decides."""
+    action, version = message.action, message.version
+    if action is None or version is None:
+        config: ActionConfig | None = inputs.config(message.inputs, message.template)
+        return {"config": config} if config else None
+    if which == Resend.Which.PRESENT and action.current:
+        version = action.current
+    return {
+        "config": version.config(),
+        "action_id": action.pk,
+        "version_id": version.pk,
+        "action_name": action.name,
+        "version_number": version.number,
+    }

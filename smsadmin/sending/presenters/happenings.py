@@ -1,0 +1,243 @@
+"""What happened to a message, line by line: the timeline of its page."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from smsadmin import phrases
+from smsadmin.core.status import Status
+from smsadmin.dashboard.templatetags.ui import STATUSES, Words
+from smsadmin.sending import explain
+from smsadmin.sending.models import Event, Message, Reply
+from smsadmin.sending.presenters import links
+from smsadmin.sending.presenters.links import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of the timeline; `elapsed` counts from the moment the request came in.
+
+    `day` is set where another day begins than that of the line before.
+    """
+
+    at: datetime
+    name: str
+    note: str = ""
+    tone: str = "neutral"
+    elapsed: str = ""
+    day: str = ""
+    link: Link | None = None
+
+
+def timeline(message: Message, events: Sequence[Event], successor: Message | None = None) -> list[Happening]:
+    """From the request to the latest news, in the order of time; what happened at once stays in its order."""
+    start = message.received_at
+    in_order = sorted(events, key=lambda event: (event.at, event.pk))
+    happened = [*_beginning(message), *map(_of_event, in_order), *_end(message), *_afterwards(successor)]
+    happened.sort(key=lambda each: max(each.at, start))
+    return _dated([replace(each, elapsed=span(each.at - start)) for each in happened])
+
+
+def _beginning(message: Message) -> Iterator[Happening]:
+    yield Happening(message.received_at, _("Received"), links.came_from(message).words)
+    if message.expires_at:
+        yield Happening(message.received_at, _("Held, as there was no room in a quota"), tone="waiting")
+    if message.accepted_at:
+        name = _("Released and counted") if message.expires_at else _("Accepted and counted")
+        yield Happening(message.accepted_at, name, tone="active")
+    if message.claimed_at:
+        yield Happening(message.claimed_at, _("Taken by a worker"), tone="active")
+
+
+def _end(message: Message) -> Iterator[Happening]:
+    if message.finished_at:
+        look = STATUSES[Status(message.status)]
+        yield Happening(message.finished_at, str(look.label), explain.sentence(message), look.tone)
+    elif message.status == Status.HELD and message.next_attempt_at:
+        yield Happening(message.next_attempt_at, _("To be released, if there is room"), tone="waiting")
+    elif message.attempts and message.next_attempt_at:
+        yield Happening(message.next_attempt_at, _("To be tried again"), tone="waiting")
+    if message.values_gone_at:
+        yield Happening(message.values_gone_at, _("Text and values deleted"))
+    if message.number_gone_at:
+        yield Happening(message.number_gone_at, _("The recipient's number deleted"))
+
+
+def _afterwards(successor: Message | None) -> Iterator[Happening]:
+    if successor:
+        link = Link(_("Open that message"), links.to(successor))
+        who = links.resent(successor).words
+        yield Happening(successor.received_at, _("Sent again as another message"), who, "active", link=link)
+
+
+def _dated(lines: Iterable[Happening]) -> list[Happening]:
+    """The lines with the day at each that begins one; the first is dated by the page's headline."""
+    found: list[Happening] = []
+    for line in lines:
+        local = timezone.localtime(line.at)
+        begins = bool(found) and timezone.localtime(found[-1].at).date() != local.date()
+        found.append(
+            replace(line, day=date_format(local, pgettext("day of a trend", "j M"))) if begins else line
+        )
+    return found
+
+
+# --- One event ------------------------------------------------------------------------------------------
+
+
+def _of_event(event: Event) -> Happening:
+    return _HAPPENINGS[Event.Kind(event.kind)](event)
+
+
+def _attempt(event: Event) -> Happening:
+    data = event.data
+    took = _("took %(ms)s ms") % {"ms": data["ms"]} if "ms" in data else ""
+    if status := data.get("status"):
+        good = 200 <= status < 300
+        return Happening(
+            event.at,
+            _("Aircall answered: HTTP %(status)s") % {"status": status},
+            took,
+            "good" if good else "bad",
+        )
+    note = " · ".join(filter(None, (phrases.translated(data.get("failure", "")), took)))
+    return Happening(event.at, _("No answer from Aircall"), note, "warn")
+
+
+def _receipt(event: Event) -> Happening:
+    """As sending.log writes it: the provider's own word, what that means to us, and what it did."""
+    data = event.data
+    said = _("Aircall says “%(word)s”.") % {"word": data.get("status", "")}
+    came = _came(data)
+    tone = _RECEIPT_TONES.get(data.get("means"), "neutral") if data.get("moved") else came.tone
+    note = " ".join(filter(None, (said, str(came.effect), _dated_by_provider(event))))
+    return Happening(event.at, str(came.name), note, tone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """How a receipt came, and what it did."""
+
+    name: Words
+    effect: Words = ""
+    tone: str = "neutral"
+
+
+def _came(data: Mapping[str, Any]) -> _Came:
+    name = next((each for each in ("repeated", "ambiguous", "late") if data.get(each)), None)
+    if name:
+        return _CAME[name]
+    if data.get("moved", True):
+        return _Came(_("Delivery receipt"))
+    return _CAME["confirming" if data.get("means") else "unreadable"]
+
+
+_CAME = {
+    "repeated": _Came(
+        gettext_lazy("The same delivery receipt again"), gettext_lazy("It had come before; nothing changed.")
+    ),
+    "ambiguous": _Came(
+        gettext_lazy("A delivery receipt, perhaps of this message"),
+        gettext_lazy("Another message with the same text may be meant, so nothing changed."),
+        "warn",
+    ),
+    "late": _Came(
+        gettext_lazy("Late delivery receipt"),
+        gettext_lazy("The message had come further by then, so nothing changed."),
+        "warn",
+    ),
+    "confirming": _Came(gettext_lazy("Delivery receipt"), gettext_lazy("That was known already.")),
+    "unreadable": _Came(
+        gettext_lazy("Delivery receipt"),
+        gettext_lazy("It is not known what that means, so nothing changed."),
+        "warn",
+    ),
+}
+_RECEIPT_TONES: Mapping[Any, str] = {Status.DELIVERED: "good", Status.UNDELIVERED: "bad"}
+#: Clocks differ, and a call takes its time; from here on it is worth telling when it happened.
+_APART = timedelta(minutes=1)
+
+
+def _dated_by_provider(event: Event) -> str:
+    """When it happened, where the news took long to come; "" otherwise."""
+    told = event.data.get("provider_at")
+    at = datetime.fromisoformat(told) if told else event.at
+    if abs(event.at - at) < _APART:
+        return ""
+    moment = date_format(timezone.localtime(at), pgettext("date and time", "j M, H:i"))
+    return _("Aircall dates it %(moment)s.") % {"moment": moment}
+
+
+def _lost(event: Event) -> Happening:
+    return Happening(event.at, _("Its worker stopped before the answer came"), tone="warn")
+
+
+def _reply(event: Event) -> Happening:
+    data = event.data
+    if data.get("reply") == Reply.GIVEN:
+        return Happening(event.at, _("HubSpot was told how it ended"), tone="good")
+    why = phrases.translated(data.get("failure", "")) or str(
+        _WHY_UNTOLD.get(data.get("why"), data.get("why", ""))
+    )
+    if status := data.get("status"):
+        why = f"HTTP {status} {why}".strip()
+    if data.get("reply") == Reply.OWED:
+        return Happening(event.at, _("HubSpot could not be told yet; this is tried again"), why, "warn")
+    return Happening(event.at, _("HubSpot could not be told how it ended"), why, "bad")
+
+
+_WHY_UNTOLD: Mapping[Any, Words] = {
+    "expired": gettext_lazy("The workflow had gone on without the answer."),
+    "portal_gone": gettext_lazy("Its portal is no longer connected."),
+}
+
+
+def _repeat(event: Event) -> Happening:
+    return Happening(
+        event.at, _("The same request came again"), _("It got the first answer; nothing more was sent.")
+    )
+
+
+def _decision(event: Event) -> Happening:
+    data = event.data
+    words = _DECIDED.get(data.get("status"), gettext_lazy("%(who)s decided what became of it"))
+    name = str(words) % {"who": data.get("who") or _("Somebody")}
+    note = data.get("note", "")
+    return Happening(event.at, name, _("“%(note)s”") % {"note": note} if note else "", "active")
+
+
+_DECIDED: Mapping[Any, Words] = {
+    Status.SENT: gettext_lazy("%(who)s found that it had gone out"),
+    Status.FAILED: gettext_lazy("%(who)s found that it had not gone out"),
+}
+
+_HAPPENINGS: Mapping[Event.Kind, Callable[[Event], Happening]] = {
+    Event.Kind.ATTEMPT: _attempt,
+    Event.Kind.RECEIPT: _receipt,
+    Event.Kind.LOST: _lost,
+    Event.Kind.REPLY: _reply,
+    Event.Kind.REPEAT: _repeat,
+    Event.Kind.DECISION: _decision,
+}
+
+
+def span(length: timedelta) -> str:
+    """How much later, to the precision that matters: +840 ms, +2.4 s, +3 min, +2 h, +5 d; "" for at once."""
+    seconds = length.total_seconds()
+    if seconds < 0.001:
+        return ""
+    if seconds < 1:
+        return f"+{int(seconds * 1000)} ms"
+    if seconds < 60:
+        return f"+{number_format(seconds, decimal_pos=1)} s"
+    if seconds < 3600:
+        return f"+{round(seconds / 60)} min"
+    if seconds < 86_400:
+        return f"+{round(seconds / 3600)} h"
+    return f"+{round(seconds / 86_400)} d"

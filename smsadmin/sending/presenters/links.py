@@ -1,0 +1,148 @@
+"""Where a message came from, where its cause is mended, and every name it goes by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from smsadmin.actions.models import ObjectType
+from smsadmin.sending.filters import HUBSPOT, RESEND, TEST, VERIFICATION
+from smsadmin.sending.models import Message
+from smsadmin.triggers.hubspot.parse import OBJECT_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Words and where they lead; without an address they are just words."""
+
+    words: str
+    url: str = ""
+
+
+def to(message: Message) -> str:
+    """The address of a message's page."""
+    return reverse("message", args=[message.pk])
+
+
+def trial(message: Message) -> str:
+    """Who tried what with this message; "" for one that is no trial."""
+    words = {
+        TEST: _("Test by %(who)s from the editor"),
+        VERIFICATION: _("Code for a test number, asked for by %(who)s"),
+    }.get(message.trigger, "")
+    return words and words % {"who": message.origin.get("who") or _("somebody")}
+
+
+def came_from(message: Message) -> Link:
+    """Who sent it again or tried what, else the action and its version, else the HubSpot workflow and its step."""
+    if message.trigger == RESEND:
+        return resent(message)
+    if message.trigger == VERIFICATION:
+        return Link(trial(message), reverse("test-numbers"))
+    if message.action and message.version:
+        words = _("%(action)s, version %(version)s") % {
+            "action": message.action,
+            "version": message.version.number,
+        }
+        return Link(words, reverse("action", args=[message.action.pk]))
+    if message.trigger == TEST:
+        return Link(trial(message), reverse("action", args=[message.action.pk]) if message.action else "")
+    found = workflow(message.origin)
+    if not found.words:
+        return Link(_("Unknown"))
+    if step := message.origin.get("step"):
+        words = _("%(workflow)s, step %(step)s") % {"workflow": found.words, "step": step}
+        return Link(words, found.url)
+    return found
+
+
+def resent(message: Message) -> Link:
+    """Who had an earlier message sent again with this one, and what else with it."""
+    words = _("Sent again by %(who)s") % {"who": message.origin.get("who") or _("somebody")}
+    job = message.origin.get("resend")
+    return Link(words, reverse("resend", args=[job]) if job else "")
+
+
+def workflow(origin: Mapping[str, Any]) -> Link:
+    """The HubSpot workflow that an origin names, and its page; no words where it names none."""
+    if not (name := origin.get("workflow")):
+        return Link("")
+    words = _("HubSpot workflow %(workflow)s") % {"workflow": name}
+    return Link(words, _hubspot(origin, "workflows", "platform", "flow", name, "edit"))
+
+
+def record(message: Message) -> Link:
+    """The record the message is about."""
+    if not message.object_id:
+        return Link("")
+    kind = dict(ObjectType.choices).get(message.object_type, message.object_type)
+    words = f"{kind} {message.object_id}".strip()
+    type_id = next((found for found, name in OBJECT_TYPES.items() if name == message.object_type), "")
+    url = _hubspot(message.origin, "contacts", "record", type_id, message.object_id) if type_id else ""
+    return Link(words, url)
+
+
+def _hubspot(origin: Mapping[str, Any], part: str, *path: str) -> str:
+    """A page of the portal in a part of the HubSpot app; the sandbox has none. Ids come as the caller sent them."""
+    portal = origin.get("portal")
+    if settings.SANDBOX or not portal:
+        return ""
+    steps = (quote(str(step), safe="") for step in (part, portal, *path))
+    return f"https://app.hubspot.com/{'/'.join(steps)}"
+
+
+def next_step(message: Message) -> Link | None:
+    """Where the cause is mended: a button, or just words for a place without an address here. None: nowhere."""
+    error = message.error
+    if error is None:
+        return None
+    place, _dot, field = error.place.partition(".")
+    if message.trigger == VERIFICATION and place in ("action", "record", "message"):
+        return Link(_("Open the test numbers"), reverse("test-numbers"))
+    if place == "action":
+        return _action_step(message, field)
+    if place == "record":
+        found = record(message)
+        return (
+            Link(_("Open the record in HubSpot"), found.url) if found.url else found if found.words else None
+        )
+    if place == "message":
+        return Link(_("Read what was said"), "#exchange")
+    return {
+        "directory": Link(_("Open the directory"), _directory(message)),
+        "quotas": Link(_("See the quotas"), reverse("quotas")),
+        "connections": Link(_("Open the connections"), reverse("connections")),
+        "settings": Link(_("Open the settings"), reverse("settings")),
+    }.get(place)
+
+
+def _action_step(message: Message, field: str) -> Link:
+    if message.action:
+        anchor = f"#id_{field}" if field else ""
+        return Link(_("Edit the action"), reverse("action", args=[message.action.pk]) + anchor)
+    found = came_from(message)
+    return Link(_("Open the workflow in HubSpot"), found.url) if found.url else found
+
+
+def _directory(message: Message) -> str:
+    return reverse("number", args=[message.number_id]) if message.number_id else reverse("directory")
+
+
+def ids(message: Message, successor: UUID | None) -> list[tuple[str, str]]:
+    """Every name this message and what belongs to it go by, here and elsewhere."""
+    named = [
+        (_("Message id"), message.pk),
+        (_("Id of the message it sends again"), message.original),
+        (_("Id of the message that sent it again"), successor),
+        (_("Aircall's message id"), message.provider_id),
+        (_("Aircall account"), message.connection.name if message.connection else ""),
+        (_("HubSpot callback id"), message.origin.get("callback_id")),
+        (_("HubSpot portal"), message.origin.get("portal")),
+        (_("HubSpot record"), message.object_id if message.trigger in (HUBSPOT, RESEND) else ""),
+    ]
+    return [(name, str(value)) for name, value in named if value]

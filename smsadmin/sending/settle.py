@@ -1,0 +1,41 @@
+"""Settling a message of which nobody knows whether it went out: a person has looked, and says so."""
+
+from datetime import datetime
+
+from auditlog.models import LogEntry
+from django.db import transaction
+from django.db.models import Q
+
+from smsadmin.core import errors
+from smsadmin.core.status import Status
+from smsadmin.sending import log
+from smsadmin.sending.models import Message
+from smsadmin.workspaces.models import User
+
+
+def decide(message: Message, arrived: bool, note: str, by: User, now: datetime) -> bool:
+    """An unknown message becomes sent or failed, with who said so and why on its timeline and in the audit log.
+
+    One that did not arrive keeps the error it had, and may then be sent again. False when it is no longer unknown:
+    a receipt or somebody else came first, and nothing is changed.
+    """
+    status, note = Status.SENT if arrived else Status.FAILED, log.storable(note)
+    error = None if arrived else errors.ProviderUnknown(**message.error_facts)
+    with transaction.atomic():
+        if not log.move(message.pk, status, now, Q(status=Status.UNKNOWN), error=error):
+            return False
+        log.decided(message.pk, now, status=status.value, by=by.pk, who=str(by), note=note)
+        _audit(message, status, note)
+    return True
+
+
+def _audit(message: Message, status: Status, note: str) -> None:
+    """Under the message's id alone: the audit log outlives the recipient's number."""
+    changes = {"status": [Status.UNKNOWN.value, status.value], "note": ["", note]}
+    LogEntry.objects.log_create(
+        message,
+        force_log=True,
+        action=LogEntry.Action.UPDATE,
+        changes=changes,
+        object_repr=str(message.pk),
+    )

@@ -1,0 +1,476 @@
+"""Every address of the product with something on it: a furnished workspace, and a list that new pages have to join.
+
+`furnish()` makes a workspace as it looks after a while, full of things that must not show: secrets that cannot be
+mistaken, and a provider that repeats them. `visits(house)` is every address that answers a GET, with arguments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from smsadmin.actions.models import Action
+from smsadmin.core.status import Status
+from smsadmin.directory.models import Agent, Number, Refresh
+from smsadmin.exports import files
+from smsadmin.exports.models import Export
+from smsadmin.failures.models import Failure
+from smsadmin.incoming.models import InboundMessage, ProviderCall, Webhook
+from smsadmin.notices import watching
+from smsadmin.notices.models import Endpoint, Notice, NoticeRule
+from smsadmin.privacy.models import Policy, PurgedCount, Reveal
+from smsadmin.resends.models import Resend, ResendItem
+from smsadmin.sending.accept import accept
+from smsadmin.sending.models import Event, Message, RefusedCall, Reply
+from smsadmin.sending.saved import SavedView
+from smsadmin.trials import verification
+from smsadmin.trials.models import TestNumber
+from smsadmin.workspaces.models import Connection, Member, Role, Workspace
+from tests.factories import (
+    PORTAL,
+    ask,
+    make_action,
+    make_agent,
+    make_connection,
+    make_member,
+    make_message,
+    make_number,
+    make_version,
+    make_workspace,
+    put_on,
+)
+
+API_TOKEN = "aircallapitoken0a1b2c3d"
+CLIENT_SECRET = "hubspotclientsecret4e5f"
+ACCESS_TOKEN = "pat-eu1-hubspotaccess-6a7b"
+WEBHOOK_ADDRESS, WEBHOOK_TOKEN = "addressofawebhook1b2c3d", "tokenofawebhook4e5f6a7b"
+SIGNING, SIGNED_BEFORE = "whsec_signsnotices8c9d", "whsec_signedthem0e1f2a"
+HOOK = "keyinahook3b4c5d6e"  # part of an address that notices go to
+PASSWORD = "the password of somebody"
+#: What a provider's answer and a proxy between us may repeat.
+ECHOED = ("c2VjcmV0OmluLWEtaGVhZGVy", "tokeninananswer8c9d", "keyinanaddress0e1f")
+
+
+@dataclass(frozen=True)
+class House:
+    """A furnished workspace and the rows that addresses name."""
+
+    owner: Member
+    action: Action
+    number: Number
+    agent: Agent
+    aircall: Connection
+    hubspot: Connection
+    messages: dict[str, Message]
+    codes: tuple[str, ...]
+    test_number: TestNumber
+    export: Export
+    view: SavedView
+    failure: Failure
+    resend: Resend
+    notice: Notice
+    endpoint: Endpoint
+    rule: NoticeRule
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.owner.workspace
+
+
+def furnish() -> House:
+    """A workspace with one of everything, and messages in every state."""
+    workspace = make_workspace("Example & Söhne", time_zone="Europe/Berlin", business_name="Example Ltd")
+    owner = make_member(workspace, Role.OWNER)
+    owner.user.set_password(PASSWORD)
+    owner.user.save()
+    for role in (Role.EDITOR, Role.OPERATOR, Role.VIEWER):
+        make_member(workspace, role)
+    aircall = make_connection(workspace, secrets={"api_id": "sandbox-id", "api_token": API_TOKEN})
+    tokens = {"client_secret": CLIENT_SECRET, "access_token": ACCESS_TOKEN}
+    hubspot = make_connection(workspace, Connection.Kind.HUBSPOT, secrets=tokens, proven_at=timezone.now())
+    rule = _rule(workspace)
+    number = make_number(workspace, "+12025550101", name="Sales US")
+    agent = make_agent(workspace, "mia@example.com")
+    put_on(number, agent)
+    action = make_action(workspace, name="Appointment reminder", sender_number=number)
+    make_version(action, sender_number=number, message="Hi {{Contact.firstname}}")
+    make_action(workspace, name="Switched off", enabled=False, sender_number=number)
+    _refreshes(aircall)
+    messages = _messages(workspace, action, number, agent)
+    test_number, codes = _codes(owner, number)
+    _refused_calls(workspace)
+    _told_by_aircall(aircall, number, messages["delivered"])
+    _privacy(owner, messages["delivered"])
+    watching.sweep()
+    return House(
+        owner=owner,
+        action=action,
+        number=number,
+        agent=agent,
+        aircall=aircall,
+        hubspot=hubspot,
+        messages=messages,
+        codes=codes,
+        test_number=test_number,
+        export=_export(owner),
+        view=SavedView.objects.create(workspace=workspace, name="Trouble", query="status=trouble"),
+        failure=_failure(owner, messages["failed"]),
+        resend=_resend(owner, messages),
+        notice=Notice.objects.filter(workspace=workspace)[0],
+        endpoint=workspace.endpoints.get(),
+        rule=rule,
+    )
+
+
+def _messages(workspace: Workspace, action: Action, number: Number, agent: Agent) -> dict[str, Message]:
+    """One message of every status, all of them with what was said to the provider; by status, and "refused"."""
+    now = timezone.now()
+    common = {"action": action, "version": action.current, "number": number, "agent": agent}
+    common |= {"object_type": "contact", "object_id": "501", "send_as": agent.email}
+    common |= {"inputs": {"values": {"enrolled": {"firstname": "Ada", "phone": "+33612345678"}}}}
+    columns: dict[Status, dict[str, Any]] = {
+        Status.RECEIVED: {},
+        Status.REJECTED: _error("RECIPIENT_MISSING", source="Contact.phone"),
+        Status.HELD: {
+            **_error("NUMBER_QUOTA_EXCEEDED", **_QUOTA),
+            "next_attempt_at": now + timedelta(hours=1),
+            "expires_at": now + timedelta(hours=2),
+        },
+        Status.QUEUED: {"next_attempt_at": now},
+        Status.SENDING: {"claimed_at": now, "lease_until": now + timedelta(minutes=1)},
+        Status.SENT: {"provider_id": "SM-1", "reply": Reply.GIVEN},
+        Status.DELIVERED: {"provider_id": "SM-2"},
+        Status.FAILED: _error(
+            "PROVIDER_REJECTED", provider="Aircall", answer="no such user", http_status=400
+        ),
+        Status.UNDELIVERED: _error("DELIVERY_FAILED", recipient="+33612345678", answer="unreachable"),
+        Status.UNKNOWN: _error("PROVIDER_UNKNOWN", provider="Aircall", reason="no answer within 30 s"),
+        Status.EXPIRED: _error("EXPIRED"),
+        Status.CANCELLED: {},
+    }
+    found = {
+        status.value: make_message(workspace, status=status, **common, **more)
+        for status, more in columns.items()
+    }
+    found["refused"] = accept(ask(number, phone="n/a", origin={"portal": PORTAL, "workflow": "17"}))
+    found["again"] = make_message(workspace, original=found["failed"].pk, **common)
+    for message in found.values():
+        Event.objects.create(message=message, at=now, kind=Event.Kind.ATTEMPT, data=_exchange())
+        Event.objects.create(message=message, workspace=message.workspace, at=now, kind=Event.Kind.REPEAT)
+    return found
+
+
+_QUOTA = {
+    "subject": "+12025550101",
+    "used": 100,
+    "limit": 100,
+    "unit": "messages",
+    "window": "day",
+    "resets": "2026-11-22T00:00:00Z",
+}
+
+
+def _error(code: str, **facts: Any) -> dict[str, Any]:
+    return {"error_code": code, "error_facts": facts}
+
+
+def _exchange() -> dict[str, Any]:
+    """What was said, by an adapter and a provider that are careless with credentials."""
+    header, in_answer, in_address = ECHOED
+    return {
+        "method": "POST",
+        "url": f"https://{in_address}@api.example/v1/messages?api_token={in_address}",
+        "request": {"to": "+33612345678", "body": "Hi Ada", "Authorization": f"Basic {header}"},
+        "status": 400,
+        "answer": f'{{"message": "Bearer {in_answer} is unknown", "token": "{in_answer}"}}',
+        "ms": 87,
+    }
+
+
+def _codes(owner: Member, number: Number) -> tuple[TestNumber, tuple[str, ...]]:
+    """A phone that waits for its code, one that is verified; and the codes."""
+    now, found = timezone.now(), []
+    waiting, verified = (
+        TestNumber.objects.create(workspace=owner.workspace, e164=e164, label=label, created_by=owner.user)
+        for e164, label in (("+447400123456", "Alex's phone"), ("+447400123457", "Kim's phone"))
+    )
+    for phone in (waiting, verified):
+        message = verification.send_code(phone, number, owner.user, "click", now)
+        found.append(message.body[:6])
+    verified.verified_at, verified.verified_by = now, owner.user
+    verified.save()
+    return waiting, tuple(found)
+
+
+def _refreshes(aircall: Connection) -> None:
+    now = timezone.now()
+    for minutes, state in enumerate((Refresh.State.DONE, Refresh.State.FAILED), 1):
+        at = now - timedelta(minutes=minutes)
+        Refresh.objects.create(
+            workspace=aircall.workspace,
+            connection=aircall,
+            state=state,
+            started_at=at,
+            finished_at=at,
+            lease_until=at,
+            cause=Refresh.Cause.KEY if state == Refresh.State.FAILED else "",
+            error="Aircall refused the API key (HTTP 401)." if state == Refresh.State.FAILED else "",
+        )
+
+
+def _refused_calls(workspace: Workspace) -> None:
+    path = "/hubspot/actions/send-sms"
+    RefusedCall.objects.create(workspace=workspace, path=path, reason="signature mismatch", portal=PORTAL)
+    RefusedCall.objects.create(path=path, reason="malformed", detail="JSON ends at character 3")
+
+
+def _export(owner: Member) -> Export:
+    export = Export.objects.create(
+        workspace=owner.workspace,
+        asked_by=owner.user,
+        newest=uuid.UUID(int=2**128 - 1),
+        language="en",
+        time_zone="Europe/Berlin",
+        state=Export.State.DONE,
+        total=1,
+        written=1,
+        size=9,
+        file_name="log.csv",
+        finished_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(days=7),
+    )
+    file = files.path_of(export.pk)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("id\r\n")
+    return export
+
+
+def _failure(owner: Member, message: Message) -> Failure:
+    return Failure.objects.create(
+        workspace=owner.workspace,
+        cause=message.cause,
+        state="acknowledged",
+        note="Asked Aircall",
+        by=owner.user,
+    )
+
+
+def _resend(owner: Member, messages: dict[str, Message]) -> Resend:
+    """A resend that is half done: one sent again, one refused, one to come."""
+    resend = Resend.objects.create(
+        workspace=owner.workspace,
+        asked_by=owner.user,
+        filters={"status": "trouble"},
+        chosen=4,
+        left_out={"sent": 1},
+        state=Resend.State.PAUSED,
+    )
+    state, pending = ResendItem.State, messages["undelivered"]
+    ResendItem.objects.create(
+        resend=resend, original=messages["failed"].pk, state=state.SENT, result=messages["again"].pk
+    )
+    ResendItem.objects.create(
+        resend=resend, original=messages["rejected"].pk, state=state.REFUSED, error_code="MESSAGE_EMPTY"
+    )
+    ResendItem.objects.create(resend=resend, original=pending.pk)
+    return resend
+
+
+def _rule(workspace: Workspace) -> NoticeRule:
+    """A rule that has waited for an hour and tells everybody it can."""
+    endpoint = Endpoint.objects.create(
+        workspace=workspace,
+        url=f"https://hooks.example/services/{HOOK}",
+        secrets={"secret": SIGNING, "previous": SIGNED_BEFORE},
+        previous_until=timezone.now() + timedelta(hours=3),
+    )
+    return NoticeRule.objects.create(
+        workspace=workspace,
+        name="Anything new",
+        emails=["ops@example.com"],
+        endpoint=endpoint,
+        looked_at=timezone.now() - timedelta(hours=1),
+    )
+
+
+def _told_by_aircall(aircall: Connection, number: Number, message: Message) -> None:
+    """A webhook, a receipt whose body repeats what it should not, and a reply."""
+    now = timezone.now()
+    Webhook.objects.create(
+        connection=aircall,
+        workspace=aircall.workspace,
+        address_hash=hashlib.sha256(WEBHOOK_ADDRESS.encode()).hexdigest(),
+        secrets={"address": WEBHOOK_ADDRESS, "token": WEBHOOK_TOKEN},
+        provider_id="wh-1",
+        state=Webhook.State.WORKING,
+        events=["message.status_updated"],
+        last_call_at=now,
+    )
+    common = {"workspace": aircall.workspace, "connection": aircall, "at": now}
+    ProviderCall.objects.create(
+        **common,
+        event="message.status_updated",
+        provider_id=message.provider_id,
+        body={"event": "message.status_updated", "token": WEBHOOK_TOKEN, "data": {"status": "delivered"}},
+        fingerprint=uuid.uuid4(),
+        message=message.pk,
+        outcome=ProviderCall.Outcome.MOVED,
+    )
+    InboundMessage.objects.create(
+        **common,
+        number=number,
+        sender=message.recipient,
+        body="Thank you",
+        provider_id="IN-1",
+        answers=message.pk,
+    )
+
+
+def _privacy(owner: Member, message: Message) -> None:
+    workspace, today = owner.workspace, timezone.now().date()
+    Policy.objects.create(workspace=workspace, text_days=30, number_days=90, message_days=365)
+    PurgedCount.objects.create(workspace=workspace, day=today, status="sent", messages=12, segments=14)
+    Reveal.objects.create(workspace=workspace, message=message.pk, by=owner.user)
+
+
+# --- Addresses ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One address that people open, and where it sends them instead, if it does."""
+
+    name: str
+    url: str
+    leads_to: str = ""
+
+
+Arguments = Callable[[House], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """How an address is completed: its arguments, one set for each visit, and queries worth a visit of their own."""
+
+    arguments: tuple[Arguments, ...] = (lambda house: {},)
+    queries: tuple[str, ...] = ("",)
+    leads_to: str = ""
+
+
+def _of(*arguments: Arguments, queries: tuple[str, ...] = ("",), leads_to: str = "") -> Page:
+    return Page(arguments, queries, leads_to)
+
+
+def _every_message(status: str) -> Arguments:
+    return lambda house: {"pk": house.messages[status].pk}
+
+
+_PLAIN = Page()
+_HOME = Page(leads_to="/")
+
+#: By the name of the address; what has none goes by its path.
+PAGES: dict[str, Page] = {
+    "overview": _PLAIN,
+    "actions": Page(queries=("", "?q=reminder", "?show=archived")),
+    "action-new": _PLAIN,
+    "action": _of(lambda house: {"pk": house.action.pk}),
+    "action-versions": _of(lambda house: {"pk": house.action.pk}),
+    "action-version": _of(lambda house: {"pk": house.action.pk, "number": 1}),
+    "log": Page(queries=("", "?status=trouble", "?choose=1", "?q=SM-1", "?q=%2B33612345678", "?live=1")),
+    "requests": Page(queries=("", "?outcome=refused", "?caller=aircall", "?q=17")),
+    "/log/refused/": Page(leads_to="/log/requests/?outcome=refused"),
+    "message": _of(
+        *map(_every_message, [*Status, "refused", "again"]),
+        lambda house: {"pk": Message.objects.filter(trigger=verification.VERIFICATION).first().pk},  # type: ignore[union-attr]
+    ),
+    "message-unknown": _of(_every_message("unknown"), _every_message("sent")),
+    "failures": Page(queries=("", "?days=1", "?days=30")),
+    "resends": _PLAIN,
+    "resend-new": Page(queries=("?status=trouble", "?status=trouble&which=original")),
+    "resend": _of(lambda house: {"pk": house.resend.pk}, queries=("", "?state=refused")),
+    "notices": Page(queries=("", "?show=all")),
+    "notice-rules": _PLAIN,
+    "notice-rule-new": Page(queries=("", "?cause=RATE_LIMITED")),
+    "notice-rule": _of(lambda house: {"pk": house.rule.pk}),
+    "notice-endpoint-new": _PLAIN,
+    "notice-endpoint": _of(lambda house: {"pk": house.endpoint.pk}),
+    "privacy": _PLAIN,
+    "deleted-counts": _PLAIN,
+    "reveals": _PLAIN,
+    "exports": _PLAIN,
+    "export-new": Page(queries=("", "?status=trouble")),
+    "export-download": _of(lambda house: {"pk": house.export.pk}),
+    "quotas": _PLAIN,
+    "directory": Page(queries=("", "?q=sales")),
+    "directory-freshness": _PLAIN,
+    "directory-refreshes": _PLAIN,
+    "number": _of(lambda house: {"pk": house.number.pk}),
+    "directory-users": _PLAIN,
+    "directory-user": _of(lambda house: {"pk": house.agent.pk}),
+    "connections": _PLAIN,
+    "connection-new": _of(lambda house: {"kind": "aircall"}, lambda house: {"kind": "hubspot"}),
+    "connection": _of(lambda house: {"pk": house.aircall.pk}, lambda house: {"pk": house.hubspot.pk}),
+    "connection-delete": _of(lambda house: {"pk": house.hubspot.pk}),
+    "settings": _PLAIN,
+    "profile": _PLAIN,
+    "test-numbers": _PLAIN,
+    "test-number": _of(lambda house: {"pk": house.test_number.pk}),
+    "help-errors": Page(queries=("", "?q=quota")),
+    "help-statuses": _PLAIN,
+    "account_login": _HOME,
+    "account_logout": _PLAIN,
+    "account_inactive": _PLAIN,
+    "account_signup": _HOME,
+    "account_reauthenticate": _PLAIN,
+    "account_change_password": _PLAIN,
+    "account_set_password": Page(leads_to="/accounts/password/change/"),
+    "account_reset_password": _PLAIN,
+    "account_reset_password_done": _PLAIN,
+    "account_reset_password_from_key": _of(lambda house: {"uidb36": "1", "key": "no-key"}),
+    "account_reset_password_from_key_done": _PLAIN,
+    "account_confirm_login_code": _HOME,
+    "set_language": _HOME,
+}
+
+#: What is changed by a form: a GET is refused (405).
+FORMS = {
+    "resend-pause", "resend-resume", "resend-cancel", "notices-dismiss", "notice-dismiss",
+    "notice-again", "notice-rule-switch", "notice-rule-delete", "notice-sample",
+    "notice-endpoint-secret", "notice-endpoint-delete", "reveal", "connection-webhook", "set-theme",
+    "save-view", "delete-view", "failure", "export-cancel", "export-delete", "directory-refresh",
+    "directory-confirm", "number-mend", "connection-test", "member-add", "member", "member-remove",
+    "switch-workspace", "test-number-send", "test-number-verify", "test-number-remove",
+}  # fmt: skip
+
+
+def visits(house: House) -> Iterator[Visit]:
+    """Every address that people open."""
+    for name, page in PAGES.items():
+        for arguments in page.arguments:
+            address = name if name.startswith("/") else reverse(name, kwargs=arguments(house))
+            for query in page.queries:
+                yield Visit(name, address + query, page.leads_to)
+
+
+def names() -> Iterator[str]:
+    """Every address in the list of addresses that is not for machines, by its name, else by its path."""
+    for path, name in _patterns(get_resolver()):
+        if not path.startswith(settings.MACHINE_PATHS):
+            yield name or path
+
+
+def _patterns(resolver: Any, before: str = "/") -> Iterator[tuple[str, str]]:
+    for each in resolver.url_patterns:
+        path = before + str(each.pattern)
+        if isinstance(each, URLResolver):
+            yield from _patterns(each, path)
+        elif isinstance(each, URLPattern):
+            yield path, each.name or ""
