@@ -1,17 +1,32 @@
 """Log lines: one event with its ids as fields; readable on a terminal, JSON where LOG_FORMAT=json."""
 
-import logging
 import os
 import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+#: Who knows where a provider calls us may speak for it: such an address is a secret (smsadmin.incoming).
+_SECRET_PATH = re.compile(r"(/aircall/\w+/)[^\s/?]+")
+
+
+def without_secret_paths(
+    _logger: Any, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Masks them in what is said of a request that failed."""
+    for name in ("event", "request"):
+        if isinstance(said := line.get(name), str):
+            line[name] = _SECRET_PATH.sub(r"\1•••", said)
+    return line
+
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    without_secret_paths,
 ]
 
 
@@ -39,18 +54,6 @@ def formatter() -> structlog.stdlib.ProcessorFormatter:
             last,
         ],
     )
-
-
-#: Who knows where a provider calls us may speak for it: such an address is a secret (smsadmin.incoming).
-_SECRET_PATH = re.compile(r"(/aircall/\w+/)[^\s/?]+")
-
-
-class WithoutSecretPaths(logging.Filter):
-    """Masks addresses that are secrets in what Django says of a request that failed. settings.LOGGING names it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _SECRET_PATH.sub(r"\1•••", record.getMessage()), None
-        return True
 
 
 configure()

@@ -277,7 +277,6 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"lines": {"()": "smsadmin.logs.formatter"}},
-    "filters": {"secret paths": {"()": "smsadmin.logs.WithoutSecretPaths"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
@@ -287,8 +286,7 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "django_structlog": {"level": "WARNING"},
-        # A 404 or a refused form is no news.
-        "django.request": {"level": "ERROR", "filters": ["secret paths"]},
+        "django.request": {"level": "ERROR"},  # a 404 or a refused form is no news
         "kombu.connection": {"level": "ERROR"},  # warns that a folder has no host name
         "celery.worker.consumer.connection": {"level": "WARNING"},
     },

@@ -64,7 +64,7 @@ def addresses(customer: Customer) -> Iterator[tuple[str, str]]:
     yield "log: action", log_url(action=customer.actions[0].pk)
     yield "log: action and unknown", log_url(action=customer.actions[-1].pk, status="unknown")
     yield "log: recipient", log_url(recipient=sent.recipient)
-    for trigger in ("hubspot", "no-tests", "test", "verification"):
+    for trigger in ("hubspot", "no-tests", "test", "verification", "resend"):
         yield f"log: trigger {trigger}", log_url(trigger=trigger)
     yield "log: record", log_url(record=sent.object_id)
     yield "log: workflow, frequent", log_url(workflow="1")

@@ -128,8 +128,8 @@ def test_a_time_that_moves_with_the_clock_is_the_one_it_was_when_asked(workspace
 def test_a_filter_without_an_index_looks_as_far_back_as_it_did_when_asked(workspace, ask, monkeypatch):
     monkeypatch.setattr(filters, "NEWEST", 3)
     for minutes in range(5):
-        make_message(workspace, at=ago(minutes=minutes), object_id="501")
-    export = ask(record="501")
+        make_message(workspace, at=ago(minutes=minutes))
+    export = ask(workflow="17")
     for _ in range(3):
         make_message(workspace)
 

@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from smsadmin import cache
 from smsadmin.core.windows import Moment
-from smsadmin.quotas.models import Counter
+from smsadmin.quotas.models import Counter, Rule
 from smsadmin.resends import choice
 from smsadmin.resends.models import Resend
 from smsadmin.resends.plan import Wait, plan, simulated
@@ -115,6 +116,23 @@ def test_segments_are_counted_where_a_limit_counts_them(workspace):
     limit(workspace, "user", 5, window="month", unit="segments")
     [line] = planned(*(made_with(action, segments=2) for _ in range(3)), made_with(action, segments=6)).lines
     assert (line.now, line.never, line.waits) == (2, 1, [Wait(1, datetime(2026, 12, 1, tzinfo=UTC))])
+
+
+def test_the_oldest_goes_first_and_nothing_small_slips_past_what_waits(workspace):
+    number = make_number(workspace)
+    mia, leo = make_agent(workspace), make_agent(workspace)
+    put_on(number, mia, leo)
+    as_mia, as_leo = (
+        make_action(workspace, sender_number=number, send_as_kind="user", send_as_agent=agent)
+        for agent in (mia, leo)
+    )
+    Rule.objects.create(workspace=workspace, scope="number", window="minute", unit="segments", limit=3)
+    cache.forget()
+    sizes = [(as_mia, 2), (as_mia, 2), (as_leo, 1), (as_leo, 1)]
+
+    [line] = planned(*(made_with(action, segments=segments) for action, segments in sizes)).lines
+
+    assert (line.now, line.waits) == (1, [Wait(2, RESET), Wait(1, RESET + MINUTE)])
 
 
 @pytest.mark.parametrize(("which", "index"), [("present", 1), ("original", 0)])

@@ -44,6 +44,7 @@ ASKED = [
     {"trigger": "no-tests"},
     {"trigger": "test"},
     {"trigger": "verification"},
+    {"trigger": "resend"},
     {"since": "2026-11-21T09:00:00Z"},
     {"until": "2026-11-21T09:00:00Z"},
     {"record": "501"},
