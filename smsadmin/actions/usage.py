@@ -19,7 +19,7 @@ from smsadmin.core.ids import first_uuid7, moment_of
 from smsadmin.core.status import ON_ITS_WAY, SETTLED, Status
 from smsadmin.dashboard.templatetags.ui import STATUSES
 from smsadmin.sending import presenters
-from smsadmin.sending.filters import HUBSPOT, TEST, log_url
+from smsadmin.sending.filters import HUBSPOT, RESEND, TEST, log_url
 from smsadmin.sending.models import Message
 
 DAYS = 7
@@ -32,6 +32,7 @@ ORDER = sorted(Status, key=lambda status: (status not in ON_ITS_WAY, status in S
 CALLERS = {
     HUBSPOT: gettext_lazy("HubSpot, without saying which workflow"),
     TEST: gettext_lazy("Tests from the editor"),
+    RESEND: gettext_lazy("Messages sent again by operators"),
     "api": gettext_lazy("The API"),
 }
 

@@ -12,6 +12,7 @@ from smsadmin.core.status import LEFT, TROUBLE
 from smsadmin.dashboard import health, today
 from smsadmin.dashboard.context import THEMES
 from smsadmin.dashboard.pages import render_page
+from smsadmin.notices.telling import open_notices
 from smsadmin.sending.views import refused_today
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Connection
@@ -38,6 +39,7 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
         "pulse": today.pulse(now),
         "refused": refused_today(request),
         "troubles": troubles(workspace),
+        "notices": open_notices(workspace),
     }
     return render_page(request, "overview/overview.html", context, fragment="overview/_overview.html")
 

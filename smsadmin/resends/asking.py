@@ -41,7 +41,7 @@ def ask(choice: Choice, which: str, by: User) -> Resend:
             asked_by=by,
             asked_at=timezone.now(),
             which=which,
-            filters=dict(choice.filters),
+            filters=None if choice.ids else dict(choice.filters),
             chosen=len(eligible) + left_out.total(),
             left_out=dict(left_out),
         )

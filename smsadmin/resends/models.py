@@ -35,7 +35,7 @@ class Resend(models.Model):
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     asked_at = models.DateTimeField(default=timezone.now)
     which = models.CharField(max_length=8, choices=Which, default=Which.PRESENT)
-    filters: Any = models.JSONField(default=dict)  # as the log's address says them; empty: rows were picked
+    filters: Any = models.JSONField(null=True)  # as the log's address says them; None: rows were picked
     chosen = models.PositiveIntegerField()
     left_out: Any = models.JSONField(default=dict)
 

@@ -239,7 +239,7 @@ class Row:
     @property
     def log_url(self) -> str:
         """The log with the filter that the messages were found with."""
-        return log_url(**self.resend.filters)
+        return log_url(**self.resend.filters or {})
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -251,7 +251,7 @@ def rows(resends: Sequence[Resend], member: Member) -> list[Row]:
     those who read numbers."""
     here, sees_everything = around(member.workspace), reading.sees_everything(member)
     return [
-        Row(resend, progress, render(resend.filters, here) if sees_everything else "")
+        Row(resend, progress, render(resend.filters or {}, here) if sees_everything else "")
         for resend, progress in zip(resends, _progress(resends), strict=True)
     ]
 

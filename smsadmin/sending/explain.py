@@ -64,7 +64,20 @@ def sentence(message: Message) -> str:
     if message.status == Status.HELD and message.next_attempt_at:
         facts = {**message.error_facts, "resets": message.next_attempt_at.isoformat()}
         return said(SENTENCES["quota.held"], facts)
-    return said(message.error.text, message.error_facts) if message.error else ""
+    if not message.error:
+        return ""
+    told = said(message.error.text, message.error_facts)
+    if was_decided_not_sent(message):
+        return _("Somebody found out that it had not gone out. What was known before: %(why)s") % {
+            "why": told
+        }
+    return told
+
+
+def was_decided_not_sent(message: Message) -> bool:
+    """Whether nobody knew what became of it until a person found out that it had not gone out."""
+    error = message.error
+    return error is not None and error.status == Status.UNKNOWN and message.status == Status.FAILED
 
 
 def fix(message: Message) -> str:

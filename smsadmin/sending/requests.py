@@ -30,7 +30,7 @@ from smsadmin.dashboard.templatetags.ui import Badge, Words
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.privacy import reading
 from smsadmin.sending import presenters
-from smsadmin.sending.filters import HUBSPOT, TEST, VERIFICATION
+from smsadmin.sending.filters import HUBSPOT, RESEND, TEST, VERIFICATION
 from smsadmin.sending.models import Event, Message, RefusedCall
 from smsadmin.sending.presenters import Link
 from smsadmin.workspaces.access import viewer_required
@@ -41,7 +41,7 @@ PER_PAGE = 50
 #: What no index finds is looked for among so many of the newest calls.
 MOST_SEARCHED = 10_000
 #: Triggers that a person set off, from a page.
-PEOPLE = (TEST, VERIFICATION)
+PEOPLE = (TEST, VERIFICATION, RESEND)
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)

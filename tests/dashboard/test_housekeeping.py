@@ -36,7 +36,7 @@ def test_refused_calls_go_after_a_month(db):
 
 
 def test_what_providers_told_goes_after_a_month(account):
-    old, new = (
+    _old, new = (
         ProviderCall.objects.create(
             workspace=account.workspace,
             connection=account,

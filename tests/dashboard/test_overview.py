@@ -14,6 +14,7 @@ from smsadmin import cache
 from smsadmin.core.status import LEFT, TROUBLE, Status
 from smsadmin.dashboard import health, today
 from smsadmin.directory.models import Refresh
+from smsadmin.notices.models import Notice
 from smsadmin.sending.models import RefusedCall
 from tests.factories import (
     make_action,
@@ -230,5 +231,14 @@ def test_the_number_of_queries_does_not_grow_with_the_log(client, workspace, dja
         make_message(workspace, at=just_now(), status=Status.FAILED, error_code="RATE_LIMITED")
         make_action(workspace, sender_number=make_number(workspace, connected=False))
 
-    with django_assert_max_num_queries(31):
+    with django_assert_max_num_queries(32):
         client.get(reverse("overview"))
+
+
+def test_notices_that_nobody_has_dismissed_are_told(client, workspace):
+    Notice.objects.create(workspace=workspace, kind=Notice.Kind.NEW, key="a", at=timezone.now())
+
+    page = client.get(reverse("overview")).content.decode()
+
+    assert "1 notice that nobody has dismissed" in page
+    assert f'href="{reverse("notices")}"' in page

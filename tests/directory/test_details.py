@@ -54,7 +54,7 @@ def test_a_number_has_a_meter_for_each_window(viewer, workspace):
         assert meter in page
 
 
-def test_a_number_lists_its_newest_failures_of_the_last_week_with_their_cause(viewer, workspace):
+def test_a_number_lists_its_newest_failures_of_the_last_week_with_their_cause(editor, workspace):
     number = make_number(workspace)
     for hours in range(7):
         make_message(
@@ -69,7 +69,7 @@ def test_a_number_lists_its_newest_failures_of_the_last_week_with_their_cause(vi
     make_message(workspace, number=number)
     make_message(workspace, number=make_number(workspace), status=Status.FAILED)
 
-    page = shown(viewer, "number", number)
+    page = shown(editor, "number", number)
 
     entries = page.context["entries"]
     assert [entry.cause for entry in entries] == [
@@ -77,7 +77,7 @@ def test_a_number_lists_its_newest_failures_of_the_last_week_with_their_cause(vi
     ]
     assert reverse("message", args=[entries[0].message.pk]) in text(page)
     assert "See all 7 in the log" in words(page)
-    listed = viewer.get(page.context["failures"].url).content.decode()
+    listed = editor.get(page.context["failures"].url).content.decode()
     assert len(re.findall('class="row-link"', listed)) == 7
 
 

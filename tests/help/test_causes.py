@@ -76,7 +76,7 @@ def client(workspace):
     return signed_in(workspace)
 
 
-def signed_in(workspace, role=Role.VIEWER):
+def signed_in(workspace, role=Role.OPERATOR):
     browser = Client()
     browser.force_login(make_member(workspace, role).user)
     return browser

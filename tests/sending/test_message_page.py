@@ -299,7 +299,10 @@ def test_what_a_person_found_not_sent_does_not_claim_that_it_may_have_gone_out(w
 
     page = words(page_of(message))
 
-    assert "Not sent, as somebody found out. What was known before: Aircall gave no clear answer" in page
+    assert (
+        "Not sent: Somebody found out that it had not gone out. What was known before: Aircall gave no clear answer"
+        in page
+    )
     assert "Look in the conversation whether it arrived" not in page
     assert "Not to be sent again as it is." not in page
 

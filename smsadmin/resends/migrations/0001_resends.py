@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=smsadmin.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('which', models.CharField(choices=[('present', 'The action as it is now'), ('original', 'The version each message was made with')], default='present', max_length=8)),
-                ('filters', models.JSONField(default=dict)),
+                ('filters', models.JSONField(null=True)),
                 ('chosen', models.PositiveIntegerField()),
                 ('left_out', models.JSONField(default=dict)),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('paused', 'Paused'), ('done', 'Done'), ('cancelled', 'Cancelled')], default='waiting', max_length=9)),

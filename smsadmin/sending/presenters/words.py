@@ -7,6 +7,7 @@ from smsadmin.core import errors, numbers
 from smsadmin.core.status import Status
 from smsadmin.core.trace import Step, Verdict
 from smsadmin.sending import explain
+from smsadmin.sending.explain import was_decided_not_sent
 from smsadmin.sending.models import Message
 
 WHOSE = {
@@ -62,8 +63,6 @@ def headline(message: Message) -> str:
     }[Status(message.status)]
     if message.status == Status.QUEUED and message.attempts:
         words = _("Waiting to be tried again for %(recipient)s")
-    if was_decided_not_sent(message):
-        words = _("Not sent, as somebody found out. What was known before: %(why)s")
     return words % {
         "recipient": numbers.pretty(message.recipient) or _("a number that was deleted"),
         "why": why or _("no reason was recorded."),
@@ -86,12 +85,6 @@ def fix(message: Message) -> str:
 def retry(message: Message) -> str:
     """Whether its error lets it be sent again, "" where nothing went wrong or a person settled it."""
     return str(RETRY[message.error.retry]) if message.error and not was_decided_not_sent(message) else ""
-
-
-def was_decided_not_sent(message: Message) -> bool:
-    """Whether nobody knew what became of it until a person found out that it had not gone out."""
-    error = message.error
-    return error is not None and error.status == Status.UNKNOWN and message.status == Status.FAILED
 
 
 def without_user(message: Message) -> bool:
