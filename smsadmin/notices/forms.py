@@ -143,7 +143,7 @@ class RuleForm(forms.ModelForm):
             self.errors.pop(name, None)
             values[name] = "" if name == "cause" else None
         if not self.errors and not values["emails"] and not values["endpoint"]:
-            self.add_error("emails", _("Give an email address or choose a webhook: nobody would be told."))
+            self.add_error("emails", _("Give an email address or choose a webhook: otherwise nobody is told."))
         return values
 
     @property

@@ -236,6 +236,7 @@ def test_the_number_of_queries_does_not_grow_with_the_log(client, workspace, dja
 
 
 def test_notices_that_nobody_has_dismissed_are_told(client, workspace):
+    make_connection(workspace)
     Notice.objects.create(workspace=workspace, kind=Notice.Kind.NEW, key="a", at=timezone.now())
 
     page = client.get(reverse("overview")).content.decode()
