@@ -99,7 +99,7 @@ class RuleForm(forms.ModelForm):
         label=gettext_lazy("Of at least so many messages"),
         min_value=1,
         max_value=MOST_RECEIVED,
-        help_text=gettext_lazy("One failure of two messages is half of them, and no news."),
+        help_text=gettext_lazy("With fewer messages in that time nobody is told: one failure of two would be half of them."),
         error_messages={
             "required": gettext_lazy("Say how many messages there have to be before a share means something.")
         },

@@ -89,7 +89,7 @@ def condition(rule: NoticeRule, causes: Mapping[str, str]) -> str:
             rule.messages or 0,
         ),
         NoticeRule.When.RATE: _(
-            "More than %(percent)s %% of all messages fail within %(window)s, of at least %(at_least)s"
+            "More than %(percent)s %% of all messages fail within %(window)s, where there are at least %(at_least)s"
         ),
     }[NoticeRule.When(rule.when)] % values
 

@@ -208,7 +208,7 @@ def test_each_kind_of_rule_is_saved_and_said(client: Client, typed: dict[str, st
         ({"when": "count", "messages": "10000", "minutes": "1"}, "less than or equal to 9999"),
         ({"when": "rate", "percent": "100", "at_least": "1", "minutes": "1"}, "less than or equal to 99"),
         ({"when": "rate", "percent": "5", "minutes": "1441"}, "less than or equal to 1440"),
-        ({"emails": ""}, "nobody would be told"),
+        ({"emails": ""}, "otherwise nobody is told"),
         ({"emails": "ops@example.com, ops(at)example.com"}, "“ops(at)example.com” is not an email address."),
         ({"emails": " ".join(f"p{nth}@example.com" for nth in range(11))}, "11 addresses; 10 is the most"),
         ({"endpoint": "77"}, "Webhook: Select a valid choice"),

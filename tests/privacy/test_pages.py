@@ -84,7 +84,7 @@ def test_what_holds_is_read_by_everybody_and_changed_by_owners(workspace: Worksp
         client = signed_in(workspace, role)
         page = client.get(PRIVACY)
         assert 'value="30"' in page.content.decode()
-        assert "Save what holds" not in text_of(page)
+        assert "Save the settings" not in text_of(page)
         assert client.post(PRIVACY, form()).status_code == 403
     assert kept_days(workspace) == (30, None, None)
 
