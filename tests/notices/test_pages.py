@@ -184,7 +184,7 @@ def test_neither_notices_nor_rules_cost_a_query(
         ),
         (
             {"when": "rate", "percent": "20", "at_least": "1000", "minutes": "1"},
-            "More than 20 % of all messages fail within 1 minute, of at least 1,000",
+            "More than 20 % of all messages fail within 1 minute, where there are at least 1,000",
         ),
     ],
 )

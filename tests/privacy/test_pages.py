@@ -63,7 +63,7 @@ def test_texts_go_before_numbers_and_those_before_messages(
         (366, "", 365, "text_days", "go with their messages after 365 days"),
         (0, "", "", "text_days", "One day is the least."),
         ("two", "", "", "text_days", "Write a whole number of days"),
-        ("", "", 99_999, "message_days", "leave it empty for ever"),
+        ("", "", 99_999, "message_days", "leave it empty to keep it for ever"),
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field(
