@@ -21,7 +21,9 @@ def _days(label: Any, help_text: Any) -> forms.IntegerField:
         error_messages={
             "invalid": gettext_lazy("Write a whole number of days, or leave it empty."),
             "min_value": gettext_lazy("One day is the least."),
-            "max_value": gettext_lazy("That is more than a hundred years: leave it empty to keep it for ever."),
+            "max_value": gettext_lazy(
+                "That is more than a hundred years: leave it empty to keep it for ever."
+            ),
         },
     )
 

@@ -68,7 +68,7 @@ class Purge(models.Model):
 
 
 class Passed(models.Model):
-    """A message that was not settled when a purge came by: its turn is once it is."""
+    """A message that was not done with when a purge came by: its turn is once it is."""
 
     purge = models.ForeignKey(Purge, models.CASCADE, related_name="passed")
     message = models.UUIDField()

@@ -2,7 +2,7 @@
 
 Ids rise with time, so each part has a cursor that moves through them in small steps, each of which is written with the
 cursor or not at all: a worker that is killed, or two at once, delete nothing twice and count nothing twice. Messages
-that are not settled are passed by and remembered; nothing of them is deleted until they are.
+that are not done with are passed by and remembered; nothing of them is deleted until they are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from smsadmin.core.ids import first_uuid7
@@ -22,7 +22,7 @@ from smsadmin.privacy.models import Part, Passed, Policy, Purge
 from smsadmin.resends.models import ResendItem
 from smsadmin.sending import log
 from smsadmin.sending.dispatch import stopping
-from smsadmin.sending.models import Message, RefusedCall
+from smsadmin.sending.models import Message, RefusedCall, Reply
 from smsadmin.workspaces.models import Workspace
 
 logger = structlog.get_logger(__name__)
@@ -31,6 +31,8 @@ logger = structlog.get_logger(__name__)
 STEP = 200
 #: Messages of one part of one workspace in one run. The next run goes on.
 MOST_AT_ONCE = 50_000
+#: Nothing more will be made of it: it is settled (an unknown one too), and whoever was told to wait has heard.
+_DONE = Q(status__in=sorted(SETTLED)) & ~Q(reply=Reply.OWED)
 
 _INCOMING = {
     Part.TEXT: incoming.What.TEXTS,
@@ -55,7 +57,7 @@ def purge(workspace: Workspace, part: Part, before: datetime, now: datetime) -> 
     Purge.objects.get_or_create(workspace=workspace, part=part)
     ends = first_uuid7(before)
     steps = MOST_AT_ONCE // STEP
-    done = _repeated(lambda: _settled_since(workspace, part, ends, now), steps)
+    done = _repeated(lambda: _done_since(workspace, part, ends, now), steps)
     done += _repeated(lambda: _next(workspace, part, ends, now), steps)
     done += _repeated(lambda: incoming.purge(workspace, before, _INCOMING[part], STEP), steps)
     if part == Part.MESSAGE:
@@ -81,30 +83,31 @@ def _next(workspace: Workspace, part: Part, ends: UUID, now: datetime) -> int:
     rows = Message.objects.filter(workspace=workspace, pk__lt=ends).order_by("pk")
     if purge.cursor:
         rows = rows.filter(pk__gt=purge.cursor)
-    found = dict(rows.select_for_update().values_list("pk", "status")[:STEP])
+    found = list(rows.select_for_update().values_list("pk", "status", "reply")[:STEP])
     if not found:
         return 0
-    settled = [pk for pk, status in found.items() if status in SETTLED]
-    _DELETING[part](workspace, settled, now)
-    Passed.objects.bulk_create([Passed(purge=purge, message=pk) for pk in found.keys() - {*settled}])
-    purge.cursor = max(found)
+    done = [pk for pk, status, reply in found if status in SETTLED and reply != Reply.OWED]
+    _DELETING[part](workspace, done, now)
+    waiting = {pk for pk, _status, _reply in found} - {*done}
+    Passed.objects.bulk_create([Passed(purge=purge, message=pk) for pk in waiting])
+    purge.cursor = found[-1][0]
     purge.save(update_fields=["cursor"])
     return len(found)
 
 
 @transaction.atomic
-def _settled_since(workspace: Workspace, part: Part, ends: UUID, now: datetime) -> int:
-    """Messages that were passed by before they were settled, and now are; those that are gone are not waited for."""
+def _done_since(workspace: Workspace, part: Part, ends: UUID, now: datetime) -> int:
+    """Messages that were passed by before they were done with, and now are; those that are gone are not waited for."""
     purge = _locked(workspace, part)
     passed = Passed.objects.filter(purge=purge, message__lt=ends)
     if not passed.exists():
         return 0
-    waited_for = Message.objects.filter(pk__in=passed.values("message"), status__in=sorted(SETTLED))
-    settled = list(waited_for.select_for_update().order_by("pk").values_list("pk", flat=True)[:STEP])
-    _DELETING[part](workspace, settled, now)
-    passed.filter(message__in=settled).delete()
+    waited_for = Message.objects.filter(pk__in=passed.values("message")).filter(_DONE)
+    done = list(waited_for.select_for_update().order_by("pk").values_list("pk", flat=True)[:STEP])
+    _DELETING[part](workspace, done, now)
+    passed.filter(message__in=done).delete()
     passed.exclude(Exists(Message.objects.filter(pk=OuterRef("message")))).delete()
-    return len(settled)
+    return len(done)
 
 
 def _locked(workspace: Workspace, part: Part) -> Purge:

@@ -47,10 +47,16 @@ class SavedView(models.Model):
         return self.person_id is None
 
 
-def views_of(member: Member) -> QuerySet[SavedView]:
-    """What this member sees above the log: their own and the shared ones, by name."""
-    whose = Q(person=member.user) | Q(person=None)
-    return SavedView.objects.filter(whose, workspace=member.workspace).order_by(Lower("name"), "pk")
+#: Filters that may name a recipient, in the address of a view.
+_PERSONAL = r"(^|&)(recipient|q)="
+
+
+def views_of(member: Member, sees_numbers: bool) -> QuerySet[SavedView]:
+    """What this member sees above the log, by name: their own and the shared ones; of these none that may name a
+    recipient, where the member does not see numbers."""
+    shared = Q(person=None) if sees_numbers else Q(person=None) & ~Q(query__regex=_PERSONAL)
+    views = SavedView.objects.filter(Q(person=member.user) | shared, workspace=member.workspace)
+    return views.order_by(Lower("name"), "pk")
 
 
 def may_change(member: Member, view: SavedView) -> bool:

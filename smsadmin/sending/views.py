@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -25,7 +26,7 @@ from smsadmin.sending.asked import Asked, asked, hints
 from smsadmin.sending.filters import MessageFilter, log_url
 from smsadmin.sending.models import Message
 from smsadmin.sending.requests import refused_of
-from smsadmin.sending.saved import SaveForm, may_change, views_of
+from smsadmin.sending.saved import SavedView, SaveForm, may_change, views_of
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -76,7 +77,7 @@ def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = 
         "live_url": log_url(**asks.filters, live=1),
         "still_url": log_url(**asks.filters),
         "query": query,
-        "saved": [(each, may_change(request.member, each)) for each in views_of(request.member)],
+        "saved": [(each, may_change(request.member, each)) for each in _views(request)],
         "naming": naming or SaveForm(request.member),
         "refused": refused_today(request),
         "kept": kept(policy_of(request.workspace.pk)),
@@ -133,11 +134,15 @@ def save_view(request: WorkspaceRequest) -> HttpResponse:
     return redirect(log_url(**asks.filters))
 
 
+def _views(request: WorkspaceRequest) -> QuerySet[SavedView]:
+    return views_of(request.member, reading.sees_everything(request.member))
+
+
 @require_POST
 @viewer_required
 def delete_view(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Forgets a view; the messages it showed stay where they are."""
-    view = get_object_or_404(views_of(request.member), pk=pk)
+    view = get_object_or_404(_views(request), pk=pk)
     if not may_change(request.member, view):
         raise PermissionDenied(_("This view is shared: an editor of the workspace can delete it."))
     view.delete()

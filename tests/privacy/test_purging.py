@@ -13,7 +13,7 @@ from smsadmin.privacy import counting, purging
 from smsadmin.privacy.models import Part, Passed, Purge, PurgedCount
 from smsadmin.resends.models import Resend, ResendItem
 from smsadmin.sending import again, log
-from smsadmin.sending.models import Event, Message, RefusedCall
+from smsadmin.sending.models import Event, Message, RefusedCall, Reply
 from smsadmin.workspaces.models import Workspace
 from tests.factories import make_connection, make_message, make_number, make_workspace
 from tests.privacy.conftest import BODY, CITY, GIVEN, MAIL, NAME, RECIPIENT, happened, policy, telling
@@ -261,6 +261,19 @@ def test_what_is_not_settled_is_kept_until_it_is(workspace: Workspace, part: Par
     assert NAME in everything_of(open_ones[Status.QUEUED])
     waiting = set(Passed.objects.filter(purge__part=Part.TEXT).values_list("message", flat=True))
     assert waiting == {message.pk for status, message in open_ones.items() if status != Status.HELD}
+
+
+def test_what_hubspot_still_waits_to_hear_of_is_kept_until_it_was_told(workspace: Workspace) -> None:
+    policy(workspace, text_days=1, number_days=1, message_days=1)
+    message = telling(workspace, at=ago(days=3), reply=Reply.OWED)
+    before = everything_of(message)
+
+    purging.run(NOW)
+    assert everything_of(message) == before
+
+    log.reply_given([message.pk], NOW)
+    purging.run(NOW + timedelta(hours=1))
+    assert not Message.objects.filter(pk=message.pk).exists()
 
 
 def test_passed_messages_that_are_gone_are_not_waited_for(workspace: Workspace) -> None:

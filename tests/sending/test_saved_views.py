@@ -147,3 +147,13 @@ def test_nobody_has_two_views_of_one_name(workspace):
         SavedView.objects.create(workspace=workspace, person=owner, name="x", query="")
         with pytest.raises(IntegrityError), transaction.atomic():
             SavedView.objects.create(workspace=workspace, person=owner, name="x", query="")
+
+
+def test_a_shared_view_that_may_name_a_recipient_is_not_for_those_who_see_no_numbers(workspace):
+    editor, viewer = signed_in(workspace, Role.EDITOR), signed_in(workspace)
+    for name, query in (("Ada", "recipient=%2B4915112345678"), ("Found", "q=0151+12345678"), ("All", FAILED)):
+        save(editor, name, query, shared=True)
+    save(viewer, "Mine", "recipient=%2B4915112345678")
+
+    assert [name for name, _ in shown(editor)] == ["Ada", "All", "Found"]
+    assert [name for name, _ in shown(viewer)] == ["All", "Mine"]

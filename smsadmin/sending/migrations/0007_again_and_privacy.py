@@ -38,12 +38,4 @@ class Migration(migrations.Migration):
             name='kind',
             field=models.CharField(choices=[('attempt', 'attempt'), ('receipt', 'receipt'), ('lost', 'lost'), ('reply', 'reply'), ('repeat', 'repeat'), ('decision', 'decision')], max_length=8),
         ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('object_id', ''), _negated=True), fields=['workspace', 'object_id', '-id'], name='log_by_record'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(condition=models.Q(('original__isnull', False)), fields=('original',), name='sent_again_once'),
-        ),
     ]
