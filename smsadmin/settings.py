@@ -108,6 +108,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
     "smsadmin.workspaces.middleware.WorkspaceMiddleware",
+    "smsadmin.dashboard.middleware.worded_405",
 ]
 
 # What machines call has no session, no messages and no CSRF token, and answers a burst (smsadmin/wsgi.py).

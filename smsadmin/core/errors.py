@@ -112,7 +112,7 @@ class NumberInProxyMode(SendError):
         "{sender} is used by the Aircall Messaging API (proxy mode), so it cannot text from here."
     )
     fix = gettext_noop(
-        "Remove the number's Messaging API configuration in Aircall, then refresh the directory."
+        "Remove the number's Messaging API configuration in Aircall, then choose “Ask Aircall again” beside the number."
     )
     place = "directory"
 

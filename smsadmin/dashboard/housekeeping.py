@@ -1,5 +1,5 @@
-"""What nobody reads any more: sessions that ended, and after a month calls that were turned away, what providers told
-(messages and replies keep what came of it) and refreshes of the mirror."""
+"""What nobody reads any more: sessions that ended, after a month calls that were turned away, what providers told
+(messages and replies keep what came of it) and refreshes of the mirror, and after three months notices."""
 
 from datetime import datetime, timedelta
 
@@ -8,17 +8,22 @@ from django.utils import timezone
 
 from smsadmin.directory.models import Refresh
 from smsadmin.incoming.models import ProviderCall
+from smsadmin.notices.models import Episode, Notice
 from smsadmin.sending.models import RefusedCall
 
 KEPT = timedelta(days=30)
+NOTICES_KEPT = timedelta(days=90)
 
 
 def sweep_out(now: datetime | None = None) -> None:
     """Deletes them. The newest refresh that worked is kept: it says how old the mirror is."""
     SessionStore.clear_expired()
-    before = (now or timezone.now()) - KEPT
+    now = now or timezone.now()
+    before = now - KEPT
     RefusedCall.objects.filter(at__lt=before).delete()
     ProviderCall.objects.filter(at__lt=before).delete()
     newest = Refresh.objects.filter(state=Refresh.State.DONE).order_by("connection", "-started_at")
     keep = dict(newest.reverse().values_list("connection_id", "pk"))  # the last of each account counts
     Refresh.objects.filter(started_at__lt=before).exclude(pk__in=keep.values()).delete()
+    Notice.objects.filter(at__lt=now - NOTICES_KEPT).delete()  # with its deliveries
+    Episode.objects.filter(ended_at__lt=now - NOTICES_KEPT).delete()

@@ -98,7 +98,7 @@ class Cause:
 
     @property
     def sentence(self) -> str:
-        return explain.sentence(self.newest) or self.code
+        return explain.cause(self.newest) or self.code
 
     @property
     def again_url(self) -> str:
@@ -188,7 +188,7 @@ def groups(
         Group(
             cause=each,
             whose=str(presenters.WHOSE[owner]) if (owner := whose(each.key)) else "",
-            fix=presenters.fix(each.newest),
+            fix=presenters.fix_of_cause(each.newest),
             step=_step(each),
             trend=_trend(parts, seen[each.key]),
             touched=touched[each.key],

@@ -48,13 +48,14 @@ DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A group, the form that decides about it (None for readers), the buttons it has (state and words), and how many
-    of its messages may be sent again (None: too many to judge here)."""
+    """A group, the form that decides about it (None for readers), the buttons it has (state and words), how many of
+    its messages may be sent again (None: too many to judge here), and whether rules for notices may be made here."""
 
     group: Group
     form: DecisionForm | None
     buttons: Sequence[tuple[State, Any]]
     eligible: int | None = None
+    may_rule: bool = False
 
 
 @require_GET
@@ -120,7 +121,8 @@ def _row(
         return Row(group, None, [])
     standing = group.cause.standing
     buttons = [(state, words) for state, words in BUTTONS.items() if state != standing.state]
-    return Row(group, form or DecisionForm(standing), buttons, eligible.get(group.cause.key))
+    may_rule = request.member.may(Role.EDITOR)
+    return Row(group, form or DecisionForm(standing), buttons, eligible.get(group.cause.key), may_rule)
 
 
 @require_POST

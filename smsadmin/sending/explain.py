@@ -64,14 +64,15 @@ def sentence(message: Message) -> str:
     if message.status == Status.HELD and message.next_attempt_at:
         facts = {**message.error_facts, "resets": message.next_attempt_at.isoformat()}
         return said(SENTENCES["quota.held"], facts)
-    if not message.error:
-        return ""
-    told = said(message.error.text, message.error_facts)
+    why = cause(message)
     if was_decided_not_sent(message):
-        return _("Somebody found out that it had not gone out. What was known before: %(why)s") % {
-            "why": told
-        }
-    return told
+        return _("Somebody found out that it had not gone out. What was known before: %(why)s") % {"why": why}
+    return why
+
+
+def cause(message: Message) -> str:
+    """What stopped the message as the catalogue says it, whatever somebody found out since; "" when nothing did."""
+    return said(message.error.text, message.error_facts) if message.error else ""
 
 
 def was_decided_not_sent(message: Message) -> bool:

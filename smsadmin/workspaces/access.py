@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from functools import wraps
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from smsadmin.dashboard.pages import wants_fragment
@@ -45,7 +49,7 @@ def _told_what_was_lost(view: View) -> View:
     @wraps(view)
     def telling(request: SeenRequest, *args: object, **kwargs: object) -> HttpResponse:
         if request.method == "POST" and not request.user.is_authenticated and not wants_fragment(request):
-            if typed.keep(request):
+            if kept := typed.keep(request):
                 text = _("You were signed out, so nothing was saved. Sign in: what you typed is there again.")
             else:
                 text = _(
@@ -53,9 +57,20 @@ def _told_what_was_lost(view: View) -> View:
                     "the browser keeps what you typed."
                 )
             messages.warning(request, text)
+            if not kept:  # many addresses take nothing but a form, and signing in leads there without it
+                return redirect_to_login(_page_before(request))
         return view(request, *args, **kwargs)
 
     return telling
+
+
+def _page_before(request: SeenRequest) -> str:
+    """The page of ours that the form stood on; the overview where the browser does not say."""
+    before = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(before, {request.get_host()}):
+        address = urlsplit(before)
+        return f"{address.path}?{address.query}" if address.query else address.path
+    return reverse("overview")
 
 
 viewer_required = role_required(Role.VIEWER)

@@ -302,8 +302,12 @@
       id.hidden = !requestId;
       id.querySelector("code").textContent = requestId ?? "";
     }
-    target.querySelector(":scope > .region-error")?.remove();
-    target.prepend(banner);
+    // A table holds nothing but rows: what concerns one of them stands above it.
+    const table = target.closest("table")?.closest(".table-scroll");
+    (table?.parentElement ?? target).querySelector(":scope > .region-error")?.remove();
+    if (table) table.before(banner);
+    else target.prepend(banner);
+    banner.scrollIntoView({ block: "nearest" });
   };
 
   document.addEventListener("htmx:responseError", ({ detail }) => {

@@ -10,6 +10,7 @@ from django.utils import timezone
 from smsadmin.dashboard.housekeeping import sweep_out
 from smsadmin.directory.models import Refresh
 from smsadmin.incoming.models import ProviderCall
+from smsadmin.notices.models import Delivery, Episode, Notice, NoticeRule
 from smsadmin.sending.models import RefusedCall
 from tests.factories import make_connection, make_workspace
 
@@ -63,6 +64,24 @@ def test_each_account_keeps_its_own(account):
     kept = {refreshed(account, 50), refreshed(other, 60)}
     sweep_out(NOW)
     assert set(Refresh.objects.all()) == kept
+
+
+def test_notices_go_after_three_months_and_episodes_unless_they_go_on(account):
+    rule = NoticeRule.objects.create(workspace=account.workspace, name="Operators")
+    old, new = NOW - timedelta(days=91), NOW - timedelta(days=89)
+    for at in (old, new):
+        notice = Notice.objects.create(
+            workspace=account.workspace, rule=rule, kind="failure.new", key=at, at=at
+        )
+        Delivery.objects.create(notice=notice, channel="email", address="ops@example.com", state="given_up")
+        Episode.objects.create(rule=rule, cause="EXPIRED", began_at=old, last_at=at, ended_at=at)
+    Episode.objects.create(rule=rule, cause="EXPIRED", began_at=old, last_at=old)
+
+    sweep_out(NOW)
+
+    assert Notice.objects.get() == Delivery.objects.get().notice
+    assert Notice.objects.get().at == new
+    assert set(Episode.objects.values_list("ended_at", flat=True)) == {new, None}
 
 
 def test_sessions_go_once_they_have_ended(db):

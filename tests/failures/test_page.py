@@ -218,6 +218,19 @@ def test_what_fixes_it_leads_to_the_field(client: Client, workspace: Workspace) 
     assert f'href="{reverse("message", args=[provider.pk])}#exchange"' in text
 
 
+def test_what_a_person_found_of_one_message_is_not_said_of_its_cause(
+    client: Client, workspace: Workspace
+) -> None:
+    failed(workspace, "PROVIDER_UNKNOWN", status=Status.UNKNOWN, at=ago(hours=2))
+    failed(workspace, "PROVIDER_UNKNOWN", status=Status.FAILED, at=ago(hours=1))
+
+    shown = words(page(client))
+
+    assert "Look in the conversation whether it arrived" in shown
+    assert "Somebody found out" not in shown
+    assert "whoever was to get it still waits" not in shown
+
+
 def test_a_code_that_is_no_longer_known_is_still_a_group(client: Client, workspace: Workspace) -> None:
     failed(workspace, "OLD_CODE", facts={})
 

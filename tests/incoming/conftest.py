@@ -24,7 +24,7 @@ from smsadmin.workspaces.models import Connection, Workspace
 from tests.factories import make_connection, make_message, make_number, make_workspace
 
 ADDRESS, TOKEN = "address-of-the-webhook", "token-of-the-webhook"
-ADA = "+12025550123"
+ADA = "+13125550123"
 NOW = datetime(2026, 11, 21, 10, 7, 30, tzinfo=UTC)
 
 

@@ -10,12 +10,12 @@ from django.utils import timezone
 from smsadmin.core.status import Status
 from smsadmin.incoming import handling
 from smsadmin.incoming.models import ProviderCall
-from smsadmin.sending import log
+from smsadmin.sending import log, settle
 from smsadmin.sending.log import Outcome
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
 from tests.e2e.processes import until
-from tests.factories import make_number
+from tests.factories import make_number, make_user
 from tests.incoming.conftest import ADA, handle, later, make_account, receipts, status
 
 
@@ -335,14 +335,38 @@ def test_an_answer_without_an_id_is_made_good(account):
     assert (status(message), message.provider_id) == ("delivered", "SM1")
 
 
-def test_what_somebody_decided_stays_and_the_timeline_says_what_was_told_later(account):
-    message = account.message("unknown")
-    Message.objects.filter(pk=message.pk).update(status="failed")
+@pytest.mark.services
+@pytest.mark.parametrize("arrived", [True, False])
+@pytest.mark.parametrize(
+    ("event", "word", "comes_to", "code"),
+    [
+        ("message.sent", "sent", "sent", ""),
+        ("message.status_updated", "delivered", "delivered", ""),
+        ("message.status_updated", "undelivered", "undelivered", "DELIVERY_FAILED"),
+    ],
+)
+def test_what_somebody_decided_gives_way_to_what_is_told_later(
+    account, heard, arrived, event, word, comes_to, code
+):
+    message = account.message("unknown", finished_at=timezone.now())
+    assert settle.decide(message, arrived, "", make_user(), timezone.now())
 
-    account.tell("message.sent", id="SM1", status="sent")
+    account.tell(event, id="SM1", status=word)
     handle()
 
-    assert (status(message), message.provider_id) == ("failed", "SM1")
+    assert (status(message), message.provider_id, message.error_code) == (comes_to, "SM1", code)
+    known = arrived and comes_to == "sent"
+    assert [(each["moved"], each["late"]) for each in receipts(message)] == [(not known, False)]
+    assert heard == ([] if known else [message.pk])
+
+
+def test_what_failed_for_another_reason_is_no_decision(account):
+    message = account.message("failed", provider_id="SM1", error_code="PROVIDER_REJECTED")
+
+    account.tell("message.status_updated", id="SM1", status="delivered")
+    handle()
+
+    assert status(message) == "failed"
     assert [(each["moved"], each["late"]) for each in receipts(message)] == [(False, True)]
 
 
@@ -398,8 +422,8 @@ def test_what_differs_is_another_message(account, now, data):
 
 ALIKE = [
     {"body": " Hi \r\n Ada "},
-    {"external_number": None, "raw_digits": "12025550123"},
-    {"external_number": "+1 202-555-0123"},
+    {"external_number": None, "raw_digits": "13125550123"},
+    {"external_number": "+1 312-555-0123"},
     {"created_at": 1_795_255_650_000},
     {"created_at": None},
     {"created_at": "2026-11-21T10:16:00Z"},

@@ -90,6 +90,41 @@ def test_a_delivery_is_tried_by_one_worker(
 
 
 @pytest.mark.services
+@pytest.mark.django_db(transaction=True)
+def test_however_many_sweep_one_mail_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, travel: Callable[[datetime], None]
+) -> None:
+    """Mails that take their time would take every thread of a worker."""
+    travel(at(minutes=3))
+    workspace = make_workspace()
+    rule = make_rule(workspace, emails=[f"p{nth}@example.com" for nth in range(10)])
+    failed(workspace, at(minutes=1))
+    watching.look(rule, watching.Scene.at(at(minutes=2), workspace))
+    sent: list[str] = []
+    under_way, others_are_through = [0], Barrier(THREADS)
+
+    def send(_told: Any, address: str) -> Outcome:
+        under_way[0] += 1
+        assert under_way[0] == 1
+        sent.append(address)
+        if len(sent) == 1:
+            others_are_through.wait(5)
+        under_way[0] -= 1
+        return Outcome(True, "The mail server took it.")
+
+    def sweep() -> None:
+        delivering.sweep()
+        if not others_are_through.broken and len(sent) == 1:
+            others_are_through.wait(5)
+
+    monkeypatch.setattr(mail, "send", send)
+
+    at_once(sweep)
+
+    assert sorted(sent) == sorted(rule.emails)
+
+
+@pytest.mark.services
 @pytest.mark.django_db
 def test_the_database_has_room_for_one_open_episode_and_one_notice(workspace: Workspace) -> None:
     rule = make_rule(workspace)
@@ -145,7 +180,7 @@ def test_causes_cost_a_look_no_query_while_nothing_begins(
     make_rule(workspace)
     for nth in range(30):
         failed(workspace, at(minutes=1), "NUMBER_NOT_SMS_CAPABLE", {"sender": f"+1202555{nth:04}"})
-    assert look(at(minutes=2)) == 30
+    assert look(at(minutes=2)) == watching.MOST_TOLD + 1
     for nth in range(30):
         failed(workspace, at(minutes=3), "NUMBER_NOT_SMS_CAPABLE", {"sender": f"+1202555{nth:04}"})
 

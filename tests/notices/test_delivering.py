@@ -5,14 +5,16 @@ import smtplib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail as outbox
 from django.test.utils import CaptureQueriesContext
 
-from smsadmin.notices import delivering, mail, webhook
+from smsadmin.notices import delivering, mail, telling, webhook
 from smsadmin.notices.models import Delivery, Endpoint, Notice, NoticeRule
 from smsadmin.workspaces.models import Workspace
+from tests.factories import make_member
 from tests.notices.conftest import SECRET, START, Receiver, at, failed, look, make_endpoint, make_rule
 
 pytestmark = pytest.mark.django_db
@@ -231,6 +233,94 @@ def test_trying_again_begins_another_day(workspace: Workspace, rings: list[str])
     assert (delivery.state, delivery.attempts, rings) == ("delivered", 1, ["ring"])
     assert not delivering.again(delivery, at(minutes=3))
     assert Delivery.objects.get().state == "delivered"
+
+
+def test_one_that_is_being_tried_is_not_begun_anew(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its success were dropped, and the mail sent twice."""
+    asked: list[bool] = []
+
+    def send(*_: Any) -> Any:
+        asked.append(delivering.again(Delivery.objects.get(), at(minutes=2)))
+        return delivering.Outcome(True, "The mail server took it.")
+
+    monkeypatch.setattr(mail, "send", send)
+
+    delivery = deliver(workspace)
+    delivering.sweep()
+
+    assert asked == [False]
+    assert (delivery.state, delivery.attempts) == ("delivered", 1)
+
+
+def test_one_whose_worker_died_is_begun_anew_once_its_lease_has_ended(workspace: Workspace) -> None:
+    make_rule(workspace)
+    failed(workspace, at(minutes=1))
+    look(at(minutes=2))
+    Delivery.objects.update(holder=uuid4(), next_attempt_at=at(minutes=4))
+
+    assert not delivering.again(Delivery.objects.get(), at(minutes=3))
+    assert delivering.again(Delivery.objects.get(), at(minutes=4))
+
+
+# --- Whose turn it is ---------------------------------------------------------------------------------
+
+
+def test_while_a_mail_is_under_way_no_other_is_but_webhooks_are(
+    workspace: Workspace, receiver: Receiver, travel: Travel
+) -> None:
+    emails = ["a@example.com", "b@example.com"]
+    make_rule(workspace, emails=emails, endpoint=make_endpoint(workspace, receiver.url))
+    failed(workspace, at(minutes=1))
+    look(at(minutes=2))
+    Delivery.objects.filter(address="a@example.com").update(holder=uuid4(), next_attempt_at=at(minutes=4))
+
+    delivering.sweep()
+    assert (len(outbox.outbox), len(receiver.got)) == (0, 1)
+
+    travel(at(minutes=4))
+    delivering.sweep()
+    assert sorted(mail.to[0] for mail in outbox.outbox) == emails
+
+
+def test_slow_mails_end_the_turn_of_mails_alone(
+    workspace: Workspace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "LONGEST_TURN", -1.0)
+    make_rule(
+        workspace,
+        emails=["a@example.com", "b@example.com"],
+        endpoint=make_endpoint(workspace, receiver.url),
+    )
+    failed(workspace, at(minutes=1))
+    look(at(minutes=2))
+
+    delivering.sweep()
+
+    assert (len(outbox.outbox), len(receiver.got)) == (1, 1)
+
+
+def test_a_sample_goes_before_what_has_waited_and_is_tried_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def send(told: Any, _address: str) -> Any:
+        tried.append(told.type)
+        return delivering.Outcome(False, "of the mail server")
+
+    monkeypatch.setattr(mail, "send", send)
+    rule = make_rule(workspace)
+    failed(workspace, at(minutes=1))
+    look(at(minutes=1, seconds=30))
+    sample = telling.sample(rule, "email", make_member(workspace).user, at(minutes=2))
+
+    delivering.sweep()
+
+    assert tried == ["sample", "failure.new"]
+    assert sample
+    assert sample.deliveries.get().state == "given_up"
 
 
 # --- Webhooks -----------------------------------------------------------------------------------------

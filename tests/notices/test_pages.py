@@ -3,6 +3,7 @@
 import html
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from auditlog.models import LogEntry
@@ -108,6 +109,23 @@ def test_try_again_tries_again(client: Client, workspace: Workspace, rings: list
     delivering.sweep()
     assert len(outbox.outbox) == 1
     assert address not in page(client).content.decode()
+
+
+def test_what_is_being_tried_cannot_be_tried_again(client: Client, workspace: Workspace, travel: Any) -> None:
+    told(workspace)
+    Delivery.objects.update(
+        holder=uuid4(), next_attempt_at=at(minutes=4), answered_at=at(minutes=1), answer="no"
+    )
+    address = reverse("notice-again", args=[Delivery.objects.get().pk])
+
+    shown = page(client)
+    assert "being tried just now" in words(shown)
+    assert "next attempt" not in words(shown)
+    assert address not in shown.content.decode()
+    assert "It is being tried just now: ops@example.com." in words(client.post(address, follow=True))
+
+    travel(at(minutes=4))
+    assert address in page(client).content.decode()
 
 
 def test_a_notice_stays_until_it_is_dismissed_and_then_in_the_list_of_all(
@@ -250,6 +268,16 @@ def test_a_cause_of_the_failures_page_begins_a_rule(client: Client, workspace: W
     assert NoticeRule.objects.get().cause == message.cause
 
 
+@pytest.mark.parametrize("role", Role)
+def test_the_page_of_failures_leads_editors_to_such_a_rule(workspace: Workspace, role: Role) -> None:
+    cause = failed(workspace, at(minutes=1)).cause
+    address = f"{reverse('notice-rule-new')}?cause={cause}"
+
+    shown = signed_in(workspace, role).get(reverse("failures")).content.decode()
+
+    assert (f'href="{address}"' in shown) == (role in (Role.OWNER, Role.EDITOR))
+
+
 def test_a_cause_of_another_workspace_cannot_be_chosen(client: Client) -> None:
     theirs = failed(make_workspace(), at(minutes=1), "NUMBER_NOT_SMS_CAPABLE", {"sender": "+12025550101"})
 
@@ -299,7 +327,7 @@ def test_a_rule_is_switched_off_and_on(client: Client, workspace: Workspace) -> 
     assert look(at(minutes=4)) == 1
 
 
-def test_a_sample_goes_through_each_channel_and_says_what_came_of_it(
+def test_a_sample_goes_through_a_worker_and_the_rule_says_what_came_of_it(
     client: Client, workspace: Workspace, receiver: Receiver
 ) -> None:
     receiver.answers = [401]
@@ -308,19 +336,51 @@ def test_a_sample_goes_through_each_channel_and_says_what_came_of_it(
         emails=["a@example.com", "b@example.com"],
         endpoint=make_endpoint(workspace, receiver.url),
     )
+    address = reverse("notice-rule", args=[rule.pk])
 
-    def sample(channel: str) -> str:
-        return words(client.post(reverse("notice-sample", args=[rule.pk, channel]), follow=True))
+    for channel in ("email", "webhook"):
+        sent = client.post(reverse("notice-sample", args=[rule.pk, channel]), follow=True)
+        assert "The sample is on its way" in words(sent)
+    assert (outbox.outbox, receiver.got) == ([], []), "no thread that answers pages waits for them"
+    assert "Waiting Email: a@example.com" in words(sent)
+    assert "every 2s" in sent.content.decode()
 
-    by_mail = sample("email")
-    assert "The sample went to a@example.com: The mail server took it." in by_mail
-    assert "The sample went to b@example.com" in by_mail
+    delivering.sweep()
+
     assert [mail.to for mail in outbox.outbox] == [["a@example.com"], ["b@example.com"]]
     assert "This is a sample: no message failed." in outbox.outbox[0].subject
-    assert "The sample did not reach 127.0.0.1" in sample("webhook")
-    assert "HTTP 204" in sample("webhook")
     assert b'"type":"sample"' in receiver.got[0].body
-    assert not Notice.objects.exists()
+    for came in (client.get(address), client.get(address, headers={"HX-Request": "true"})):
+        text = words(came)
+        assert "Delivered Email: a@example.com The mail server took it." in text
+        assert "Given up Webhook: 127.0.0.1" in text
+        assert "HTTP 401" in text
+        assert "every 2s" not in came.content.decode()
+    assert "<form" not in came.content.decode(), "htmx gets the samples alone, and leaves what is typed"
+
+
+def test_a_sample_is_no_news(client: Client, workspace: Workspace) -> None:
+    rule = make_rule(workspace)
+
+    client.post(reverse("notice-sample", args=[rule.pk, "email"]))
+
+    assert open_notices(workspace) == 0
+    assert "This is a sample" not in words(page(client))
+    listed = words(page(client, show="all"))
+    assert "This is a sample" in listed
+    assert "dismissed" not in listed
+    assert client.get(reverse("notice-rules")).context["rows"][0].last_told is None
+
+
+def test_one_sample_is_under_way_at_a_time(client: Client, workspace: Workspace) -> None:
+    address = reverse("notice-sample", args=[make_rule(workspace).pk, "email"])
+    client.post(address)
+
+    assert "on its way already" in words(client.post(address, follow=True))
+    assert Notice.objects.count() == 1
+    delivering.sweep()
+    client.post(address)
+    assert Notice.objects.count() == 2
 
 
 def test_a_rule_without_a_webhook_has_no_sample_of_one(client: Client, workspace: Workspace) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smsadmin.core.status import TROUBLE, Status
-from smsadmin.notices import watching
+from smsadmin.notices import watching, wording
 from smsadmin.notices.models import Delivery, Episode, Notice, NoticeRule
 from smsadmin.workspaces.models import Workspace
 from tests.factories import make_message, make_workspace
@@ -43,6 +43,26 @@ def test_each_cause_is_told_of_by_itself(workspace: Workspace) -> None:
         failed(workspace, at(seconds=10), "NUMBER_NOT_SMS_CAPABLE", {"sender": sender})
 
     assert look(at(minutes=1)) == 2
+
+
+def test_a_flood_of_causes_is_told_in_few_notices(workspace: Workspace) -> None:
+    """One by one those that stopped most messages; the others once, together."""
+    make_rule(workspace)
+    for nth in range(watching.MOST_TOLD + 37):
+        for _ in range(2 if nth < watching.MOST_TOLD else 1):
+            failed(workspace, at(seconds=nth), "NUMBER_NOT_SMS_CAPABLE", {"sender": f"+120255501{nth:02}"})
+
+    assert look(at(minutes=2)) == watching.MOST_TOLD + 1
+    *alone, together = Notice.objects.order_by("pk")
+    assert {notice.facts["count"] for notice in alone} == {2}
+    said = wording.told(together)
+    assert (said.type, said.sentence) == ("failure.more", "Messages also failed for 37 further causes.")
+    assert said.lines == (("How many", "37 messages so far"), ("Rule", "Operators"))
+    assert said.path == "/failures/?days=30"
+    assert said.data == {"rule": "Operators", "causes": 37, "count": 37, "owner": "", "whose": "", "fix": ""}
+
+    failed(workspace, at(minutes=2), "NUMBER_NOT_SMS_CAPABLE", {"sender": "+12025550146"})
+    assert look(at(minutes=3)) == watching.MOST_TOLD + 1, "its episode goes on"
 
 
 def test_a_cause_that_was_there_before_the_rule_is_no_news(workspace: Workspace) -> None:

@@ -1,13 +1,22 @@
 """An address that somebody typed in leads to the public internet, or nowhere."""
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from smsadmin.phrases import translated
 from smsadmin.providers import http
 
 PRIVATE = [
@@ -108,6 +117,62 @@ def test_a_name_that_is_unknown_is_said() -> None:
     answer = post("https://nowhere.invalid/")
 
     assert answer.exchange.failure == "the connection was refused or the host is unknown"
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> Iterator[str]:
+    """A server whose certificate nobody vouches for."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    signed = made.sign(key, hashes.SHA256())
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + signed.public_bytes(Encoding.PEM)
+    )
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    with speaking(lambda caller: tls.wrap_socket(caller, server_side=True)) as port:
+        yield f"https://127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def without_tls() -> Iterator[str]:
+    """A server that answers TLS with something else."""
+    with speaking(lambda caller: caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+        yield f"https://127.0.0.1:{port}/"
+
+
+@contextmanager
+def speaking(answer: Callable[[socket.socket], Any]) -> Iterator[int]:
+    """A server for one caller, on the port that is given."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            caller, _ = server.accept()
+            with caller, suppress(OSError):
+                answer(caller)
+                caller.recv(10_000)
+
+        thread = Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join(5)
+
+
+def test_a_certificate_that_is_not_trusted_is_said(self_signed: str) -> None:
+    answer = post(self_signed, private=True)
+
+    assert answer.broke == http.NOT_SENT
+    assert answer.exchange.failure == "no secure connection (TLS) came about: self-signed certificate"
+
+
+def test_what_is_no_tls_is_said(without_tls: str) -> None:
+    said = post(without_tls, private=True).exchange.failure
+
+    assert said.startswith("no secure connection (TLS) came about: ")
+    assert translated(said) == said
 
 
 def test_the_exchange_names_the_host_alone() -> None:

@@ -9,7 +9,7 @@ import pytest
 from smsadmin import cache
 from smsadmin.actions.models import Action
 from smsadmin.quotas.models import Rule
-from smsadmin.resends import asking, bell, choice, running
+from smsadmin.resends import asking, bell, choice, presenters, running
 from smsadmin.resends.models import Resend
 from smsadmin.sending import bell as sending_bell
 from smsadmin.sending.models import Message
@@ -83,6 +83,12 @@ def worked(resend: Resend) -> Resend:
     running.run(resend.pk, lambda seconds: None)
     resend.refresh_from_db()
     return resend
+
+
+def progress(resend: Resend) -> presenters.Progress:
+    """How far it is."""
+    [found] = presenters.progress([resend])
+    return found
 
 
 def outcomes(resend: Resend) -> dict[UUID, tuple[str, str]]:

@@ -18,7 +18,7 @@ from smsadmin.sending import filters
 from smsadmin.sending.asked import Unreadable, filter_of
 from smsadmin.sending.models import Message
 from tests.factories import make_action, make_member, make_workspace
-from tests.resends.conftest import made_with, outcomes, worked
+from tests.resends.conftest import made_with, outcomes, progress, worked
 
 STATUSES = (
     "rejected", "held", "queued", "sending", "sent", "failed", "unknown", "undelivered", "delivered", "expired",
@@ -139,7 +139,7 @@ def test_a_resend_of_500_mixed_rows_adds_up_sends_only_the_eligible_and_a_second
         "again",
         "gone",
     }
-    counts = running.progress(resend)
+    counts = progress(resend)
     assert (counts.total, counts.sent + counts.refused, counts.pending) == (may, may, 0)
     assert counts.sent == may > 100
     assert Message.objects.count() == before + may
@@ -225,6 +225,36 @@ def test_asked_for_twice_at_once_no_message_is_in_two_resends(action, operator):
     assert Counter(ResendItem.objects.values_list("original", flat=True)) == Counter(ids)
 
 
+def test_what_was_taken_after_it_was_judged_is_left_out(workspace, action, operator, ask, monkeypatch):
+    queued, again, free = (made_with(action) for _ in range(3))
+    judge = asking._sorted
+
+    def overtaken(chosen):
+        judged = judge(chosen)
+        if free.pk in judged[0]:
+            monkeypatch.undo()
+            ask(queued)
+            made_with(action, trigger="resend", original=again.pk)
+        return judged
+
+    monkeypatch.setattr(asking, "_sorted", overtaken)
+    made = asking.ask(choice.of_rows(workspace, [queued.pk, again.pk, free.pk]), "present", operator.user)
+    assert list(made.items.values_list("original", flat=True)) == [free.pk]
+    assert (made.chosen, made.left_out) == (3, {"queued": 1, "again": 1})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_messages_are_judged_before_anything_is_locked(action, ask, monkeypatch):
+    judge = asking._sorted
+
+    def judging(chosen):
+        assert not connection.in_atomic_block
+        return judge(chosen)
+
+    monkeypatch.setattr(asking, "_sorted", judging)
+    ask(made_with(action))
+
+
 def test_who_asked_paused_and_cancelled_is_in_the_audit_log(action, ask):
     resend = ask(made_with(action))
     running.pause(resend)
@@ -237,6 +267,9 @@ def test_who_asked_paused_and_cancelled_is_in_the_audit_log(action, ask):
         entries = LogEntry.objects.get_for_object(of).order_by("pk")
         return [(entry.get_action_display(), entry.changes.get("state")) for entry in entries]
 
+    assert (
+        "filters" not in LogEntry.objects.get_for_object(resend).earliest("pk").changes
+    )  # it may name a recipient
     with translation.override("en"):
         assert changes(resend) == [
             ("create", ["None", "waiting"]),

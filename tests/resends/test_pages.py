@@ -283,6 +283,48 @@ def test_the_rows_of_a_plan_come_page_by_page(
     assert source(client.get(further)).count('class="row-link"') == 5
 
 
+def test_turning_pages_judges_the_rows_shown_and_rehearses_nothing(
+    client: Client, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "ROWS_PER_PAGE", 2)
+    for _ in range(5):
+        made_with(action)
+    first = client.get("/resends/new/?status=rejected")
+    [further] = re.findall(r'rel="next" href="([^"]+)"', source(first))
+    judged: list[int] = []
+    verdicts = again.verdicts
+
+    def judging(workspace: Workspace, rows: Any, **within: Any) -> Any:
+        judged.append(len(rows))
+        return verdicts(workspace, rows, **within)
+
+    monkeypatch.setattr(again, "verdicts", judging)
+    monkeypatch.setattr(views.plan, "plan", lambda *given: pytest.fail("rehearsed"))
+
+    page, part = client.get(further), client.get(further, headers={"HX-Request": "true"})
+
+    assert judged == [2, 2]
+    assert "Resend 5 messages" not in words(page)
+    assert "are on the first page" in words(page)  # whole pages, without JavaScript
+    assert 'href="/resends/new/?status=rejected&which=present&newest=' in source(page)
+    assert source(part).lstrip().startswith("<section")
+    assert source(part).count('class="row-link"') == 2
+    assert f'hx-get="{further}" hx-target="#rows"' in source(first)
+
+
+def test_pages_show_what_the_first_one_promised(
+    client: Client, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "ROWS_PER_PAGE", 2)
+    rows = [made_with(action) for _ in range(3)]
+    [further] = re.findall(r'rel="next" href="([^"]+)"', source(client.get("/resends/new/?status=rejected")))
+    made_with(action, at=timezone.now() + timedelta(seconds=5))
+
+    assert re.findall(r'class="row-link" href="/log/([^/]+)/', source(client.get(further))) == [
+        str(rows[0].pk)
+    ]
+
+
 # --- Causes -------------------------------------------------------------------------------------------
 
 
@@ -313,7 +355,7 @@ def test_causes_with_too_many_messages_are_not_judged_one_by_one(
 
     text = words(client.get("/failures/"))
 
-    assert "Send again what may be" in text
+    assert "Send them again, as far as they may be" in text
     assert "It may not be sent again: why" in text
 
 
@@ -622,3 +664,24 @@ def test_viewers_and_other_workspaces_decide_nothing(workspace: Workspace, actio
     assert "/unknown/" not in source(viewer.get(f"/log/{message.pk}/"))
     message.refresh_from_db()
     assert message.status == Status.UNKNOWN
+
+
+# --- What failed --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("waiting", "It failed just now"), ("paused", "It is paused: it failed again and again.")],
+)
+def test_a_resend_that_failed_says_so_and_blames_no_quota(
+    client: Client, action: Action, ask: Ask, state: str, said: str
+) -> None:
+    made = ask(made_with(action))
+    soon = timezone.now() + timedelta(minutes=1)
+    Resend.objects.update(state=state, error="smsadmin itself failed: KeyError", waits_until=soon)
+
+    text = words(client.get(f"/resends/{made.pk}/"))
+
+    assert said in text
+    assert "smsadmin itself failed: KeyError" in text
+    assert "quota until then" not in text

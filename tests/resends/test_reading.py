@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from django.utils import timezone
 
 from smsadmin.resends import reading, running
 from smsadmin.resends.reading import Reader
@@ -137,7 +138,7 @@ def test_a_refused_token_shows_on_the_connection_and_is_not_tried_again(
 def test_a_record_that_hubspot_no_longer_has_is_taken_as_it_was_kept(hubspot, ada, welcome, ask):
     kept, bare = welcome(object_id="1"), welcome(object_id="1", inputs={})
     resend = worked(ask(kept, bare))
-    assert outcomes(resend) == {kept.pk: ("sent", ""), bare.pk: ("refused", "gone")}
+    assert outcomes(resend) == {kept.pk: ("sent", ""), bare.pk: ("refused", "record")}
     assert successor(kept).body == "Hi Ada"
 
 
@@ -190,3 +191,39 @@ def test_a_resend_that_is_paused_while_it_reads_stops(hubspot, ada, welcome, ask
     monkeypatch.setattr(Reader, "_pace", paused)
     assert worked(resend).state == "paused"
     assert reads(hubspot) == []
+
+
+# --- What a refusal keeps -----------------------------------------------------------------------------
+
+UNREADABLE = "0151 1234567890123"
+
+
+@pytest.mark.parametrize("gone", [("values_gone_at",), ("values_gone_at", "number_gone_at")])
+def test_what_purges_have_passed_does_not_come_back_with_a_refusal(hubspot, ada, welcome, ask, gone):
+    message = welcome(inputs={}, body="", recipient="", **dict.fromkeys(gone, timezone.now()))
+    ada.properties["phone"] = UNREADABLE
+    [item] = worked(ask(message)).items.all()
+    assert (item.error_code, item.error_facts) == ("RECIPIENT_NO_COUNTRY_CODE", {"value": "•••"})
+
+
+def test_a_refusal_keeps_no_value_that_the_configuration_hides(hubspot, ada, action, welcome, ask):
+    message = welcome()
+    make_version(
+        action,
+        message="Hi",
+        sender_kind="property",
+        sender_property="firstname",
+        sender_number=None,
+        hide_values=True,
+    )
+    [item] = worked(ask(message)).items.all()
+    assert item.state == "refused"
+    assert item.error_code
+    assert "Augusta" not in str(item.error_facts)
+
+
+def test_a_refusal_names_what_is_still_kept(hubspot, ada, welcome, ask):
+    message = welcome()
+    ada.properties["phone"] = UNREADABLE
+    [item] = worked(ask(message)).items.all()
+    assert item.error_facts == {"value": UNREADABLE}

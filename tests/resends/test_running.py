@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import OperationalError, connection
+from django.db import connection
 from django.utils import timezone
 
 from smsadmin.core import errors
@@ -18,7 +18,7 @@ from smsadmin.sending import dispatch
 from smsadmin.sending.again import verdicts
 from smsadmin.sending.models import Message
 from tests.factories import make_action, make_agent, make_message, make_number, make_version, put_on
-from tests.resends.conftest import limit, made_with, outcomes, worked
+from tests.resends.conftest import limit, made_with, outcomes, progress, worked
 
 NOW = datetime(2026, 11, 22, 10, 7, 30, tzinfo=UTC)
 RESET = NOW.replace(minute=8, second=0)
@@ -29,7 +29,7 @@ def successor(message):
 
 
 def counts(resend):
-    found = running.progress(resend)
+    found = progress(resend)
     return found.sent, found.refused, found.pending
 
 
@@ -154,7 +154,7 @@ def test_a_message_that_arrived_meanwhile_is_not_sent_again(action, ask):
     gone_id = gone.pk
     gone.delete()
     worked(resend)
-    assert outcomes(resend) == {message.pk: ("refused", "delivered"), gone_id: ("refused", "gone")}
+    assert outcomes(resend) == {message.pk: ("refused", "delivered"), gone_id: ("refused", "deleted")}
     assert Message.objects.count() == 1
 
 
@@ -255,10 +255,10 @@ def test_the_plan_says_before_what_the_resend_then_does(workspace, action, ask):
         assert counts(resend) == (line.now, 0, 15)
         waits = []
         while resend.state == "waiting":
-            before = running.progress(resend).sent
+            before = progress(resend).sent
             clock.move_to(resend.waits_until)
             worked(resend)
-            if gone := running.progress(resend).sent - before:
+            if gone := progress(resend).sent - before:
                 waits.append((gone, timezone.now()))
     assert waits == [(wait.count, wait.until) for wait in line.waits]
     assert waits == [(5, RESET), (10, NOW.replace(hour=11, minute=0, second=0))]
@@ -326,11 +326,11 @@ def test_a_worker_that_is_killed_before_the_commit_has_sent_nothing(action, ask,
 
         def dies(**only):
             if "state" in only and successor_exists(messages[1]):
-                raise OperationalError("the worker is gone")
+                raise SystemExit
             return update(**only)
 
         patch.setattr(ResendItem.objects, "filter", dies)
-        with pytest.raises(OperationalError):
+        with pytest.raises(SystemExit):
             running.run(resend.pk)
     assert (counts(resend), Message.objects.count()) == ((1, 0, 2), 4)
 
@@ -451,6 +451,80 @@ def test_few_resends_are_worked_on_at_once_those_asked_for_first_before_the_othe
         assert worked(resends[2]).state == "waiting"
         Resend.objects.filter(pk=resends[0].pk).update(state="done")
         assert worked(resends[2]).state == "done"
+
+
+@pytest.mark.services
+def test_a_surprise_lets_go_and_the_next_turn_comes_soon(action, ask, rings, monkeypatch):
+    first, second = ask(made_with(action)), ask(made_with(action))
+    with time_machine.travel(NOW, tick=False) as clock:
+        with monkeypatch.context() as patch:
+            patch.setattr(running.Reader, "read", surprise)
+            worked(first)
+        assert (first.state, first.holder, first.lease_until) == ("waiting", None, None)
+        assert (first.waits_until, first.attempts) == (NOW + running.PAUSE, 1)
+        assert first.error == "smsadmin itself failed: KeyError"
+        assert rings == [second.pk]
+
+        clock.shift(running.PAUSE)
+        worked(first)
+    assert (first.state, first.attempts, first.error, counts(first)) == ("done", 0, "", (1, 0, 0))
+
+
+def test_a_resend_that_fails_turn_after_turn_is_paused_until_somebody_says_so(
+    action, ask, rings, monkeypatch
+):
+    resend = ask(made_with(action))
+    with time_machine.travel(NOW, tick=False) as clock:
+        with monkeypatch.context() as patch:
+            patch.setattr(running.Reader, "read", surprise)
+            for _ in range(running.MOST_ATTEMPTS):
+                assert resend.state == "waiting"
+                worked(resend)
+                clock.shift(running.PAUSE)
+        assert (resend.state, resend.waits_until, bool(resend.error)) == ("paused", None, True)
+        running.sweep()
+        assert rings == []
+
+        assert running.resume(resend)
+        assert (resend.attempts, resend.error) == (0, "")
+        assert worked(resend).state == "done"
+
+
+def test_an_item_that_is_settled_resets_the_count(action, ask, monkeypatch):
+    resend = ask(*[made_with(action) for _ in range(2)])
+    Resend.objects.update(attempts=running.MOST_ATTEMPTS - 1)
+    settle, seen = running._Work._settle, iter((True, False))
+    monkeypatch.setattr(
+        running._Work, "_settle", lambda *given: settle(*given) if next(seen) else surprise(*given)
+    )
+    assert (worked(resend).state, resend.attempts, counts(resend)) == ("waiting", 0, (1, 0, 1))
+
+
+def test_a_resend_whose_workers_are_killed_again_and_again_is_paused(action, ask, rings):
+    resend = ask(made_with(action))
+    with time_machine.travel(NOW, tick=False) as clock:
+        for _ in range(running.MOST_ATTEMPTS):
+            assert running._take(resend.pk, timezone.now())
+            clock.shift(running.LEASE + timedelta(seconds=1))
+        assert running._take(resend.pk, timezone.now()) is None
+        running.sweep()
+    resend.refresh_from_db()
+    assert (resend.state, resend.holder, rings) == ("paused", None, [])
+    assert resend.error == "Its worker stopped, again and again."
+
+
+def test_shutting_a_worker_down_is_no_failure(action, ask):
+    resend = ask(made_with(action))
+    dispatch.stopping.set()
+    try:
+        worked(resend)
+    finally:
+        dispatch.stopping.clear()
+    assert (resend.state, resend.attempts) == ("waiting", 0)
+
+
+def surprise(*given):
+    raise KeyError("x")
 
 
 def test_the_next_one_is_rung_for_when_one_ends(action, ask, rings):

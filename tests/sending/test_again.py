@@ -116,7 +116,7 @@ def test_what_the_text_is_made_of_is_on_the_row_or_still_in_the_records_portal(w
     no_config = failed(workspace, inputs={"values": {}})
     both_kept = failed(workspace, inputs={"values": {}}, **bare)
 
-    assert [reason(each) for each in (read_again, no_config, both_kept)] == [Reason.GONE, Reason.GONE, None]
+    assert [reason(each) for each in (read_again, no_config, both_kept)] == [Reason.GONE, Reason.CONFIG, None]
     make_connection(workspace, "hubspot", external_id="9000002", secrets={"client_secret": "no token"})
     make_connection(workspace, "hubspot")
     assert [reason(each) for each in (read_again, no_record, elsewhere)] == [None, Reason.GONE, Reason.GONE]

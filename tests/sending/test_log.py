@@ -10,11 +10,11 @@ from django.db.models import Q
 from smsadmin.core import errors
 from smsadmin.core.status import BEFORE, Status
 from smsadmin.directory.models import Number
-from smsadmin.sending import log
+from smsadmin.sending import log, settle
 from smsadmin.sending.accept import accept
 from smsadmin.sending.log import Outcome, storable
 from smsadmin.sending.models import Message
-from tests.factories import ask
+from tests.factories import ask, make_user
 from tests.sending.conftest import NOW, events
 
 LEASE = NOW + timedelta(minutes=1)
@@ -155,6 +155,52 @@ def test_a_clear_answer_settles_a_row_that_was_given_up_as_lost(
     assert seen(message).status == status
     assert message.error_code == (outcome["error"].code if "error" in outcome else "")
     assert [kind for kind, _ in events(message)] == ["lost", "attempt"]
+
+
+@pytest.mark.services
+@pytest.mark.django_db
+@pytest.mark.parametrize("arrived", [True, False])
+@pytest.mark.parametrize(
+    ("outcome", "comes_to"), [(SENT, ("sent", "sms-1", "")), (REFUSED, ("failed", "", "CREDENTIAL_REJECTED"))]
+)
+def test_a_clear_answer_settles_a_lost_row_whatever_somebody_decided(
+    number: Number, outcome: dict[str, Any], comes_to: tuple[str, ...], arrived: bool
+) -> None:
+    message = decided(number, arrived)
+
+    log.finish([Outcome(message.pk, at=LATER, **outcome)], ME)
+
+    assert (seen(message).status, message.provider_id, message.error_code) == comes_to
+    assert (message.finished_at, message.attempts) == (LATER, 1)
+
+
+@pytest.mark.parametrize("outcome", [AGAIN, LOST])
+@pytest.mark.parametrize("arrived", [True, False])
+def test_an_unclear_answer_leaves_what_somebody_decided(
+    number: Number, outcome: dict[str, Any], arrived: bool
+) -> None:
+    message = decided(number, arrived)
+    log.finish([Outcome(message.pk, at=LATER, **outcome)], ME)
+    assert seen(message).status == ("sent" if arrived else "failed")
+
+
+def test_a_late_answer_changes_nothing_that_is_known_under_its_id(number: Number) -> None:
+    message = claimed(number)
+    log.finish([Outcome(message.pk, at=NOW, **SENT)], ME)
+    log.finish([Outcome(message.pk, at=LATER, **REFUSED)], ME)
+    assert (seen(message).status, message.attempts) == ("sent", 1)
+    message = claimed(number)
+    log.finish([Outcome(message.pk, at=NOW, **REFUSED)], ME)
+    log.finish([Outcome(message.pk, at=LATER, **SENT)], ME)
+    assert (seen(message).status, message.attempts) == ("failed", 1)
+
+
+def decided(number: Number, arrived: bool) -> Message:
+    """A message whose worker has not answered yet when it is given up as lost, and somebody decides about it."""
+    message = claimed(number)
+    log.lost(LATER)
+    assert settle.decide(seen(message), arrived, "", make_user(), LATER)
+    return message
 
 
 @pytest.mark.parametrize("outcome", [AGAIN, LOST])

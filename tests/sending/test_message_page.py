@@ -18,7 +18,7 @@ from smsadmin.core.status import Status
 from smsadmin.incoming.models import InboundMessage
 from smsadmin.privacy.models import Policy
 from smsadmin.providers.base import Exchange
-from smsadmin.sending import log, presenters
+from smsadmin.sending import log, presenters, settle
 from smsadmin.sending.accept import accept
 from smsadmin.sending.filters import log_url
 from smsadmin.sending.models import Event, Message
@@ -33,6 +33,7 @@ from tests.factories import (
     make_member,
     make_message,
     make_number,
+    make_user,
     make_version,
     make_workspace,
     uuid7_at,
@@ -291,6 +292,18 @@ def test_a_decision_says_who_took_it_and_their_note(workspace):
     decision = next(line for line in lines(message) if "Mia" in line.name)
 
     assert (decision.name, decision.note) == ("Mia found that it had not gone out", "“Asked the customer”")
+
+
+def test_what_was_unknown_stays_so_in_the_timeline_until_somebody_decided(workspace):
+    facts = {"provider": "Aircall", "reason": "no answer within 30 s"}
+    message = make_message(workspace, status=Status.UNKNOWN, error_code="PROVIDER_UNKNOWN", error_facts=facts)
+    assert settle.decide(message, False, "", make_user(), timezone.now())
+    message.refresh_from_db()
+
+    names = [line.name for line in lines(message)]
+
+    assert names.index("Unknown") < next(at for at, name in enumerate(names) if "had not gone out" in name)
+    assert "Failed" not in names
 
 
 def test_what_a_person_found_not_sent_does_not_claim_that_it_may_have_gone_out(workspace):

@@ -5,14 +5,22 @@ from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from smsadmin.core.status import Status
+from smsadmin.core.status import TROUBLE, Status
+from smsadmin.notices import watching
+from smsadmin.notices.models import NoticeRule
+from smsadmin.resends import asking, choice, running
+from smsadmin.resends.models import Resend
 from smsadmin.sending import again, log, settle
+from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import User, Workspace
-from tests.factories import make_message, make_user, make_workspace
+from tests.factories import ask, make_action, make_member, make_message, make_user, make_workspace
 from tests.sending.conftest import events
+from tests.sending.test_accept import limit
 
 FACTS = {"provider": "Aircall", "reason": "HTTP 500"}
 
@@ -97,11 +105,99 @@ def test_a_receipt_that_came_first_wins(workspace: Workspace, mia: User) -> None
     assert Message.objects.get().status == Status.DELIVERED
 
 
-def test_a_receipt_may_follow_what_arrived_and_not_what_did_not(workspace: Workspace, mia: User) -> None:
-    arrived, lost = unknown(workspace), unknown(workspace)
-    decide(arrived, True, mia)
-    decide(lost, False, mia)
+@pytest.mark.parametrize("arrived", [True, False])
+def test_nothing_ends_by_being_decided_about(workspace: Workspace, mia: User, arrived: bool) -> None:
+    """Notices and the page of failures go by when a message ended: an old one is no new failure."""
+    ended = timezone.now() - timedelta(days=2)
+    message = unknown(workspace, finished_at=ended)
+    rule = NoticeRule.objects.create(
+        workspace=workspace, name="New failures", when="any", looked_at=ended + timedelta(minutes=1)
+    )
 
-    later = timezone.now() + timedelta(hours=1)
-    assert log.move(arrived.pk, Status.DELIVERED, later)
-    assert not log.move(lost.pk, Status.DELIVERED, later)
+    watching.sweep(timezone.now() - timedelta(hours=1))
+    told_of = rule.notices.count()
+
+    assert decide(message, arrived, mia)
+
+    message.refresh_from_db()
+    assert message.finished_at == ended
+    watching.sweep(timezone.now() + timedelta(seconds=1))
+    assert rule.notices.count() == told_of
+
+
+# --- The provider knows better ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arrived", "means"), [(True, Status.DELIVERED), (False, Status.DELIVERED), (False, Status.SENT)]
+)
+def test_a_receipt_after_the_decision_is_right(
+    workspace: Workspace, mia: User, arrived: bool, means: Status
+) -> None:
+    message = unknown(workspace)
+    decide(message, arrived, mia)
+
+    assert told(message, means)
+
+    message.refresh_from_db()
+    assert (message.status, message.error_code, message.cause) == (means, "", "")
+    assert [kind for kind, _ in events(message)] == ["decision", "receipt"]
+    assert not again.verdicts(workspace, [message])[message.pk].may
+
+
+@pytest.mark.parametrize("status", sorted(TROUBLE - {Status.UNKNOWN}))
+def test_a_receipt_moves_nothing_that_nobody_decided_about(workspace: Workspace, status: Status) -> None:
+    message = make_message(workspace, status=status, error_code="PROVIDER_REJECTED")
+
+    assert not told(message, Status.DELIVERED)
+
+    message.refresh_from_db()
+    assert (message.status, message.error_code) == (status, "PROVIDER_REJECTED")
+
+
+@pytest.mark.services
+def test_what_arrived_after_all_is_not_sent_again_by_a_resend_that_waited_for_room(
+    workspace: Workspace, mia: User
+) -> None:
+    action = make_action(workspace, message="Hi Ada")
+    version = action.current
+    asked = {"inputs": {"values": {"enrolled_object": {"phone": "+33612345678"}}}, "object_type": "contact"}
+    message = unknown(
+        workspace, action=action, version=version, number=version.sender_number, object_id="501", **asked
+    )
+    decide(message, False, mia)
+    limit(version.sender_number, "number", 1)
+    accept(ask(version.sender_number))  # which fills it
+    resend = asking.ask(choice.of_rows(workspace, [message.pk]), "present", mia)
+    running.run(resend.pk, lambda seconds: None)
+    assert resend.items.get().state == "pending"
+
+    told(message, Status.DELIVERED)
+    limit(version.sender_number, "number", 5)
+    Resend.objects.update(waits_until=None)
+    running.run(resend.pk, lambda seconds: None)
+
+    item = resend.items.get()
+    assert (item.state, item.reason) == ("refused", again.Reason.DELIVERED)
+    assert not Message.objects.filter(original=message.pk).exists()
+
+
+def test_where_it_was_sent_again_before_the_news_its_page_shows_both(workspace: Workspace, mia: User) -> None:
+    message = unknown(workspace, inputs={})
+    decide(message, False, mia)
+    successor = make_message(workspace, trigger="resend", original=message.pk, status="sent")
+    told(message, Status.DELIVERED)
+    browser = Client()
+    browser.force_login(make_member(workspace).user)
+
+    page = browser.get(reverse("message", args=[message.pk])).content.decode()
+
+    assert "Aircall says “delivered”." in page
+    assert f"{mia} found that it had not gone out" in page
+    assert reverse("message", args=[successor.pk]) in page
+
+
+def told(message: Message, means: Status) -> bool:
+    """Aircall says what became of it."""
+    said = log.Receipt(means.value, means, "message.status_updated")
+    return log.receipt(message, said, timezone.now() + timedelta(hours=1))

@@ -263,6 +263,25 @@ def test_a_form_sent_after_signing_out_says_that_it_was_not_saved(client, worksp
     assert "You were signed out" not in text(client.get(reverse("settings"), follow=True))
 
 
+def test_whoever_signs_in_after_a_lost_form_comes_to_the_page_it_stood_on(client, workspace):
+    sent = client.post(
+        reverse("connection-test", args=[1]), headers={"Referer": "http://testserver/connections/?a=1"}
+    )
+    unsaid = client.post(reverse("connection-test", args=[1]))
+    foreign = client.post(reverse("connection-test", args=[1]), headers={"Referer": "https://evil.example/x"})
+
+    sign_in = f"{reverse('account_login')}?next="
+    assert sent.url == f"{sign_in}/connections/%3Fa%3D1"
+    assert unsaid.url == foreign.url == f"{sign_in}/"
+
+
+def test_an_address_that_takes_nothing_but_forms_says_so(owner):
+    page = owner.get(reverse("connection-test", args=[1]))
+
+    assert (page.status_code, page["Allow"]) == (405, "POST")
+    assert "Nothing was done" in text(page)
+
+
 def test_the_members_cost_the_same_for_any_number(owner, workspace, django_assert_max_num_queries):
     for _ in range(10):
         make_member(workspace, "viewer")

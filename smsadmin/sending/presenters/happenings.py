@@ -39,7 +39,12 @@ def timeline(message: Message, events: Sequence[Event], successor: Message | Non
     """From the request to the latest news, in the order of time; what happened at once stays in its order."""
     start = message.received_at
     in_order = sorted(events, key=lambda event: (event.at, event.pk))
-    happened = [*_beginning(message), *map(_of_event, in_order), *_end(message), *_afterwards(successor)]
+    happened = [
+        *_beginning(message),
+        *map(_of_event, in_order),
+        *_end(message, events),
+        *_afterwards(successor),
+    ]
     happened.sort(key=lambda each: max(each.at, start))
     return _dated([replace(each, elapsed=span(each.at - start)) for each in happened])
 
@@ -55,10 +60,10 @@ def _beginning(message: Message) -> Iterator[Happening]:
         yield Happening(message.claimed_at, _("Taken by a worker"), tone="active")
 
 
-def _end(message: Message) -> Iterator[Happening]:
+def _end(message: Message, events: Sequence[Event]) -> Iterator[Happening]:
     if message.finished_at:
-        look = STATUSES[Status(message.status)]
-        yield Happening(message.finished_at, str(look.label), explain.sentence(message), look.tone)
+        look = STATUSES[_ended(message, events)]
+        yield Happening(message.finished_at, str(look.label), explain.cause(message), look.tone)
     elif message.status == Status.HELD and message.next_attempt_at:
         yield Happening(message.next_attempt_at, _("To be released, if there is room"), tone="waiting")
     elif message.attempts and message.next_attempt_at:
@@ -67,6 +72,12 @@ def _end(message: Message) -> Iterator[Happening]:
         yield Happening(message.values_gone_at, _("Text and values deleted"))
     if message.number_gone_at:
         yield Happening(message.number_gone_at, _("The recipient's number deleted"))
+
+
+def _ended(message: Message, events: Sequence[Event]) -> Status:
+    """How it ended by itself: a person decides about an unknown one, and leaves the time at which it became so."""
+    decided = (event.at for event in events if event.kind == Event.Kind.DECISION)
+    return Status.UNKNOWN if any(at >= message.finished_at for at in decided) else Status(message.status)
 
 
 def _afterwards(successor: Message | None) -> Iterator[Happening]:

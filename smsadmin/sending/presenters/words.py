@@ -75,6 +75,11 @@ def fix(message: Message) -> str:
         return ""
     if was_decided_not_sent(message):
         return _("It did not arrive, so whoever was to get it still waits for it.")
+    return fix_of_cause(message)
+
+
+def fix_of_cause(message: Message) -> str:
+    """What mends the cause that stopped it, for all messages that it stops."""
     words, action = explain.fix(message), message.action
     if message.error is errors.ActionDisabled and action and not action.enabled:
         reason = _("The reason given for switching it off: %(reason)s") % {"reason": action.why_off}
