@@ -694,7 +694,7 @@ def test_what_an_action_that_is_still_off_refused_tells_the_reason(client, works
 
     page = words(client.get(reverse("message", args=[stopped.pk])))
 
-    assert "The reason given for switching it off: Legal review" in page
+    assert "The reason given for switching it off: “Legal review”." in page
     assert "No user" not in page  # nobody got as far as deciding that
 
 

@@ -82,7 +82,7 @@ def fix_of_cause(message: Message) -> str:
     """What mends the cause that stopped it, for all messages that it stops."""
     words, action = explain.fix(message), message.action
     if message.error is errors.ActionDisabled and action and not action.enabled:
-        reason = _("The reason given for switching it off: %(reason)s") % {"reason": action.why_off}
+        reason = _("The reason given for switching it off: “%(reason)s”.") % {"reason": action.why_off}
         return f"{words} {reason}"
     return words
 
