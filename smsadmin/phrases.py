@@ -15,6 +15,7 @@ PHRASES = (
     # An exchange without an answer
     gettext_noop("no connection within {seconds} s"),
     gettext_noop("the connection was refused or the host is unknown"),
+    gettext_noop("no secure connection (TLS) came about: {reason}"),
     gettext_noop("no answer within {seconds} s"),
     gettext_noop("the request could not be written within {seconds} s"),
     gettext_noop("the connection was reset"),

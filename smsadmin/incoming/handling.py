@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from smsadmin.directory import bell as directory_bell
@@ -49,8 +49,13 @@ def _handle_due() -> int:
         .order_by("pk")
         .values_list("pk", flat=True)[:MOST_AT_ONCE]
     ):
-        results = [result for pk in ids if (result := _handled(pk, timezone.now()))]
-        _tell(results)
+        results: list[Result] = []
+        try:
+            for pk in ids:
+                if result := _handled(pk, timezone.now()):
+                    results.append(result)  # noqa: PERF401 (those before one that raises count too)
+        finally:
+            _tell(results)
         done += len(results)
         if not results:  # others are at work on the same calls
             break
@@ -58,7 +63,8 @@ def _handle_due() -> int:
 
 
 def _handled(call_id: int, now: datetime) -> Result | None:
-    """What came of one call; None where another worker is at it."""
+    """What came of one call; None where another worker is at it. Raises OperationalError and InterfaceError of a
+    database that is away: anything else that goes wrong is this call's own, and puts off this call alone."""
     try:
         with transaction.atomic():
             due = ProviderCall.objects.select_for_update(skip_locked=True)
@@ -68,7 +74,7 @@ def _handled(call_id: int, now: datetime) -> Result | None:
             result = _result(call, now)
             _written(call, result, now)
             return result
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
         raise
     except Exception as unforeseen:
         logger.exception("incoming.failed", call=call_id)
@@ -95,8 +101,9 @@ def _written(call: ProviderCall, result: Result, now: datetime) -> None:
     if result.outcome == Outcome.WAITING:
         call.next_look_at, call.looks = now + PAUSES[call.looks], call.looks + 1
     else:
-        call.next_look_at, call.body = None, wire.without_text(call.body)
-    call.save(update_fields=["outcome", "detail", "message", "next_look_at", "looks", "body"])
+        call.next_look_at, call.body, call.values_gone_at = None, wire.without_text(call.body), now
+    columns = ["outcome", "detail", "message", "next_look_at", "looks", "body", "values_gone_at"]
+    call.save(update_fields=columns)
 
 
 def _put_off(call_id: int, why: str, now: datetime) -> Result | None:

@@ -41,6 +41,8 @@ class ProviderCall(models.Model):
     detail = models.CharField(max_length=200, blank=True)
     looks = models.PositiveSmallIntegerField(default=0)  # how often its message was looked for in vain
     next_look_at = models.DateTimeField(null=True)
+    values_gone_at = models.DateTimeField(null=True)  # its text was deleted: once it was handled, or by age
+    number_gone_at = models.DateTimeField(null=True)  # its whole body was deleted, by age
 
     class Meta:
         indexes = [
@@ -48,6 +50,16 @@ class ProviderCall(models.Model):
             models.Index(fields=["connection", "fingerprint"], name="told_before"),
             models.Index(fields=["message", "id"], name="told_of", condition=Q(message__isnull=False)),
             models.Index(fields=["next_look_at"], name="told_due", condition=Q(outcome="waiting")),
+            models.Index(
+                fields=["workspace", "at", "id"],
+                name="told_with_text",
+                condition=Q(values_gone_at__isnull=True),
+            ),
+            models.Index(
+                fields=["workspace", "at", "id"],
+                name="told_with_number",
+                condition=Q(number_gone_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -77,6 +89,16 @@ class InboundMessage(models.Model):
             models.Index(fields=["workspace", "-at", "-id"], name="inbound_newest"),
             models.Index(
                 fields=["answers", "at"], name="inbound_replies", condition=Q(answers__isnull=False)
+            ),
+            models.Index(
+                fields=["workspace", "at", "id"],
+                name="inbound_with_text",
+                condition=Q(values_gone_at__isnull=True),
+            ),
+            models.Index(
+                fields=["workspace", "at", "id"],
+                name="inbound_with_number",
+                condition=Q(number_gone_at__isnull=True),
             ),
         ]
 

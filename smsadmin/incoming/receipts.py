@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from smsadmin.core import errors, segments
+from smsadmin.core import segments
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
 from smsadmin.incoming.models import ProviderCall
@@ -74,7 +74,7 @@ def _told_before(call: ProviderCall) -> ProviderCall | None:
 def _repeated(call: ProviderCall, first: ProviderCall, said: Said, now: datetime) -> Result:
     if first.outcome == Outcome.WAITING:
         raise Wait(Result(Outcome.REPEAT))
-    if first.message:
+    if first.message and Message.objects.filter(pk=first.message).exists():
         log.receipt_repeated(first.message, _receipt(call, said), now)
     return Result(Outcome.REPEAT, first.message, said.word)
 
@@ -85,7 +85,7 @@ def _repeated(call: ProviderCall, first: ProviderCall, said: Said, now: datetime
 def _recognised(call: ProviderCall, said: Said, now: datetime) -> Result:
     """The one message without an id that this can be about gets the id, and the receipt. Of several nobody can tell
     which it is: none is touched, and each says so."""
-    nameless = _like(said, call).filter(provider_id="").filter(_ANSWERED_WITHOUT_ID)
+    nameless = _like(said, call).filter(log.UNCONFIRMED, provider_id="")
     found = _same_text(nameless, said)
     if len(found) > 1:
         for message in found:
@@ -96,12 +96,6 @@ def _recognised(call: ProviderCall, said: Said, now: datetime) -> Result:
     if not log.identified(found[0].pk, said.id):  # another receipt was quicker
         raise Wait(Result(Outcome.NOT_OURS))
     return _noted(call, found[0], said, now)
-
-
-#: Nobody knows whether it left, somebody decided that it did not, or its answer had no id.
-_ANSWERED_WITHOUT_ID = Q(status__in=(Status.UNKNOWN, Status.SENT)) | Q(
-    status=Status.FAILED, error_code=errors.ProviderUnknown.code
-)
 
 
 def _like(said: Said, call: ProviderCall) -> QuerySet[Message]:

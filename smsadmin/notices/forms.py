@@ -99,7 +99,9 @@ class RuleForm(forms.ModelForm):
         label=gettext_lazy("Of at least so many messages"),
         min_value=1,
         max_value=MOST_RECEIVED,
-        help_text=gettext_lazy("With fewer messages in that time nobody is told: one failure of two would be half of them."),
+        help_text=gettext_lazy(
+            "With fewer messages in that time nobody is told: one failure of two would be half of them."
+        ),
         error_messages={
             "required": gettext_lazy("Say how many messages there have to be before a share means something.")
         },
@@ -143,7 +145,9 @@ class RuleForm(forms.ModelForm):
             self.errors.pop(name, None)
             values[name] = "" if name == "cause" else None
         if not self.errors and not values["emails"] and not values["endpoint"]:
-            self.add_error("emails", _("Give an email address or choose a webhook: otherwise nobody is told."))
+            self.add_error(
+                "emails", _("Give an email address or choose a webhook: otherwise nobody is told.")
+            )
         return values
 
     @property

@@ -1,6 +1,6 @@
 """What people are told of: the rules that decide it, what was told, and how each of it reached somebody."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -119,6 +119,8 @@ class Notice(models.Model):
         NEW = "failure.new", _("A new cause of failures")
         COUNT = "failure.count", _("Many messages failed for one cause")
         RATE = "failure.rate", _("A share of all messages failed")
+        MORE = "failure.more", _("Further causes of failures")
+        SAMPLE = "sample", _("A sample")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="notices")
@@ -181,3 +183,17 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} to {self.address} ({self.state})"
+
+    @classmethod
+    def being_tried(cls, now: datetime) -> models.Q:
+        """Those that a worker tries at this moment: it holds them, and its lease has not ended."""
+        return models.Q(state=cls.State.WAITING, holder__isnull=False, next_attempt_at__gt=now)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still arrive by itself."""
+        return self.state == self.State.WAITING
+
+    def is_being_tried(self, now: datetime) -> bool:
+        """Whether a worker tries it at this moment."""
+        return self.is_open and self.holder is not None and self.next_attempt_at > now

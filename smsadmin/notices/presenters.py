@@ -1,6 +1,6 @@
 """Notices and rules in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,9 +27,10 @@ STATES: dict[str, Badge] = {
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One delivery of the list."""
+    """One delivery of the list, and whether a worker tries it at this moment."""
 
     delivery: Delivery
+    is_being_tried: bool
 
     @property
     def look(self) -> Badge:
@@ -38,8 +39,8 @@ class Way:
     @property
     def may_again(self) -> bool:
         """Whether trying it again would do something: it was given up, or waits after an attempt that failed."""
-        waits = self.delivery.state == Delivery.State.WAITING and self.delivery.answered_at is not None
-        return waits or self.delivery.state == Delivery.State.GIVEN_UP
+        waits = self.delivery.is_open and self.delivery.answered_at is not None
+        return (waits and not self.is_being_tried) or self.delivery.state == Delivery.State.GIVEN_UP
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,14 @@ class Row:
     ways: Sequence[Way]
 
 
-def row(notice: Notice) -> Row:
+def row(notice: Notice, now: datetime) -> Row:
     """Expects its deliveries prefetched."""
-    return Row(notice, told(notice), [Way(delivery) for delivery in notice.deliveries.all()])
+    return Row(notice, told(notice), ways(notice.deliveries.all(), now))
+
+
+def ways(deliveries: Iterable[Delivery], now: datetime) -> list[Way]:
+    """These deliveries as a list shows them."""
+    return [Way(delivery, delivery.is_being_tried(now)) for delivery in deliveries]
 
 
 @dataclass(frozen=True, slots=True)

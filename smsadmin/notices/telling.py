@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db import transaction
 
+from smsadmin.core.ids import uuid7
 from smsadmin.notices import bell
 from smsadmin.notices.models import Delivery, Endpoint, Notice, NoticeRule
-from smsadmin.workspaces.models import Workspace
+from smsadmin.workspaces.models import User, Workspace
 
 
 def tell(rule: NoticeRule, kind: Notice.Kind, key: str, facts: Mapping[str, Any], now: datetime) -> Notice:
@@ -28,6 +29,38 @@ def tell(rule: NoticeRule, kind: Notice.Kind, key: str, facts: Mapping[str, Any]
     Delivery.objects.bulk_create(_deliveries(notice, rule.emails, rule.endpoint, now))
     transaction.on_commit(bell.ring)
     return notice
+
+
+def sample(rule: NoticeRule, channel: str, user: User, now: datetime) -> Notice | None:
+    """Writes a notice that nothing failed, for whom the rule names through one channel; None where it names nobody.
+
+    It is no news to anybody, so it is dismissed from the beginning.
+    """
+    emails = rule.emails if channel == Delivery.Channel.EMAIL else []
+    endpoint = rule.endpoint if channel == Delivery.Channel.WEBHOOK else None
+    if not emails and endpoint is None:
+        return None
+    with transaction.atomic():
+        notice = Notice.objects.create(
+            workspace_id=rule.workspace_id,
+            rule=rule,
+            kind=Notice.Kind.SAMPLE,
+            key=f"sample {uuid7()}",
+            at=now,
+            facts={"rule": rule.name},
+            dismissed_at=now,
+            dismissed_by=user,
+        )
+        Delivery.objects.bulk_create(_deliveries(notice, emails, endpoint, now))
+        transaction.on_commit(bell.ring)
+    return notice
+
+
+def samples_of(rule: NoticeRule) -> list[Delivery]:
+    """The deliveries of the newest sample through each channel."""
+    sent = Notice.objects.filter(rule=rule, kind=Notice.Kind.SAMPLE).order_by("-pk")
+    newest = [sent.filter(deliveries__channel=channel).first() for channel in Delivery.Channel]
+    return list(Delivery.objects.filter(notice__in=[notice for notice in newest if notice]))
 
 
 def _deliveries(

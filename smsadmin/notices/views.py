@@ -6,26 +6,23 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db import IntegrityError, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from smsadmin import phrases
 from smsadmin.core.causes import code_of
 from smsadmin.core.errors import CATALOGUE
-from smsadmin.core.ids import uuid7
-from smsadmin.dashboard.pages import render_page
-from smsadmin.notices import delivering, presenters, watching, webhook
+from smsadmin.dashboard.pages import render_page, wants_fragment
+from smsadmin.notices import delivering, presenters, telling, watching, webhook
 from smsadmin.notices.forms import EndpointForm, RuleForm
 from smsadmin.notices.models import Delivery, Endpoint, Notice, NoticeRule
 from smsadmin.notices.telling import open_notices
-from smsadmin.notices.wording import sample
 from smsadmin.workspaces.access import editor_required, operator_required, viewer_required
 from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -46,7 +43,7 @@ def notices(request: WorkspaceRequest) -> HttpResponse:
     related = found.select_related("rule", "workspace", "dismissed_by").prefetch_related("deliveries")
     page = Paginator(related.order_by("-pk"), PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        "rows": [presenters.row(notice) for notice in page],
+        "rows": [presenters.row(notice, timezone.now()) for notice in page],
         "page": page,
         **_turned(page, every),
         "every": every,
@@ -103,8 +100,10 @@ def again(request: WorkspaceRequest, pk: int) -> HttpResponse:
     delivery = get_object_or_404(Delivery, pk=pk, notice__workspace=request.workspace)
     if delivering.again(delivery, timezone.now()):
         messages.success(request, _("It is tried again now: %(address)s.") % {"address": delivery.address})
-    else:
+    elif Delivery.objects.filter(pk=pk, state=Delivery.State.DELIVERED).exists():
         messages.info(request, _("It had arrived already: %(address)s.") % {"address": delivery.address})
+    else:
+        messages.info(request, _("It is being tried just now: %(address)s.") % {"address": delivery.address})
     return redirect(f"{reverse('notices')}?show=all#notice-{delivery.notice_id}")
 
 
@@ -116,7 +115,8 @@ def again(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def rules(request: WorkspaceRequest) -> HttpResponse:
     """Who is told of what, and the addresses webhooks go to."""
     found = NoticeRule.objects.filter(workspace=request.workspace).select_related("endpoint")
-    listed = list(found.annotate(last_told=Max("notices__at")).order_by("pk"))
+    no_sample = ~Q(notices__kind=Notice.Kind.SAMPLE)
+    listed = list(found.annotate(last_told=Max("notices__at", filter=no_sample)).order_by("pk"))
     context = {
         "rows": presenters.rule_rows(request.workspace, listed, timezone.now()),
         "endpoints": Endpoint.objects.filter(workspace=request.workspace).prefetch_related("rules"),
@@ -139,8 +139,10 @@ def new_rule(request: WorkspaceRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @editor_required
 def rule(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """One rule."""
+    """One rule; htmx asks for what came of its samples."""
     shown = _own_rule(request, pk)
+    if request.method == "GET" and wants_fragment(request):
+        return render(request, "notices/_samples.html", {**_samples(shown), "polled": True})
     return _rule_page(request, shown, shown.cause)
 
 
@@ -149,10 +151,10 @@ def _rule_page(request: WorkspaceRequest, shown: NoticeRule, cause: str) -> Http
     if request.method == "GET":
         initial = {} if shown.pk else {"emails": [request.user.email]}
         form = RuleForm(request.workspace, certain, instance=shown, initial=initial)
-        return render_page(request, "notices/rule.html", {"form": form, "rule": shown})
+        return render_page(request, "notices/rule.html", {"form": form, **_samples(shown)})
     form = RuleForm(request.workspace, certain, request.POST, instance=shown)
     if not form.is_valid():
-        return render_page(request, "notices/rule.html", {"form": form, "rule": shown}, status=422)
+        return render_page(request, "notices/rule.html", {"form": form, **_samples(shown)}, status=422)
     with transaction.atomic():
         begins_anew = form.begins_anew
         saved = form.save()
@@ -202,30 +204,22 @@ def delete_rule(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @require_POST
 @editor_required
 def send_sample(request: WorkspaceRequest, pk: int, channel: str) -> HttpResponse:
-    """Sends a sample through one channel of a rule and says what came of it."""
+    """Has a worker send a sample through one channel of a rule; its page then says what came of it."""
     shown = _own_rule(request, pk)
-    ways = _ways(shown, channel)
-    if not ways:
+    if any(each.channel == channel and each.is_open for each in telling.samples_of(shown)):
+        messages.info(request, _("A sample is on its way already."))
+    elif telling.sample(shown, channel, request.user, timezone.now()):
+        messages.success(request, _("The sample is on its way: what came of it is said below."))
+    else:
         messages.error(request, _("“%(name)s” tells nobody this way.") % {"name": shown.name})
-    for way in ways:
-        with translation.override(request.workspace.language), timezone.override(request.workspace.zone):
-            said = sample(request.workspace.name, timezone.now(), shown.name, f"sample-{uuid7()}")
-            outcome = delivering.post(said, way)
-        words = {"address": way.address, "answer": phrases.translated(outcome.said)}
-        if outcome.arrived:
-            messages.success(request, _("The sample went to %(address)s: %(answer)s") % words)
-        else:
-            messages.error(request, _("The sample did not reach %(address)s: %(answer)s") % words)
-    return redirect("notice-rule", pk)
+    return redirect(f"{reverse('notice-rule', args=[pk])}#samples")
 
 
-def _ways(shown: NoticeRule, channel: str) -> list[Delivery]:
-    """Deliveries of no notice, as a sample takes them."""
-    if channel == Delivery.Channel.EMAIL:
-        return [Delivery(channel=channel, address=email) for email in shown.emails]
-    if shown.endpoint is None:
-        return []
-    return [Delivery(channel=channel, address=str(shown.endpoint), endpoint=shown.endpoint)]
+def _samples(shown: NoticeRule) -> dict[str, Any]:
+    """What the page of a rule says of its newest samples."""
+    sent = telling.samples_of(shown) if shown.pk else []
+    ways = presenters.ways(sent, timezone.now())
+    return {"rule": shown, "ways": ways, "moving": any(each.is_open for each in sent)}
 
 
 def _own_rule(request: WorkspaceRequest, pk: int) -> NoticeRule:

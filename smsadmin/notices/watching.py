@@ -35,6 +35,8 @@ logger = structlog.get_logger(__name__)
 
 #: Failures of so long before the last look are looked at again: what another process writes is seen a little later.
 OVERLAP = timedelta(minutes=5)
+#: So many causes are told one by one when they begin together: a flood of them is no flood of mails.
+MOST_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,24 @@ def _begin(rule: NoticeRule, cause: str, found: Found, now: datetime) -> Episode
 
 
 def _tell(rule: NoticeRule, begun: Mapping[str, Found], now: datetime) -> None:
-    said = facts_of([each.spokesman.tally for each in begun.values()])
+    """Begins episodes and tells of them: of the MOST_TOLD that stopped most messages one by one, of the others
+    together."""
+    ranked = sorted(begun.items(), key=lambda item: item[1].facts["count"], reverse=True)
+    alone, others = dict(ranked[:MOST_TOLD]), dict(ranked[MOST_TOLD:])
+    said = facts_of([each.spokesman.tally for each in alone.values()])
     kind = _KINDS[NoticeRule.When(rule.when)]
-    for cause, each in begun.items():
+    for cause, each in alone.items():
         episode = _begin(rule, cause, each, now)
         facts = {**each.facts, **said[each.spokesman.tally.cause]}
         telling.tell(rule, kind, f"episode {episode.pk}", facts, now)
+    if others:
+        _tell_together(rule, others, now)
+
+
+def _tell_together(rule: NoticeRule, begun: Mapping[str, Found], now: datetime) -> None:
+    first, *_others = [_begin(rule, cause, each, now) for cause, each in begun.items()]
+    facts = {"causes": len(begun), "count": sum(each.facts["count"] for each in begun.values())}
+    telling.tell(rule, Notice.Kind.MORE, f"episodes from {first.pk}", facts, now)
 
 
 def facts_of(found: Sequence[Tally]) -> dict[str, dict[str, Any]]:

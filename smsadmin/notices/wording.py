@@ -43,6 +43,8 @@ class Told:
 
 def told(notice: Notice) -> Told:
     """The notice in the language and zone in force."""
+    if notice.kind == Notice.Kind.SAMPLE:
+        return _sample(notice)
     facts = notice.facts
     fix, whose = _fix(facts), _whose(facts)
     named = (
@@ -64,17 +66,17 @@ def told(notice: Notice) -> Told:
     )
 
 
-def sample(workspace: str, at: datetime, rule: str, identifier: str) -> Told:
+def _sample(notice: Notice) -> Told:
     """What a rule sends to show that its way is open. Nothing has failed."""
+    rule = {"rule": notice.facts["rule"]}
     return Told(
-        id=identifier,
-        type="sample",
-        at=at,
-        workspace=workspace,
-        sentence=_("This is a sample: no message failed. Notices of the rule “%(rule)s” arrive here.")
-        % {"rule": rule},
+        id=str(notice.pk),
+        type=notice.kind,
+        at=notice.at,
+        workspace=notice.workspace.name,
+        sentence=_("This is a sample: no message failed. Notices of the rule “%(rule)s” arrive here.") % rule,
         path=reverse("notice-rules"),
-        data={"rule": rule},
+        data=rule,
     )
 
 
@@ -98,6 +100,15 @@ def _rate(facts: dict[str, Any]) -> str:
     }
 
 
+def _more(facts: dict[str, Any]) -> str:
+    words = ngettext(
+        "Messages also failed for %(n)s further cause.",
+        "Messages also failed for %(n)s further causes.",
+        facts["causes"],
+    )
+    return words % {"n": _figure(facts["causes"])}
+
+
 def minutes(count: int) -> str:
     """A stretch of time in words."""
     return ngettext("%(n)s minute", "%(n)s minutes", count) % {"n": _figure(count)}
@@ -116,13 +127,18 @@ def why(facts: dict[str, Any]) -> str:
 
 
 def _fix(facts: dict[str, Any]) -> str:
-    error = errors.CATALOGUE.get(facts["code"])
+    error = _error(facts)
     return explain.said(error.fix, facts["error"]) if error else ""
 
 
 def _whose(facts: dict[str, Any]) -> str:
-    error = errors.CATALOGUE.get(facts["code"])
+    error = _error(facts)
     return str(WHOSE[error.whose]) if error else ""
+
+
+def _error(facts: dict[str, Any]) -> type[errors.SendError] | None:
+    """What it tells of; None where that is several causes."""
+    return errors.CATALOGUE.get(facts.get("code", ""))
 
 
 def _how_many(facts: dict[str, Any]) -> str:
@@ -140,13 +156,14 @@ def _figure(number: int) -> str:
 
 
 def _path(facts: dict[str, Any]) -> str:
-    """The cause on the page of failures."""
-    return f"{reverse('failures')}?days={MONTH}#{anchor(facts['cause'])}"
+    """The cause on the page of failures; that page where it is several causes."""
+    page = f"{reverse('failures')}?days={MONTH}"
+    return f"{page}#{anchor(facts['cause'])}" if "cause" in facts else page
 
 
 def _data(facts: dict[str, Any], **words: str) -> dict[str, Any]:
-    names = ("rule", "cause", "code", "count", "of", "messages", "percent", "share", "minutes")
-    error = errors.CATALOGUE.get(facts["code"])
+    names = ("rule", "cause", "code", "causes", "count", "of", "messages", "percent", "share", "minutes")
+    error = _error(facts)
     stable = {name: facts[name] for name in names if name in facts}
     return {**stable, "owner": error.whose.value if error else "", **words}
 
@@ -155,4 +172,5 @@ _SENTENCES: dict[Notice.Kind, Callable[[dict[str, Any]], str]] = {
     Notice.Kind.NEW: why,
     Notice.Kind.COUNT: _count,
     Notice.Kind.RATE: _rate,
+    Notice.Kind.MORE: _more,
 }

@@ -19,6 +19,7 @@ from smsadmin.core.status import SETTLED
 from smsadmin.incoming import purging as incoming
 from smsadmin.privacy import counting, forgetting
 from smsadmin.privacy.models import Part, Passed, Policy, Purge
+from smsadmin.resends import purging as resends
 from smsadmin.resends.models import ResendItem
 from smsadmin.sending import log
 from smsadmin.sending.dispatch import stopping
@@ -60,6 +61,8 @@ def purge(workspace: Workspace, part: Part, before: datetime, now: datetime) -> 
     done = _repeated(lambda: _done_since(workspace, part, ends, now), steps)
     done += _repeated(lambda: _next(workspace, part, ends, now), steps)
     done += _repeated(lambda: incoming.purge(workspace, before, _INCOMING[part], STEP), steps)
+    if part in (Part.NUMBER, Part.MESSAGE):
+        done += resends.forget(workspace, before)
     if part == Part.MESSAGE:
         done += _repeated(lambda: _refused_calls(workspace, before), steps)
     if done:

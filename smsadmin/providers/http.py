@@ -7,6 +7,7 @@ mean is the caller's to decide, so each call returns an Exchange that says how f
 import ipaddress
 import re
 import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -237,9 +238,21 @@ def _words(error: Exception, timeout: httpx.Timeout) -> str:
     if isinstance(error, httpx.ConnectTimeout):
         return f"no connection within {timeout.connect:g} s"
     if isinstance(error, httpx.ConnectError):
+        if tls := _of_tls(error):
+            return f"no secure connection (TLS) came about: {tls}"
         return "the connection was refused or the host is unknown"
     words = _FAILURES.get(type(error), type(error).__name__)
     return words.format(read=timeout.read)
+
+
+def _of_tls(error: BaseException | None) -> str:
+    """What TLS says of why it failed, "" where it was something else; httpx has it among the causes of its error."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    if error is None:
+        return ""
+    certificate = getattr(error, "verify_message", "")  # of a certificate: in words
+    return certificate or (error.reason or type(error).__name__).replace("_", " ").lower()
 
 
 def _since(started: float) -> int:

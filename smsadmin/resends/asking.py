@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from smsadmin.resends import bell
-from smsadmin.resends.choice import Choice, judged
+from smsadmin.resends.choice import BATCH, Choice, judged
 from smsadmin.resends.models import UNFINISHED, Resend, ResendItem
+from smsadmin.sending import again
 from smsadmin.sending.again import WORDS, Reason
 from smsadmin.workspaces.models import User, Workspace
 
@@ -29,11 +30,12 @@ def ask(choice: Choice, which: str, by: User) -> Resend:
     Raises NotAsked where nothing may be sent again, or where this person has MOST_UNFINISHED resends under way, and
     asked.Unreadable.
     """
+    eligible, left_out = _sorted(choice)
     with transaction.atomic():
         # Asked for twice at once, the second finds what the first has taken.
         Workspace.objects.select_for_update(no_key=True).get(pk=choice.workspace.pk)
         _not_too_many(choice.workspace, by)
-        eligible, left_out = _sorted(choice)
+        eligible = _still(eligible, left_out)
         if not eligible:
             raise NotAsked(_nothing(left_out))
         resend = Resend.objects.create(
@@ -46,7 +48,7 @@ def ask(choice: Choice, which: str, by: User) -> Resend:
             left_out=dict(left_out),
         )
         items = [ResendItem(resend=resend, original=original) for original in sorted(eligible)]
-        ResendItem.objects.bulk_create(items, batch_size=1_000)
+        ResendItem.objects.bulk_create(items, batch_size=BATCH)
         transaction.on_commit(partial(bell.ring, resend.pk))
     return resend
 
@@ -71,6 +73,18 @@ def _sorted(choice: Choice) -> tuple[list[UUID], Counter[Reason]]:
         else:
             eligible.append(message.pk)
     return eligible, left_out
+
+
+def _still(eligible: list[UUID], left_out: Counter[Reason]) -> list[UUID]:
+    """What nobody has taken since it was judged; `left_out` then counts the rest too."""
+    free = []
+    for start in range(0, len(eligible), BATCH):
+        ids = eligible[start : start + BATCH]
+        taken = dict.fromkeys(again.queued(ids), Reason.QUEUED)
+        taken |= dict.fromkeys(again.successors(ids), Reason.AGAIN)
+        left_out.update(taken.values())
+        free += [pk for pk in ids if pk not in taken]
+    return free
 
 
 def _nothing(left_out: Counter[Reason]) -> str:

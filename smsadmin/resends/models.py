@@ -16,7 +16,8 @@ class Resend(models.Model):
     `chosen` counts what was picked, `left_out` ({sending.again.Reason: count}) what of it may not be sent again;
     the rest are its items. Who holds the lease works; a lease that ended is taken over, and nothing is sent twice,
     for the log has room for one successor of each message. `waits_until` is set while every item that is left
-    waits for room in a quota.
+    waits for room in a quota, and after a turn that failed, which `error` then tells of. `attempts` counts turns in a
+    row that settled no item.
     """
 
     class Which(models.TextChoices):
@@ -35,7 +36,9 @@ class Resend(models.Model):
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     asked_at = models.DateTimeField(default=timezone.now)
     which = models.CharField(max_length=8, choices=Which, default=Which.PRESENT)
-    filters: Any = models.JSONField(null=True)  # as the log's address says them; None: rows were picked
+    filters: Any = models.JSONField(
+        null=True
+    )  # as the log's address says them, until purging.forget; None: rows were picked
     chosen = models.PositiveIntegerField()
     left_out: Any = models.JSONField(default=dict)
 
@@ -43,6 +46,8 @@ class Resend(models.Model):
     waits_until = models.DateTimeField(null=True)
     holder = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True)  # an entry of smsadmin.phrases
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -59,7 +59,8 @@ def plan(choice: Choice, which: str, now: datetime) -> Plan:
     Raises asked.Unreadable.
     """
     left_out, known, unknown = Counter[Reason](), list[Demand](), list[int]()
-    related = choice.messages().select_related(*making.RELATED).defer("body", "trace", "quota")
+    # Few actions stand behind many messages: each is read once for a batch, not with every row.
+    related = choice.messages().prefetch_related(*making.RELATED).defer("body", "trace", "quota")
     for message, verdict in judged(choice.workspace, related):
         if verdict.reason:
             left_out[verdict.reason] += 1

@@ -21,7 +21,6 @@ from smsadmin.privacy import reading
 from smsadmin.resends import plan
 from smsadmin.resends.choice import judged
 from smsadmin.resends.models import Resend, ResendItem
-from smsadmin.resends.running import Progress
 from smsadmin.sending import again, explain
 from smsadmin.sending.again import Reason, Verdict
 from smsadmin.sending.asked import around
@@ -196,6 +195,33 @@ ITEM_STATES: dict[str, Badge] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How many messages a resend has, and what became of them so far."""
+
+    total: int
+    sent: int
+    refused: int
+    pending: int
+
+
+def progress(resends: Sequence[Resend]) -> list[Progress]:
+    """How far each of them is, in one query."""
+    counted = ResendItem.objects.filter(resend__in=[each.pk for each in resends]).order_by()
+    counts = {
+        (resend, state): n
+        for resend, state, n in counted.values_list("resend", "state").annotate(Count("pk"))
+    }
+    found = []
+    for each in resends:
+        sent, refused, pending = (
+            counts.get((each.pk, state), 0)
+            for state in (ItemState.SENT, ItemState.REFUSED, ItemState.PENDING)
+        )
+        found.append(Progress(sent + refused + pending, sent, refused, pending))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One resend and how far it is. `words`: its filter as the log's box says it, if there is one to be shown."""
 
@@ -221,11 +247,15 @@ class Row:
     @property
     def waits(self) -> datetime | None:
         """When there may be room for the rest, which waits for it."""
-        return self.resend.waits_until if self.resend.state == State.WAITING else None
+        return (
+            self.resend.waits_until if self.resend.state == State.WAITING and not self.resend.error else None
+        )
 
     @property
     def says(self) -> str:
         """What goes on, in one sentence."""
+        if self.resend.error:
+            return self._failing
         return {
             State.WAITING: _("The rest waits for room in the quotas.")
             if self.waits
@@ -235,6 +265,14 @@ class Row:
             State.DONE: _("Every message has its result."),
             State.CANCELLED: _("Somebody cancelled it; what was sent again until then stays sent."),
         }[State(self.resend.state)]
+
+    @property
+    def _failing(self) -> str:
+        if self.resend.state == State.PAUSED:
+            return _(
+                "It is paused: it failed again and again. The worker's log has the details; then let it go on."
+            )
+        return _("It failed just now and is tried again within a minute.")
 
     @property
     def log_url(self) -> str:
@@ -251,25 +289,9 @@ def rows(resends: Sequence[Resend], member: Member) -> list[Row]:
     those who read numbers."""
     here, sees_everything = around(member.workspace), reading.sees_everything(member)
     return [
-        Row(resend, progress, render(resend.filters or {}, here) if sees_everything else "")
-        for resend, progress in zip(resends, _progress(resends), strict=True)
+        Row(resend, far, render(resend.filters or {}, here) if sees_everything else "")
+        for resend, far in zip(resends, progress(resends), strict=True)
     ]
-
-
-def _progress(resends: Sequence[Resend]) -> list[Progress]:
-    counted = ResendItem.objects.filter(resend__in=[each.pk for each in resends]).order_by()
-    counts = {
-        (resend, state): n
-        for resend, state, n in counted.values_list("resend", "state").annotate(Count("pk"))
-    }
-    found = []
-    for each in resends:
-        sent, refused, pending = (
-            counts.get((each.pk, state), 0)
-            for state in (ItemState.SENT, ItemState.REFUSED, ItemState.PENDING)
-        )
-        found.append(Progress(sent + refused + pending, sent, refused, pending))
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,6 @@ class Reader:
 def _renewed(wanted: Wanted, found: Record | None) -> Read:
     """The record as it is now; one that HubSpot no longer has stays as it was kept."""
     if found is None:
-        return wanted.kept_or(Reason.GONE)
+        return wanted.kept_or(Reason.RECORD)
     step = {kind: values for kind, values in wanted.kept.related.items() if kind == INPUTS}
     return replace(found, related={**found.related, **step})

@@ -15,16 +15,17 @@ from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from smsadmin.core.errors import InternalError, SendError
-from smsadmin.core.message import Record, SendRequest
+from smsadmin.core.message import SendRequest
+from smsadmin.privacy.masking import secrets_of
 from smsadmin.quotas.counting import QuotaExceeded, Subject
 from smsadmin.resends import bell, making
 from smsadmin.resends.models import UNFINISHED, Resend, ResendItem
 from smsadmin.resends.reading import Read, Reader, Wanted
-from smsadmin.sending import again, log
+from smsadmin.sending import again, inputs, log
 from smsadmin.sending.accept import again as send_again
 from smsadmin.sending.again import Reason
 from smsadmin.sending.dispatch import stopping
@@ -35,8 +36,13 @@ logger = structlog.get_logger(__name__)
 
 #: So many records HubSpot reads in one call.
 BATCH = 100
-#: A worker has few threads, and messages need them: no more resends than this are worked on at once.
+#: A worker has few threads, and messages need them: no more resends than this are worked on at once. Two workers that
+#: look at the same moment may each begin one, which costs a thread for a while, and no message.
 MOST_AT_ONCE = 2
+#: So many turns in a row that settle no item, and somebody has to look why before it goes on.
+MOST_ATTEMPTS = 5
+#: After a turn that failed.
+PAUSE = timedelta(minutes=1)
 #: Longer than anything that happens between two messages: HubSpot's slowest answers, and pauses it asks for.
 LEASE = timedelta(minutes=2)
 
@@ -49,28 +55,6 @@ class Stopped(Exception):
 
 class HandedBack(Exception):
     """This worker is being shut down: another one goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How many messages a resend has, and what became of them so far."""
-
-    total: int
-    sent: int
-    refused: int
-    pending: int
-
-
-def progress(resend: Resend) -> Progress:
-    """How far a resend is, in one query."""
-    counts = dict(resend.items.order_by().values_list("state").annotate(Count("pk")))
-    state = ResendItem.State
-    return Progress(
-        total=sum(counts.values()),
-        sent=counts.get(state.SENT, 0),
-        refused=counts.get(state.REFUSED, 0),
-        pending=counts.get(state.PENDING, 0),
-    )
 
 
 # --- What people do -----------------------------------------------------------------------------------
@@ -94,13 +78,18 @@ def cancel(resend: Resend) -> bool:
     return _moved(resend, UNFINISHED, Resend.State.CANCELLED, finished_at=timezone.now())
 
 
+#: Nobody holds it; and nothing failed so far.
+_FREE: dict[str, Any] = {"holder": None, "lease_until": None}
+_WELL: dict[str, Any] = {"attempts": 0, "error": ""}
+
+
 def _moved(resend: Resend, before: Sequence[str], state: str, **columns: Any) -> bool:
     """One guarded step, saved so that the audit log shows who took it; `resend` then says what the row says."""
     with transaction.atomic():
         row = Resend.objects.select_for_update().get(pk=resend.pk)
         moves = row.state in before
         if moves:
-            columns |= {"state": state, "holder": None, "lease_until": None, "waits_until": None}
+            columns |= {"state": state, **_FREE, **_WELL, "waits_until": None}
             for name, value in columns.items():
                 setattr(row, name, value)
             row.save(update_fields=list(columns))
@@ -122,13 +111,18 @@ def run(resend_id: UUID, sleep: Callable[[float], None] = time.sleep) -> None:
     except Stopped:
         logger.info("resend.stopped", resend=str(resend_id))
     except HandedBack:
-        work.let_go(state=Resend.State.WAITING)
+        work.let_go(state=Resend.State.WAITING, attempts=max(resend.attempts - 1, 0))
         return
+    except Exception as error:
+        logger.exception("resend.turn_failed", resend=str(resend_id), attempts=resend.attempts)
+        work.fail(f"smsadmin itself failed: {type(error).__name__}")
     _ring_for_next()
 
 
 def sweep(now: datetime | None = None) -> None:
-    """Rings for resends that are due and that nobody works on."""
+    """Rings for resends that are due and that nobody works on; pauses those whose workers are killed each time."""
+    cut_off = Resend.objects.filter(_unheld(now or timezone.now()), attempts__gte=MOST_ATTEMPTS)
+    cut_off.update(state=Resend.State.PAUSED, error="Its worker stopped, again and again.", **_FREE)
     _ring_for_next(now)
 
 
@@ -151,8 +145,13 @@ def _take(resend_id: UUID, now: datetime) -> Resend | None:
     if held.exclude(pk=resend_id).count() >= MOST_AT_ONCE:
         return None
     holder = uuid.uuid4()
-    taken = Resend.objects.filter(_unheld(now), pk=resend_id).update(
-        state=Resend.State.RUNNING, holder=holder, lease_until=now + LEASE, waits_until=None
+    taken = Resend.objects.filter(_unheld(now), pk=resend_id, attempts__lt=MOST_ATTEMPTS).update(
+        state=Resend.State.RUNNING,
+        holder=holder,
+        lease_until=now + LEASE,
+        waits_until=None,
+        attempts=F("attempts") + 1,
+        error="",
     )
     related = Resend.objects.select_related("workspace", "asked_by")
     return related.get(pk=resend_id, holder=holder) if taken else None
@@ -177,9 +176,9 @@ class _Work:
             after = items[-1].pk
             self._try(items)
         if self.full and pending.exists():
-            self.let_go(state=Resend.State.WAITING, waits_until=min(self.full.values()))
+            self.let_go(state=Resend.State.WAITING, waits_until=min(self.full.values()), attempts=0)
         else:
-            self.let_go(state=Resend.State.DONE, finished_at=timezone.now())
+            self.let_go(state=Resend.State.DONE, finished_at=timezone.now(), attempts=0)
 
     def hold_on(self) -> None:
         """Keeps the resend ours. Raises Stopped or HandedBack."""
@@ -190,7 +189,14 @@ class _Work:
 
     def let_go(self, **columns: Any) -> None:
         """Leaves the resend as these columns say, as long as it is ours."""
-        self._mine().update(holder=None, lease_until=None, **columns)
+        self._mine().update(**_FREE, **columns)
+
+    def fail(self, error: str) -> None:
+        """Another turn comes soon; after MOST_ATTEMPTS of them that settled nothing, once somebody says so."""
+        if self.resend.attempts >= MOST_ATTEMPTS:
+            self.let_go(state=Resend.State.PAUSED, error=error)
+        else:
+            self.let_go(state=Resend.State.WAITING, waits_until=timezone.now() + PAUSE, error=error)
 
     def _mine(self) -> QuerySet[Resend]:
         return Resend.objects.filter(pk=self.resend.pk, state=Resend.State.RUNNING, holder=self.resend.holder)
@@ -218,42 +224,51 @@ class _Work:
             if outcome := self._outcome(item.original, ask, read):
                 pending = ResendItem.objects.filter(pk=item.pk, state=ResendItem.State.PENDING)
                 pending.update(at=timezone.now(), **outcome)
+                self._gets_on()
+
+    def _gets_on(self) -> None:
+        """An item was settled, so no turn so far was in vain."""
+        if self.resend.attempts:
+            self._mine().update(**_WELL)
+            self.resend.attempts = 0
 
     def _outcome(self, original: UUID, ask: SendRequest | None, read: Read) -> Outcome | None:
         """What the item says from now on; None while there is no room. The original is locked while we look at it: news
         of it that come later find its successor."""
         message = self._messages().select_for_update(of=("self",), no_key=True).filter(pk=original).first()
         if message is None:
-            return _refused(Reason.GONE)
+            return _refused(Reason.DELETED)
         verdict = again.verdicts(self.resend.workspace, [message], within=self.resend.pk)[original]
         if verdict.successor:
             return self._succeeded_by(verdict.successor)
         if verdict.reason or ask is None:
-            return _refused(verdict.reason or Reason.GONE)
-        if not isinstance(read, Record):
+            return _refused(verdict.reason or Reason.CONFIG)
+        if isinstance(read, Reason):
             return _refused(read)
+        if isinstance(read, SendError):
+            return _stopped(read, message, ask)
         ask = making.finished(ask, self.resend, message, read)
-        return None if self._is_full(ask) else self._sent(original, ask)
+        return None if self._is_full(ask) else self._sent(message, ask)
 
-    def _sent(self, original: UUID, ask: SendRequest) -> Outcome | None:
+    def _sent(self, message: Message, ask: SendRequest) -> Outcome | None:
         try:
             with transaction.atomic():  # what the database refuses must not spoil what the item is told
                 return _sent_as(send_again(ask).pk)
         except SendError as error:
-            return _refused(error)
+            return _stopped(error, message, ask)
         except QuotaExceeded as no_room:
             self.full[no_room.subject] = no_room.usage.resets_at
             return None
         except IntegrityError:
-            successor = again.successors([original]).get(original)
+            successor = again.successors([message.pk]).get(message.pk)
             if successor is None:  # the database refused something else
                 raise
             return self._succeeded_by(successor)
         except DatabaseError:
             raise
         except Exception as unforeseen:
-            logger.exception("resend.failed", original=str(original))
-            return _refused(InternalError(kind=type(unforeseen).__name__))
+            logger.exception("resend.failed", original=str(message.pk))
+            return _stopped(InternalError(kind=type(unforeseen).__name__), message, ask)
 
     def _succeeded_by(self, successor: UUID) -> Outcome:
         """Another worker of this very resend may have made the successor, and not lived to tell."""
@@ -274,9 +289,15 @@ def _sent_as(message: UUID) -> Outcome:
     return {"state": ResendItem.State.SENT, "result": message}
 
 
-def _refused(why: Reason | SendError) -> Outcome:
-    """Why the row itself forbids it, or what stopped it this time."""
-    refused: Outcome = {"state": ResendItem.State.REFUSED}
-    if isinstance(why, SendError):
-        return refused | {"error_code": why.code, "error_facts": log.storable(why.facts)}
-    return refused | {"reason": why.value}
+def _refused(reason: Reason) -> Outcome:
+    """The row itself forbids it."""
+    return {"state": ResendItem.State.REFUSED, "reason": reason.value}
+
+
+def _stopped(error: SendError, message: Message, ask: SendRequest) -> Outcome:
+    """What stopped it this time. Purges come by a message once, and what they have deleted of this one does not come
+    back with a record that is read anew; nor is anything kept that the configuration hides."""
+    facts = log.storable(error.facts)
+    if message.values_gone_at or ask.config.hide_values:
+        facts = secrets_of(message, inputs.kept(ask), "", ask.config.message).out_of(facts)
+    return {"state": ResendItem.State.REFUSED, "error_code": error.code, "error_facts": facts}

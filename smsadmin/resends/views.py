@@ -77,12 +77,16 @@ def _picked(request: WorkspaceRequest) -> Wanted:
 
 
 def _found(request: WorkspaceRequest) -> Wanted | None:
-    """What the log's filter finds; None where it cannot be read."""
+    """What the log's filter finds, up to what had come in when the page was shown (`newest`); None where it cannot be
+    read."""
     asks = asked(request.GET.dict(), request.workspace)
     found = MessageFilter(asks.filters, request)
     if asks.complaints or not found.form.is_valid():
         return None
     chosen = choice.of_filter(found)
+    newest = _uuid((request.POST or request.GET).get("newest", ""))
+    if newest and chosen.newest:
+        chosen = replace(chosen, newest=newest)
     return Wanted(chosen, urlencode(chosen.filters), log_url(**asks.filters), asks.words)
 
 
@@ -99,12 +103,8 @@ def _which(given: Mapping[str, str]) -> str:
 
 
 def _ask(request: WorkspaceRequest, wanted: Wanted) -> HttpResponse:
-    """Only what had come in when the page was shown is sent again (`newest`)."""
-    which, newest = _which(request.POST), _uuid(request.POST.get("newest", ""))
-    if newest and wanted.choice.newest:
-        wanted = replace(wanted, choice=replace(wanted.choice, newest=newest))
     try:
-        made = asking.ask(wanted.choice, which, request.user)
+        made = asking.ask(wanted.choice, _which(request.POST), request.user)
     except asking.NotAsked as refused:
         return _new_page(request, wanted, str(refused))
     messages.success(request, _("It is asked for. It goes on when you leave this page."))
@@ -112,32 +112,48 @@ def _ask(request: WorkspaceRequest, wanted: Wanted) -> HttpResponse:
 
 
 def _new_page(request: WorkspaceRequest, wanted: Wanted, refused: str = "") -> HttpResponse:
-    """`refused` says why it was not asked for; then the latest resend of this person may be what they look for."""
+    """What would be sent, above the first page of its rows; the others, which htmx puts in the place of the first, have
+    the rows alone. `refused` says why it was not asked for; then the latest resend of this person may be what they look
+    for."""
     which = _which(request.POST if refused else request.GET)
-    planned = plan.plan(wanted.choice, which, timezone.now())
-    page = Paginator(_listed(wanted.choice), ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    filters = None if wanted.words is None else wanted.choice.filters
+    page = Paginator(_listed(wanted.choice), ROWS_PER_PAGE).get_page(
+        1 if refused else request.GET.get("page")
+    )
+    place = f"{reverse('resend-new')}?{wanted.query}&which={which}"
+    if newest := wanted.choice.newest:
+        place += f"&newest={newest}"
     context: dict[str, Any] = {
         "wanted": wanted,
+        "rows": presenters.judged_rows(request.workspace, [(row, explain.sentence(row)) for row in page]),
+        "page": page,
+        **_turned(page, f"{place}&"),
+        "first_page": place,
+        "refused": refused,
+        "log_url": wanted.log_url,
+    }
+    if page.number == 1 and page.paginator.count and not wants_fragment(request):
+        context |= _planned(wanted, which)
+    if refused:
+        mine = Resend.objects.filter(workspace=request.workspace, asked_by=request.user)
+        context["latest"] = mine.order_by("-pk").first()
+    is_nothing = wanted.words is None and not page.paginator.count
+    status = 422 if refused or is_nothing else 200
+    return render_page(request, "resends/new.html", context, fragment="resends/_rows.html", status=status)
+
+
+def _planned(wanted: Wanted, which: str) -> dict[str, Any]:
+    """What the page says of the whole choice, every message of which is judged and rehearsed for it."""
+    planned = plan.plan(wanted.choice, which, timezone.now())
+    filters = None if wanted.words is None else wanted.choice.filters
+    return {
         "plan": planned,
         "lines": presenters.lines(planned),
         "waiting": presenters.waiting(planned),
         "left_out": presenters.left_out(planned.left_out, filters),
         "which": which,
         "whiches": [(each, each.label, words) for each, words in WHICH.items()],
-        "rows": presenters.judged_rows(request.workspace, [(row, explain.sentence(row)) for row in page]),
-        "page": page,
-        **_turned(page, f"{reverse('resend-new')}?{wanted.query}&which={which}&"),
         "most": choice.MOST,
-        "refused": refused,
-        "log_url": wanted.log_url,
     }
-    if refused:
-        mine = Resend.objects.filter(workspace=request.workspace, asked_by=request.user)
-        context["latest"] = mine.order_by("-pk").first()
-    is_nothing = wanted.words is None and not planned.chosen
-    status = 422 if refused or is_nothing else 200
-    return render_page(request, "resends/new.html", context, status=status)
 
 
 def _listed(chosen: Choice) -> Any:

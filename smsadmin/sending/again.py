@@ -29,7 +29,10 @@ class Reason(StrEnum):
     CODE = "code"
     TEST = "test"
     NEVER = "never"
+    DELETED = "deleted"
+    CONFIG = "config"
     GONE = "gone"
+    RECORD = "record"
 
 
 WORDS = {
@@ -42,8 +45,13 @@ WORDS = {
     Reason.CODE: gettext_lazy("A code is not sent twice: ask for a new one."),
     Reason.TEST: gettext_lazy("It was a test: test the action once more instead."),
     Reason.NEVER: gettext_lazy("The recipient does not want it."),
+    Reason.DELETED: gettext_lazy("It was deleted, so nothing is left to be sent again."),
+    Reason.CONFIG: gettext_lazy("The configuration that it was sent with is not kept any more."),
     Reason.GONE: gettext_lazy(
         "What it was made of is not kept any more, and its record cannot be read in HubSpot."
+    ),
+    Reason.RECORD: gettext_lazy(
+        "What it was made of is not kept any more, and HubSpot no longer has its record."
     ),
 }
 
@@ -84,8 +92,8 @@ def verdicts(
     found = {message.pk: _verdict(message, made) for message in messages}
     rest = [pk for pk, verdict in found.items() if verdict.may]
     if rest:
-        found |= dict.fromkeys(_gone(workspace, rest), Verdict(Reason.GONE))
-        found |= dict.fromkeys(_queued(rest, within), Verdict(Reason.QUEUED))
+        found |= {pk: Verdict(lacking) for pk, lacking in _lacking(workspace, rest).items()}
+        found |= dict.fromkeys(queued(rest, within), Verdict(Reason.QUEUED))
     return found
 
 
@@ -139,23 +147,26 @@ def _is_final(message: Message, status: Status) -> bool:
     return error is not None and error.retry == errors.Retry.NEVER and error.status == status
 
 
-def _gone(workspace: Workspace, ids: Sequence[UUID]) -> list[UUID]:
-    """Those whose text cannot be made again: neither from the values that were kept, nor from the record as it is now.
+def _lacking(workspace: Workspace, ids: Sequence[UUID]) -> dict[UUID, Reason]:
+    """Those whose text cannot be made again: for want of a configuration, or of values, which would be those that were
+    kept or those of the record as it is now.
 
     Lists leave the long columns of their rows unread, so these are read here for all at once.
     """
     readable = portals(workspace)
     columns = ("pk", "version", "inputs", "origin", "object_type", "object_id")
     rows = Message.objects.filter(workspace=workspace, pk__in=ids).values_list(*columns)
-    return [
-        pk
-        for pk, version, inputs, *record in rows
-        if not (version or "config" in inputs) or not ("values" in inputs or portal_of(readable, *record))
-    ]
+    found = {}
+    for pk, version, inputs, *record in rows:
+        if not (version or "config" in inputs):
+            found[pk] = Reason.CONFIG
+        elif not ("values" in inputs or portal_of(readable, *record)):
+            found[pk] = Reason.GONE
+    return found
 
 
-def _queued(ids: Sequence[UUID], within: UUID | None) -> list[UUID]:
-    """Those that wait in another resend."""
+def queued(ids: Sequence[UUID], within: UUID | None = None) -> list[UUID]:
+    """Those that wait in a resend, other than `within`."""
     items = ResendItem.objects.filter(
         original__in=ids, state=ResendItem.State.PENDING, resend__state__in=UNFINISHED
     )

@@ -25,6 +25,13 @@ from smsadmin.sending.resolve import Draft
 #: A caller told to wait must have read that answer before it is told how it ended.
 REPLY_NOT_BEFORE = timedelta(seconds=2)
 
+#: What a person decided had not gone out: no step of the program's own leaves a failed row with this code.
+DECIDED_LOST = Q(status=Status.FAILED, error_code=errors.ProviderUnknown.code)
+#: Where no answer has said what became of it and under which id: nobody knows, a person decided, or an answer had no
+#: id. A decision is a guess; clear news from the provider moves its row as it would move an unknown one.
+UNCONFIRMED = Q(status=Status.UNKNOWN) | DECIDED_LOST | Q(status=Status.SENT, provider_id="")
+_NO_ROW = Q(pk__in=())
+
 #: What of an attempt's data repeats the text.
 SAID = ("request", "answer")
 
@@ -206,8 +213,9 @@ class Outcome:
 def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
     """Writes the outcomes of a batch together, to the rows this drain still holds.
 
-    A row given up as lost while its provider was still answering is settled by a clear answer, for it was never
-    claimed again. A row settled by an early receipt keeps what it has. Each timeline shows the answer.
+    A row given up as lost while its provider was still answering is settled by a clear answer, whatever a person has
+    decided meanwhile, for it was never claimed again. A row settled by an early receipt keeps what it has. Each
+    timeline shows the answer.
     """
     with transaction.atomic():
         for chunk in _chunks(outcomes, 100):
@@ -233,6 +241,7 @@ def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
     ]
     one = ", ".join(_placeholder(f) for f in fields)
     values = ", ".join(f"({one})" for _ in rows)
+    unconfirmed, its_parameters = _as_sql(UNCONFIRMED)
     sql = (
         f"WITH answer (id, {', '.join(columns)}) AS (VALUES {values}) "  # noqa: S608 (our own column names)
         "UPDATE sending_message SET status = answer.status, error_code = answer.error_code, "
@@ -240,11 +249,11 @@ def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
         "provider_status = answer.provider_status, finished_at = answer.at, next_attempt_at = answer.next, "
         "attempts = attempts + 1, claim = NULL, lease_until = NULL FROM answer "
         "WHERE sending_message.id = answer.id AND (sending_message.status = %s AND sending_message.claim = %s "
-        f"OR sending_message.status = %s AND answer.status IN ({', '.join(['%s'] * len(_SETTLE_UNKNOWN))}))"
+        f"OR ({unconfirmed}) AND answer.status IN ({', '.join(['%s'] * len(_SETTLE_UNKNOWN))}))"
     )
     parameters = [value for row in rows for value in row]
     parameters += [Status.SENDING.value, fields[0].get_db_prep_save(holder, connection)]
-    parameters += [Status.UNKNOWN.value, *_SETTLE_UNKNOWN]
+    parameters += [*its_parameters, *_SETTLE_UNKNOWN]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
 
@@ -274,6 +283,12 @@ def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
         None if back else outcome.at,
         outcome.next_attempt_at,
     )
+
+
+def _as_sql(which: Q) -> tuple[str, Sequence[Any]]:
+    """A condition on messages with its parameters, for a statement that the ORM has no words for."""
+    query = Message.objects.filter(which).query
+    return query.get_compiler(connection=connection).compile(query.where)
 
 
 def _placeholder(f: Any) -> str:
@@ -378,15 +393,17 @@ def move(
     *only: Q,
     error: errors.SendError | None = None,
     asker: str = "",
+    besides: Q = _NO_ROW,
     **columns: Any,
 ) -> bool:
     """One guarded step along the status table; False when the row is no longer where the step begins.
 
-    `asker` is who asked for the message, for an error whose cause hinges on that.
+    `asker` is who asked for the message, for an error whose cause hinges on that. `besides` are rows that it moves
+    from elsewhere too, `columns` what it writes beyond the status, its error and that it ended now.
     """
-    columns |= _reason(error, asker)
-    rows = Message.objects.filter(*only, pk=message_id, status__in=BEFORE[status])
-    return bool(rows.update(status=status, finished_at=now, claim=None, lease_until=None, **columns))
+    written = {"finished_at": now, "claim": None, "lease_until": None, **_reason(error, asker), **columns}
+    rows = Message.objects.filter(Q(status__in=BEFORE[status]) | besides, *only, pk=message_id)
+    return bool(rows.update(status=status, **written))
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +419,8 @@ class Receipt:
 
 
 def receipt(message: Message, said: Receipt, now: datetime) -> bool:
-    """A receipt came: it moves the row forward where the status table allows, and shows in the timeline in any case.
+    """A receipt came: it moves the row forward where the status table allows, or where a person had decided that it was
+    lost, and shows in the timeline in any case.
 
     The event's data: `status` (the provider's word), `means`, `event`, `provider_at`, `moved`, `late` (the message
     had come further, or ended otherwise). True when the row was moved.
@@ -412,6 +430,7 @@ def receipt(message: Message, said: Receipt, now: datetime) -> bool:
         said.means,
         now,
         error=_undelivered(message, said),
+        besides=DECIDED_LOST,
         provider_status=storable(said.word[:40]),
     )
     late = False

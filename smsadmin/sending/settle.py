@@ -4,7 +4,7 @@ from datetime import datetime
 
 from auditlog.models import LogEntry
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from smsadmin.core import errors
 from smsadmin.core.status import Status
@@ -16,13 +16,15 @@ from smsadmin.workspaces.models import User
 def decide(message: Message, arrived: bool, note: str, by: User, now: datetime) -> bool:
     """An unknown message becomes sent or failed, with who said so and why on its timeline and in the audit log.
 
-    One that did not arrive keeps the error it had, and may then be sent again. False when it is no longer unknown:
-    a receipt or somebody else came first, and nothing is changed.
+    One that did not arrive keeps the error it had, and may then be sent again. Both keep the time at which nobody knew
+    any more: nothing fails or arrives now. Clear news from the provider still moves the message (sending.log). False
+    when it is no longer unknown: a receipt or somebody else came first, and nothing is changed.
     """
     status, note = Status.SENT if arrived else Status.FAILED, log.storable(note)
     error = None if arrived else errors.ProviderUnknown(**message.error_facts)
     with transaction.atomic():
-        if not log.move(message.pk, status, now, Q(status=Status.UNKNOWN), error=error):
+        unknown, ended = Q(status=Status.UNKNOWN), F("finished_at")
+        if not log.move(message.pk, status, now, unknown, error=error, finished_at=ended):
             return False
         log.decided(message.pk, now, status=status.value, by=by.pk, who=str(by), note=note)
         _audit(message, status, note)

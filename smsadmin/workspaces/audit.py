@@ -24,7 +24,10 @@ def register() -> None:
     auditlog.register(
         Export, exclude_fields=["total", "written", "holder", "lease_until", "attempts", "size"]
     )
-    auditlog.register(Resend, exclude_fields=["waits_until", "holder", "lease_until"])
+    auditlog.register(
+        Resend,
+        exclude_fields=["filters", "waits_until", "holder", "lease_until", "attempts", "error"],
+    )  # a filter may name a recipient
     auditlog.register(NoticeRule, exclude_fields=["looked_at"])
     auditlog.register(Endpoint, exclude_fields=["secrets", "url"])  # which may carry a key
     auditlog.register(TestNumber, exclude_fields=["code_hash"])

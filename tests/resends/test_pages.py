@@ -302,8 +302,9 @@ def test_turning_pages_judges_the_rows_shown_and_rehearses_nothing(
     monkeypatch.setattr(views.plan, "plan", lambda *given: pytest.fail("rehearsed"))
 
     page, part = client.get(further), client.get(further, headers={"HX-Request": "true"})
+    client.get(further.replace("page=2", "page=1"), headers={"HX-Request": "true"})  # back again
 
-    assert judged == [2, 2]
+    assert judged == [2, 2, 2]
     assert "Resend 5 messages" not in words(page)
     assert "are on the first page" in words(page)  # whole pages, without JavaScript
     assert 'href="/resends/new/?status=rejected&which=present&newest=' in source(page)

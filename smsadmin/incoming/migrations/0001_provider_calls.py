@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='inbound', to='workspaces.workspace')),
             ],
             options={
-                'indexes': [models.Index(fields=['workspace', '-at', '-id'], name='inbound_newest'), models.Index(condition=models.Q(('answers__isnull', False)), fields=['answers', 'at'], name='inbound_replies')],
+                'indexes': [models.Index(fields=['workspace', '-at', '-id'], name='inbound_newest'), models.Index(condition=models.Q(('answers__isnull', False)), fields=['answers', 'at'], name='inbound_replies'), models.Index(condition=models.Q(('values_gone_at__isnull', True)), fields=['workspace', 'at', 'id'], name='inbound_with_text'), models.Index(condition=models.Q(('number_gone_at__isnull', True)), fields=['workspace', 'at', 'id'], name='inbound_with_number')],
                 'constraints': [models.UniqueConstraint(fields=('connection', 'provider_id'), name='one_row_per_inbound')],
             },
         ),
@@ -65,11 +65,13 @@ class Migration(migrations.Migration):
                 ('detail', models.CharField(blank=True, max_length=200)),
                 ('looks', models.PositiveSmallIntegerField(default=0)),
                 ('next_look_at', models.DateTimeField(null=True)),
+                ('values_gone_at', models.DateTimeField(null=True)),
+                ('number_gone_at', models.DateTimeField(null=True)),
                 ('connection', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='provider_calls', to='workspaces.connection')),
                 ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='provider_calls', to='workspaces.workspace')),
             ],
             options={
-                'indexes': [models.Index(fields=['workspace', 'outcome', '-at', '-id'], name='told_newest'), models.Index(fields=['connection', 'fingerprint'], name='told_before'), models.Index(condition=models.Q(('message__isnull', False)), fields=['message', 'id'], name='told_of'), models.Index(condition=models.Q(('outcome', 'waiting')), fields=['next_look_at'], name='told_due')],
+                'indexes': [models.Index(fields=['workspace', 'outcome', '-at', '-id'], name='told_newest'), models.Index(fields=['connection', 'fingerprint'], name='told_before'), models.Index(condition=models.Q(('message__isnull', False)), fields=['message', 'id'], name='told_of'), models.Index(condition=models.Q(('outcome', 'waiting')), fields=['next_look_at'], name='told_due'), models.Index(condition=models.Q(('values_gone_at__isnull', True)), fields=['workspace', 'at', 'id'], name='told_with_text'), models.Index(condition=models.Q(('number_gone_at__isnull', True)), fields=['workspace', 'at', 'id'], name='told_with_number')],
             },
         ),
     ]

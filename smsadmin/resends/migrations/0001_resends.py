@@ -30,6 +30,8 @@ class Migration(migrations.Migration):
                 ('waits_until', models.DateTimeField(null=True)),
                 ('holder', models.UUIDField(null=True)),
                 ('lease_until', models.DateTimeField(null=True)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('error', models.CharField(blank=True, max_length=300)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='resends', to='workspaces.workspace')),

@@ -62,7 +62,7 @@ def _beginning(message: Message) -> Iterator[Happening]:
 
 def _end(message: Message, events: Sequence[Event]) -> Iterator[Happening]:
     if message.finished_at:
-        look = STATUSES[_ended(message, events)]
+        look = STATUSES[_ended(message, message.finished_at, events)]
         yield Happening(message.finished_at, str(look.label), explain.cause(message), look.tone)
     elif message.status == Status.HELD and message.next_attempt_at:
         yield Happening(message.next_attempt_at, _("To be released, if there is room"), tone="waiting")
@@ -74,10 +74,10 @@ def _end(message: Message, events: Sequence[Event]) -> Iterator[Happening]:
         yield Happening(message.number_gone_at, _("The recipient's number deleted"))
 
 
-def _ended(message: Message, events: Sequence[Event]) -> Status:
+def _ended(message: Message, ended: datetime, events: Sequence[Event]) -> Status:
     """How it ended by itself: a person decides about an unknown one, and leaves the time at which it became so."""
     decided = (event.at for event in events if event.kind == Event.Kind.DECISION)
-    return Status.UNKNOWN if any(at >= message.finished_at for at in decided) else Status(message.status)
+    return Status.UNKNOWN if any(at >= ended for at in decided) else Status(message.status)
 
 
 def _afterwards(successor: Message | None) -> Iterator[Happening]:
