@@ -147,7 +147,7 @@ def _how_many(facts: dict[str, Any]) -> str:
             "failed": _figure(facts["count"]),
             "of": _figure(facts["of"]),
         }
-    words = ngettext("%(n)s message so far", "%(n)s messages so far", facts["count"])
+    words = ngettext("%(n)s message by then", "%(n)s messages by then", facts["count"])
     return words % {"n": _figure(facts["count"])}
 
 

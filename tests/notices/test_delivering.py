@@ -50,7 +50,7 @@ def test_a_mail_says_what_failed_whose_it_is_and_what_fixes_it(workspace: Worksp
     assert mail.body.splitlines() == [
         "Aircall asked to slow down 5 times, so the message was given up. It never left.",
         "",
-        "How many: 1 message so far",
+        "How many: 1 message by then",
         "Whose: Aircall",
         "What fixes it: Lower the pace of the connection, or send it again later.",
         "Rule: Operators",

@@ -57,7 +57,7 @@ def test_a_flood_of_causes_is_told_in_few_notices(workspace: Workspace) -> None:
     assert {notice.facts["count"] for notice in alone} == {2}
     said = wording.told(together)
     assert (said.type, said.sentence) == ("failure.more", "Messages also failed for 37 further causes.")
-    assert said.lines == (("How many", "37 messages so far"), ("Rule", "Operators"))
+    assert said.lines == (("How many", "37 messages by then"), ("Rule", "Operators"))
     assert said.path == "/failures/?days=30"
     assert said.data == {"rule": "Operators", "causes": 37, "count": 37, "owner": "", "whose": "", "fix": ""}
 
