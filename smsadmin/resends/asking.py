@@ -5,8 +5,10 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from smsadmin.resends import bell
 from smsadmin.resends.choice import BATCH, Choice, judged
@@ -87,12 +89,35 @@ def _still(eligible: list[UUID], left_out: Counter[Reason]) -> list[UUID]:
     return free
 
 
+#: What messages that somebody asked for before are left out for.
+_ASKED_BEFORE = {Reason.QUEUED, Reason.AGAIN}
+
+
+def before(choice: Choice) -> Resend | None:
+    """The last resend that sent any of these messages again, or still is to. Raises asked.Unreadable."""
+    has_them = Q(items__state=ResendItem.State.SENT) | Q(
+        items__state=ResendItem.State.PENDING, state__in=UNFINISHED
+    )
+    theirs = Resend.objects.filter(
+        has_them, workspace=choice.workspace, items__original__in=choice.messages().values("pk")
+    )
+    return theirs.order_by("-pk").first()
+
+
 def _nothing(left_out: Counter[Reason]) -> str:
     """Why there is nothing to send: the reason that most of the messages have."""
     if not left_out:
         return _("No message matches any more, so there is nothing to send again.")
+    if left_out.keys() <= _ASKED_BEFORE:
+        return ngettext(
+            "This message was already asked to be sent again.",
+            "These messages were already asked to be sent again.",
+            left_out.total(),
+        )
     [(reason, _count)] = left_out.most_common(1)
     why = str(WORDS[reason])
+    if left_out.total() == 1:
+        return _("The message may not be sent again. %(why)s") % {"why": why}
     if len(left_out) == 1:
-        return _("None of these messages may be sent again. %(why)s") % {"why": why}
+        return _("None of these messages may be sent again. Of each of them: %(why)s") % {"why": why}
     return _("None of these messages may be sent again. Of most of them: %(why)s") % {"why": why}

@@ -40,8 +40,12 @@ def finished(ask: SendRequest, resend: Resend, message: Message, record: Record)
     """The request as it is made: with the record that was read, who asked for it in which resend, and whether the
     action is on at this moment, for reading the records may have taken its time."""
     by = {"by": resend.asked_by_id, "who": str(resend.asked_by or ""), "resend": str(resend.pk)}
-    is_on = message.action is None or message.action.enabled
-    return replace(ask, record=record, origin={**ask.origin, **by}, action_enabled=is_on)
+    return replace(ask, record=record, origin={**ask.origin, **by}, action_enabled=is_on(message))
+
+
+def is_on(message: Message) -> bool:
+    """Whether the action of the message is on; one that a workflow configured has none to be off."""
+    return message.action is None or message.action.enabled
 
 
 def kept(message: Message) -> Record:
@@ -55,13 +59,26 @@ def kept(message: Message) -> Record:
 
 def line(ask: SendRequest) -> tuple[Number | None, Agent | None]:
     """From which number and as which user it would go, as far as the record tells."""
-    draft = resolve.Draft(ask, book.of(ask.workspace_id))
-    with suppress(SendError):  # what stops it later shows then
-        resolve.run(draft, _LINE)
+    draft = _resolved(ask, _LINE)
     return draft.number, draft.agent
 
 
-_LINE = (("sender", resolve.sender), ("send_as", resolve.send_as))
+def recipient(ask: SendRequest) -> str:
+    """To which number it would go, as far as the record tells; "" where it does not."""
+    found = _resolved(ask, _RECIPIENT).recipient
+    return found.e164 if found else ""
+
+
+_Steps = tuple[tuple[str, resolve.DraftStep], ...]
+_LINE: _Steps = (("sender", resolve.sender), ("send_as", resolve.send_as))
+_RECIPIENT: _Steps = (("recipient", resolve.recipient),)
+
+
+def _resolved(ask: SendRequest, steps: _Steps) -> resolve.Draft:
+    draft = resolve.Draft(ask, book.of(ask.workspace_id))
+    with suppress(SendError):  # what stops it later shows then
+        resolve.run(draft, steps)
+    return draft
 
 
 def _configured(message: Message, which: str) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from smsadmin.core.message import SendRequest
 from smsadmin.core.windows import resets_at
 from smsadmin.directory.models import Number
 from smsadmin.quotas import counting
@@ -13,6 +14,8 @@ from smsadmin.quotas.counting import Limit, Subject, Usage
 from smsadmin.quotas.models import Counter as QuotaCounter
 from smsadmin.resends import making
 from smsadmin.resends.choice import Choice, judged
+from smsadmin.resends.rehearsal import Rehearsal, Stop
+from smsadmin.sending import again
 from smsadmin.sending.again import Reason
 from smsadmin.sending.models import Message
 from smsadmin.sending.quota import Demand
@@ -44,13 +47,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`chosen` is `eligible` and all that is `left_out`. Each eligible message is in a line, longest first."""
+    """`chosen` is `eligible` and all that is `left_out`. Each eligible message is in a line, longest first.
+
+    `tried` of them, the newest, were rehearsed: `stops` would stop again as things are, and `depending` hinge on their
+    records, which are read anew. `several` are the eligible messages of each recipient who has more than one.
+    """
 
     chosen: int
     eligible: int
     left_out: dict[Reason, int]
     lines: Sequence[Line]
     segments: int
+    tried: int
+    stops: Sequence[Stop]
+    depending: int
+    several: Sequence[int]
 
 
 def plan(choice: Choice, which: str, now: datetime) -> Plan:
@@ -59,15 +70,22 @@ def plan(choice: Choice, which: str, now: datetime) -> Plan:
     Raises asked.Unreadable.
     """
     left_out, known, unknown = Counter[Reason](), list[Demand](), list[int]()
+    recipients, rehearsal = Counter[str](), Rehearsal(again.portals(choice.workspace))
     # Few actions stand behind many messages: each is read once for a batch, not with every row.
     related = choice.messages().prefetch_related(*making.RELATED).defer("body", "trace", "quota")
     for message, verdict in judged(choice.workspace, related):
         if verdict.reason:
             left_out[verdict.reason] += 1
-        elif demand := _demand(message, which):
+            continue
+        ask = making.request(message, which)
+        if ask:
+            rehearsal.take(message, ask)
+            recipients[message.recipient or making.recipient(ask)] += 1
+        if demand := _demand(message, ask):
             known.append(demand)
         else:
             unknown.append(_segments(message))
+    del recipients[""]
     known.reverse()  # the oldest is sent first
     lines = _lines(known, simulated(choice.workspace.pk, known, now), now)
     if unknown:
@@ -79,11 +97,14 @@ def plan(choice: Choice, which: str, now: datetime) -> Plan:
         left_out=dict(left_out),
         lines=lines,
         segments=sum(line.segments for line in lines),
+        tried=rehearsal.tried,
+        stops=rehearsal.stops,
+        depending=rehearsal.depending,
+        several=[count for count in recipients.values() if count > 1],
     )
 
 
-def _demand(message: Message, which: str) -> Demand | None:
-    ask = making.request(message, which)
+def _demand(message: Message, ask: SendRequest | None) -> Demand | None:
     number, agent = making.line(ask) if ask else (None, None)
     return Demand(number, agent, _segments(message)) if number else None
 

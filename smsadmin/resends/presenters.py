@@ -11,9 +11,10 @@ from uuid import UUID
 from django.db.models import Count
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from smsadmin.core import errors
+from smsadmin.core.causes import code_of
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import TROUBLE, Status
 from smsadmin.dashboard.templatetags.ui import Badge
@@ -21,12 +22,14 @@ from smsadmin.privacy import reading
 from smsadmin.resends import plan
 from smsadmin.resends.choice import judged
 from smsadmin.resends.models import Resend, ResendItem
+from smsadmin.resends.rehearsal import Stop
 from smsadmin.sending import again, explain
 from smsadmin.sending.again import Reason, Verdict
 from smsadmin.sending.asked import around
+from smsadmin.sending.codes import NAMES
 from smsadmin.sending.filters import TEST, VERIFICATION, log_url
 from smsadmin.sending.models import Message
-from smsadmin.sending.search import render
+from smsadmin.sending.search import Around, render
 from smsadmin.workspaces.models import Member, Workspace
 
 #: The page of failures judges no more messages than this, the worst causes first.
@@ -39,21 +42,34 @@ MOST_JUDGED = 1_000
 @dataclass(frozen=True, slots=True)
 class About:
     """What the page of a message says of sending it again. `original` is the message it sends again, unless that is
-    gone; `resend` is what it is or was sent again with."""
+    gone; `resend` is what it is or was sent again with, and `stopped` the last attempt where it may be tried once
+    more."""
 
     is_shown: bool
     original: Message | None = None
     resend: Resend | None = None
+    stopped: "Item | None" = None
 
 
-def about(message: Message, verdict: Verdict) -> About:
+def about(message: Message, verdict: Verdict, member: Member) -> About:
     """Nothing is shown of a message that is well, or about which something else has to be decided first."""
+    stopped = _last_stopped(message, member) if verdict.may else None
     if message.original:
         rows = Message.objects.filter(pk=message.original, workspace=message.workspace_id)
-        return About(True, rows.only("status").first(), _resend(message.original))
+        return About(True, rows.only("status").first(), _resend(message.original), stopped)
     if verdict.reason in (Reason.AGAIN, Reason.QUEUED):
         return About(True, resend=_resend(message.pk))
-    return About(verdict.may or (message.status in TROUBLE and verdict.reason != Reason.UNKNOWN))
+    is_shown = verdict.may or (message.status in TROUBLE and verdict.reason != Reason.UNKNOWN)
+    return About(is_shown, stopped=stopped)
+
+
+def _last_stopped(message: Message, member: Member) -> "Item | None":
+    """The last attempt to send this message again, if it was stopped, as the member may see it."""
+    tried = ResendItem.objects.filter(
+        original=message.pk, resend__workspace=message.workspace_id, state=ResendItem.State.REFUSED
+    )
+    newest = tried.select_related("resend").order_by("-pk").first()
+    return items([newest], member)[0] if newest else None
 
 
 def _resend(original: UUID) -> Resend | None:
@@ -176,6 +192,36 @@ def _line(line: plan.Line) -> Line:
     return Line(line, line.waits[:MOST_WAITS], _together(line.waits[MOST_WAITS:]))
 
 
+#: A plan names so many causes that would stop messages again.
+MOST_STOPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What would stop messages of a plan again: how many in all, the first causes in words, and the others' count."""
+
+    count: int
+    causes: Sequence[tuple[str, int]]
+    others: int
+
+
+def stops(planned: plan.Plan) -> Stops | None:
+    counts = [stop.count for stop in planned.stops]
+    if not counts:
+        return None
+    causes = [(_why_stopped(stop), stop.count) for stop in planned.stops[:MOST_STOPS]]
+    return Stops(sum(counts), causes, sum(counts[MOST_STOPS:]))
+
+
+def _why_stopped(stop: Stop) -> str:
+    """The sentence of the cause; its name, where each message has other values."""
+    if isinstance(stop.cause, Reason):
+        return str(again.WORDS[stop.cause])
+    if stop.facts is None:
+        return str(NAMES[stop.cause.code])
+    return explain.said(stop.cause.text, dict(stop.facts))
+
+
 # --- How far it is ------------------------------------------------------------------------------------
 
 State, ItemState = Resend.State, ResendItem.State
@@ -192,6 +238,14 @@ ITEM_STATES: dict[str, Badge] = {
     ItemState.SENT: Badge(ItemState.SENT.label, "send", "good"),
     ItemState.REFUSED: Badge(ItemState.REFUSED.label, "ban", "warn"),
 }
+#: What a cancelled resend did not come to.
+LEFT = Badge(gettext_lazy("Left as it was"), "circle-minus", "neutral")
+
+
+def _look_of(state: str, resend: Resend) -> Badge:
+    """How messages of a resend look whose items are in this state."""
+    is_left = state == ItemState.PENDING and resend.state == State.CANCELLED
+    return LEFT if is_left else ITEM_STATES[state]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +277,7 @@ def progress(resends: Sequence[Resend]) -> list[Progress]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One resend and how far it is. `words`: its filter as the log's box says it, if there is one to be shown."""
+    """One resend and how far it is. `words`: its filter (filter_words), if there is one to be shown."""
 
     resend: Resend
     progress: Progress
@@ -237,11 +291,23 @@ class Row:
 
     @property
     def look(self) -> Badge:
+        if self.resend.state == State.DONE and self.progress.refused:
+            return Badge(self._not_all, "alert-triangle", "warn")
         return STATES[self.resend.state]
 
     @property
-    def done(self) -> int:
-        """How many are settled, sent or not."""
+    def _not_all(self) -> str:
+        if not self.progress.sent:
+            return _("Done, none was sent")
+        refused = self.progress.refused
+        words = ngettext("Done, %(n)s was not sent", "Done, %(n)s were not sent", refused)
+        return words % {"n": number_format(refused, force_grouping=True)}
+
+    @property
+    def bar(self) -> int:
+        """How far the bar goes: to what is settled, sent or not; in the end, to what was sent."""
+        if self.resend.is_finished:
+            return self.progress.sent
         return self.progress.total - self.progress.pending
 
     @property
@@ -260,7 +326,7 @@ class Row:
             State.WAITING: _("The rest waits for room in the quotas.")
             if self.waits
             else _("It begins as soon as a worker is free."),
-            State.RUNNING: _("Messages are being queued; it goes on when you leave this page."),
+            State.RUNNING: _("Messages are being queued; it goes on even if you leave this page."),
             State.PAUSED: _("Nothing further is queued until somebody goes on."),
             State.DONE: _("Every message has its result."),
             State.CANCELLED: _("Somebody cancelled it; what was sent again until then stays sent."),
@@ -289,9 +355,18 @@ def rows(resends: Sequence[Resend], member: Member) -> list[Row]:
     those who read numbers."""
     here, sees_everything = around(member.workspace), reading.sees_everything(member)
     return [
-        Row(resend, far, render(resend.filters or {}, here) if sees_everything else "")
+        Row(resend, far, filter_words(resend.filters or {}, here) if sees_everything else "")
         for resend, far in zip(resends, progress(resends), strict=True)
     ]
+
+
+def filter_words(filters: Mapping[str, str], here: Around) -> str:
+    """A filter of the log in words: its cause by name, the rest as the box says it."""
+    code = code_of(filters.get("cause", ""))
+    if code not in NAMES:
+        return render(filters, here)
+    rest = {name: value for name, value in filters.items() if name != "cause"}
+    return " · ".join(filter(None, (str(NAMES[code]), render(rest, here))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +380,7 @@ class Item:
 
     @property
     def look(self) -> Badge:
-        return ITEM_STATES[self.item.state]
+        return _look_of(self.item.state, self.item.resend)
 
     @property
     def why(self) -> str:
@@ -357,7 +432,7 @@ def shares(row: Row, address: str, chosen: str) -> list[Share]:
     }
     every = Share(_("All"), progress.total, address, not chosen)
     return [every] + [
-        Share(str(state.label), count, f"{address}?state={state}", chosen == state)
+        Share(str(_look_of(state, row.resend).label), count, f"{address}?state={state}", chosen == state)
         for state, count in counts.items()
         if count or chosen == state
     ]

@@ -41,9 +41,20 @@ class Wanted:
     def names(self) -> frozenset[Name]:
         return frozenset(named(self.config, self.message.object_type))
 
+    def portal(self, portals: Portals) -> Connection | None:
+        """Where the record is read anew; None where it stays as it was kept."""
+        message = self.message
+        portal = portal_of(portals, message.origin, message.object_type, message.object_id)
+        return portal if self.names else None
+
+    @property
+    def lacks(self) -> bool:
+        """Whether the configuration names what was not kept of the record."""
+        return bool(lacking(self.kept, self.config))
+
     def kept_or(self, otherwise: errors.SendError | Reason) -> Read:
         """The record as it was kept, if that has all that the configuration names."""
-        return otherwise if lacking(self.kept, self.config) else self.kept
+        return otherwise if self.lacks else self.kept
 
 
 @dataclass(slots=True)
@@ -63,8 +74,7 @@ class Reader:
         found: dict[UUID, Read] = {}
         for each in wanted:
             message = each.message
-            portal = portal_of(self.portals, message.origin, message.object_type, message.object_id)
-            if portal and each.names:
+            if portal := each.portal(self.portals):
                 groups[portal, message.object_type, each.names].append(each)
             else:
                 found[message.pk] = each.kept_or(Reason.GONE)

@@ -1,6 +1,6 @@
 """The pages of sending again: what would be sent, what was asked for and how far it is, and unknown messages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -16,16 +16,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from smsadmin.core import numbers
 from smsadmin.core.status import Status
 from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.dashboard.templatetags.ui import status_word
+from smsadmin.privacy import reading
 from smsadmin.resends import asking, choice, plan, presenters, running
 from smsadmin.resends.choice import Choice
 from smsadmin.resends.forms import SettleForm
 from smsadmin.resends.models import Resend, ResendItem
 from smsadmin.sending import again, explain, settle
-from smsadmin.sending.asked import asked
-from smsadmin.sending.filters import MessageFilter, log_url
+from smsadmin.sending.asked import around, asked
+from smsadmin.sending.filters import VERIFICATION, MessageFilter, log_url
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.access import operator_required, viewer_required
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -87,7 +89,8 @@ def _found(request: WorkspaceRequest) -> Wanted | None:
     newest = _uuid((request.POST or request.GET).get("newest", ""))
     if newest and chosen.newest:
         chosen = replace(chosen, newest=newest)
-    return Wanted(chosen, urlencode(chosen.filters), log_url(**asks.filters), asks.words)
+    said = presenters.filter_words(asks.filters, around(request.workspace))
+    return Wanted(chosen, urlencode(chosen.filters), log_url(**asks.filters), said)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -107,14 +110,14 @@ def _ask(request: WorkspaceRequest, wanted: Wanted) -> HttpResponse:
         made = asking.ask(wanted.choice, _which(request.POST), request.user)
     except asking.NotAsked as refused:
         return _new_page(request, wanted, str(refused))
-    messages.success(request, _("It is asked for. It goes on when you leave this page."))
+    messages.success(request, _("It is asked for, and goes on even if you leave this page."))
     return redirect("resend", made.pk)
 
 
 def _new_page(request: WorkspaceRequest, wanted: Wanted, refused: str = "") -> HttpResponse:
     """What would be sent, above the first page of its rows; the others, which htmx puts in the place of the first, have
-    the rows alone. `refused` says why it was not asked for; then the latest resend of this person may be what they look
-    for."""
+    the rows alone. `refused` says why it was not asked for; then the resend that has these messages already, or the
+    latest of this person, may be what they look for."""
     which = _which(request.POST if refused else request.GET)
     page = Paginator(_listed(wanted.choice), ROWS_PER_PAGE).get_page(
         1 if refused else request.GET.get("page")
@@ -136,6 +139,7 @@ def _new_page(request: WorkspaceRequest, wanted: Wanted, refused: str = "") -> H
     if refused:
         mine = Resend.objects.filter(workspace=request.workspace, asked_by=request.user)
         context["latest"] = mine.order_by("-pk").first()
+        context["before_us"] = asking.before(wanted.choice)
     is_nothing = wanted.words is None and not page.paginator.count
     status = 422 if refused or is_nothing else 200
     return render_page(request, "resends/new.html", context, fragment="resends/_rows.html", status=status)
@@ -149,6 +153,9 @@ def _planned(wanted: Wanted, which: str) -> dict[str, Any]:
         "plan": planned,
         "lines": presenters.lines(planned),
         "waiting": presenters.waiting(planned),
+        "stops": presenters.stops(planned),
+        "several": planned.several,
+        "several_messages": sum(planned.several),
         "left_out": presenters.left_out(planned.left_out, filters),
         "which": which,
         "whiches": [(each, each.label, words) for each, words in WHICH.items()],
@@ -220,30 +227,38 @@ def resend(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
 @require_POST
 @operator_required
 def pause(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
-    done = running.pause(_own(request, pk))
-    return _acted(request, pk, done, _("The resend is paused."))
+    return _acted(request, _own(request, pk), running.pause, _("The resend is paused."))
 
 
 @require_POST
 @operator_required
 def resume(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
-    done = running.resume(_own(request, pk))
-    return _acted(request, pk, done, _("The resend goes on."))
+    return _acted(request, _own(request, pk), running.resume, _("The resend goes on."))
 
 
 @require_POST
 @operator_required
 def cancel(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
-    done = running.cancel(_own(request, pk))
-    return _acted(request, pk, done, _("The rest of the resend is cancelled."))
+    return _acted(request, _own(request, pk), running.cancel, _("The rest of the resend is cancelled."))
 
 
-def _acted(request: WorkspaceRequest, pk: UUID, done: bool, said: str) -> HttpResponse:
-    if done:
+def _acted(
+    request: WorkspaceRequest, shown: Resend, act: Callable[[Resend], bool], said: str
+) -> HttpResponse:
+    if act(shown):
         messages.success(request, said)
     else:
-        messages.info(request, _("The resend was somewhere else already, so nothing was changed."))
-    return redirect("resend", pk)
+        messages.info(request, _unchanged(shown))
+    return redirect("resend", shown.pk)
+
+
+def _unchanged(shown: Resend) -> str:
+    """Why nothing was done: how the resend already is."""
+    if shown.is_finished:
+        return _("It had already ended, so nothing was changed.")
+    if shown.state == Resend.State.PAUSED:
+        return _("It was already paused, so nothing was changed.")
+    return _("It was not paused, so nothing was changed.")
 
 
 def _own(request: WorkspaceRequest, pk: UUID) -> Resend:
@@ -260,7 +275,16 @@ def unknown(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     """The one decision about a message of which nobody knows whether it went out."""
     related = Message.objects.select_related("number", "action")
     message = get_object_or_404(related, pk=pk, workspace=request.workspace)
-    context: dict[str, Any] = {"message": message, "sentence": explain.sentence(message)}
+    seen, _events = reading.shown(message, [], request)
+    is_secret = message.trigger == VERIFICATION
+    context: dict[str, Any] = {
+        "message": message,
+        "sentence": explain.sentence(message),
+        "is_secret": is_secret,
+        "body": "" if is_secret else seen.body,
+        "sender": numbers.pretty(message.sender),
+        "to": _("To %(recipient)s") % {"recipient": numbers.pretty(seen.recipient)},
+    }
     if message.status != Status.UNKNOWN:
         if request.method == "POST":
             return _settled_before(request, message)

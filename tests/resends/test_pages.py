@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from smsadmin import cache
 from smsadmin.actions.models import Action
 from smsadmin.core.status import Status
 from smsadmin.privacy.models import Policy
@@ -162,7 +163,7 @@ def test_the_effect_on_the_quotas_is_shown_first(
     assert re.search(
         r"5 messages, 5 segments from \+1 .*? 3 will wait for room in a quota, the last until", text
     )
-    assert "2 go out at once" in text
+    assert "2 have room in the quotas at once" in text
     assert text.index("will wait") < text.index("Resend 5 messages")
 
 
@@ -200,6 +201,54 @@ def test_what_came_in_after_the_page_was_shown_is_not_sent(client: Client, actio
     assert [item.original for item in ResendItem.objects.all()] == [shown.pk]
 
 
+def test_what_would_be_stopped_again_is_said_before_the_button(client: Client, action: Action) -> None:
+    number = action.current.sender_number  # type: ignore[union-attr]
+    assert "would be stopped again" not in words(client.get(f"/resends/new/?id={made_with(action).pk}"))
+    type(number).objects.filter(pk=number.pk).update(proxy_mode=True)
+    cache.forget()
+    made_with(action)
+
+    text = words(client.get("/resends/new/"))
+
+    assert re.search(r"2 would be stopped again as things are: \+1 .*?\(proxy mode\).*? \(2\)", text)
+    assert text.index("would be stopped again") < text.index("Resend 2 messages")
+
+
+def test_a_plan_names_the_first_causes_and_counts_the_others(
+    client: Client, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presenters, "MOST_STOPS", 1)
+    for values in ({"phone": "+33612345678"}, {"phone": "12"}, {"phone": "13"}, {"phone": "14"}):
+        made_with(action, inputs={"values": {"enrolled_object": {"firstname": "Ada", **values}}})
+    made_with(action, inputs={"values": {"enrolled_object": {"phone": "+33699999999", "firstname": ""}}})
+
+    text = words(client.get("/resends/new/"))
+
+    assert "4 would be stopped again as things are: Recipient without country code (3) and 1 other" in text
+
+
+def test_recipients_of_several_texts_are_counted(client: Client, action: Action) -> None:
+    for recipient in ("+33612345671", "+33612345671", "+33612345671", "+33612345672"):
+        made_with(action, recipient=recipient)
+    assert "1 recipient would get more than one text: 3 messages." in words(client.get("/resends/new/"))
+    made_with(action, recipient="+33612345672")
+    assert "2 recipients would get more than one text: 5 messages together." in words(
+        client.get("/resends/new/")
+    )
+
+
+def test_a_filter_by_cause_reads_as_its_name(client: Client, action: Action) -> None:
+    message = made_with(action)
+    address = f"/resends/new/?cause={message.cause}"
+
+    client.post(address, form_of(client.get(address), "/resends/new/"))
+
+    [made] = Resend.objects.all()
+    for text in (words(client.get(address)), words(client.get("/resends/")), words(page(client, made))):
+        assert "Sender cannot text" in text
+        assert message.cause not in text
+
+
 def test_the_configuration_is_chosen_by_a_link_and_sent_with_the_form(client: Client, action: Action) -> None:
     made_with(action)
     assert form_of(client.get("/resends/new/?which=x"), "/resends/new/")["which"] == "present"
@@ -220,8 +269,8 @@ def test_a_second_click_sends_nothing_and_leads_to_the_first(client: Client, act
     made = Resend.objects.get()
     assert response.status_code == 422
     assert "Nothing was sent again" in words(response)
-    assert "It waits in a resend that is not finished." in words(response)
-    assert f'href="/resends/{made.pk}/">See your latest resend' in source(response)
+    assert "This message was already asked to be sent again." in words(response)
+    assert f'href="/resends/{made.pk}/">See that resend' in source(response)
     assert "Resend 1 message" not in words(response)  # no dead button
 
 
@@ -274,7 +323,7 @@ def test_the_rows_of_a_plan_come_page_by_page(
     for _ in range(15):
         made_with(action)
 
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         first = client.get("/resends/new/?status=rejected&which=original")
     [further] = re.findall(r'rel="next" href="([^"]+)"', source(first))
 
@@ -398,6 +447,24 @@ def test_a_message_in_an_unfinished_resend_leads_to_it(client: Client, action: A
     assert f'href="/resends/{resend.pk}/"' in source(text)
 
 
+def test_an_attempt_that_was_stopped_stands_on_the_page_of_its_message(
+    client: Client, workspace: Workspace, action: Action, ask: Ask
+) -> None:
+    bad = {"inputs": {"values": {"enrolled_object": {"phone": "0123456789", "firstname": "Ada"}}}}
+    message = made_with(action, recipient_given="0123456789", **bad)
+    address = f"/log/{message.pk}/"
+    assert "Tried again" not in words(client.get(address))
+    resend = worked(ask(message))
+
+    assert "Tried again just now , and stopped: The recipient “0123456789”" in words(client.get(address))
+    assert f'href="/resends/{resend.pk}/"' in source(client.get(address))
+
+    Policy.objects.update_or_create(workspace=workspace, defaults={"viewers": Policy.Viewers.MASKED})
+    seen = words(signed_in(make_member(workspace, Role.VIEWER)).get(address))
+    assert "and stopped:" in seen
+    assert "0123456789" not in seen
+
+
 def test_a_successor_outlives_its_original(client: Client, action: Action, ask: Ask) -> None:
     message = made_with(action)
     worked(ask(message))
@@ -436,12 +503,24 @@ def test_a_resend_shows_every_message_with_its_result(client: Client, action: Ac
 
     assert "1 of 2 messages sent again · 1 not" in words(response)
     assert "Every message has its result." in words(response)
+    assert "Done, 1 was not sent" in words(response)
     assert f'href="/log/{successor.pk}/"' in source(response)
     assert f'href="/log/{bad.pk}/"' in source(response)
     assert re.search(r"Not sent again The recipient “12” ", words(response))
     assert "hx-trigger" not in source(
         client.get(reverse("resend", args=[resend.pk]), headers={"HX-Request": "true"})
     )
+
+
+def test_a_resend_that_sent_nothing_does_not_look_like_success(
+    client: Client, action: Action, ask: Ask
+) -> None:
+    bad = {"inputs": {"values": {"enrolled_object": {"phone": "12", "firstname": "Ada"}}}}
+    resend = worked(ask(made_with(action, **bad)))
+
+    for response in (page(client, resend), client.get("/resends/")):
+        assert "Done, none was sent" in words(response)
+        assert 'value="0" max="1"' in source(response)
 
 
 def test_items_are_narrowed_by_result_and_paged(
@@ -500,13 +579,15 @@ def test_somebody_pauses_goes_on_and_cancels(client: Client, action: Action, ask
     assert "No further message is queued until somebody goes on" in words(page(client, resend))
     assert "The resend is paused." in pressed("resend-pause")
     assert resend.state == Resend.State.PAUSED
-    assert "so nothing was changed" in pressed("resend-pause")
+    assert "It was already paused, so nothing was changed." in pressed("resend-pause")
     assert "The resend goes on." in pressed("resend-resume")
     assert resend.state == Resend.State.WAITING
     assert "The rest of the resend is cancelled." in pressed("resend-cancel")
     assert resend.state == Resend.State.CANCELLED
     assert "1 left as it was" in words(page(client, resend))
-    assert "so nothing was changed" in pressed("resend-resume")
+    assert source(page(client, resend)).count("Left as it was") == 2  # its row, and the share
+    assert "To be sent again" not in source(page(client, resend))
+    assert "It had already ended, so nothing was changed." in pressed("resend-resume")
 
 
 def test_the_list_says_who_when_what_and_how_far(client: Client, action: Action, ask: Ask) -> None:
@@ -588,6 +669,16 @@ def test_an_unknown_message_leads_to_its_decision_and_both_consequences(
     assert "The recipient never gets this text" in words(response)
     assert "The recipient gets the text twice" in words(response)
     assert " checked" not in source(response)  # nobody decides by pressing Enter
+
+
+def test_the_text_to_look_for_is_shown_and_no_code(client: Client, action: Action) -> None:
+    message = unknown(action, body="Hi Ada, your van comes at 9")
+    code = unknown(action, body="4711 is your code", trigger="verification")
+
+    text = words(client.get(f"/log/{message.pk}/unknown/"))
+
+    assert "Hi Ada, your van comes at 9" in text
+    assert "4711" not in words(client.get(f"/log/{code.pk}/unknown/"))
 
 
 @pytest.mark.parametrize(("became", "status"), [("arrived", "sent"), ("lost", "failed"), ("again", "failed")])

@@ -9,12 +9,20 @@ from django.test.utils import CaptureQueriesContext
 from smsadmin import cache
 from smsadmin.core.windows import Moment
 from smsadmin.quotas.models import Counter, Rule
-from smsadmin.resends import choice
+from smsadmin.resends import choice, rehearsal
 from smsadmin.resends.models import Resend
 from smsadmin.resends.plan import Wait, plan, simulated
 from smsadmin.sending.models import Message
 from smsadmin.sending.quota import Demand
-from tests.factories import make_action, make_agent, make_number, make_version, put_on
+from tests.factories import (
+    PORTAL,
+    make_action,
+    make_agent,
+    make_connection,
+    make_number,
+    make_version,
+    put_on,
+)
 from tests.resends.conftest import limit, made_with
 
 NOW = datetime(2026, 11, 22, 10, 7, 30, tzinfo=UTC)
@@ -159,6 +167,49 @@ def test_a_number_that_a_property_names_is_that_of_the_kept_value_or_none(worksp
     ]
 
 
+def stops(found):
+    return [
+        (stop.cause if isinstance(stop.cause, str) else stop.cause.code, stop.count) for stop in found.stops
+    ]
+
+
+def test_what_would_be_stopped_again_is_counted_by_cause(workspace):
+    fine, off = make_action(workspace), make_action(workspace, enabled=False)
+    lacking = make_action(workspace, message="Hi {{Contact.lastname}}")
+    messages = [made_with(fine), made_with(off), made_with(off), made_with(lacking)]
+    assert stops(planned(*messages)) == [("ACTION_DISABLED", 2), ("gone", 1)]
+
+
+def test_what_a_record_may_mend_that_is_read_anew_is_not_counted_as_stopped(workspace):
+    make_connection(workspace, "hubspot")
+    read_anew = {"origin": {"portal": PORTAL}, "inputs": {"values": {"enrolled_object": {"phone": "12"}}}}
+    fine, off = make_action(workspace), make_action(workspace, enabled=False)
+    proxied = make_action(workspace, sender_number=make_number(workspace, proxy_mode=True))
+
+    found = planned(*(made_with(action, **read_anew) for action in (fine, off, proxied)))
+
+    assert sorted(stops(found)) == [("ACTION_DISABLED", 1), ("NUMBER_IN_PROXY_MODE", 1)]
+    assert found.depending == 1
+
+
+def test_no_more_than_the_newest_few_are_rehearsed(workspace, monkeypatch):
+    monkeypatch.setattr(rehearsal, "MOST", 2)
+    off = make_action(workspace, enabled=False)
+    found = planned(*(made_with(off) for _ in range(3)))
+    assert (found.eligible, found.tried, stops(found)) == (3, 2, [("ACTION_DISABLED", 2)])
+
+
+def test_recipients_with_several_messages_are_those_of_the_row_or_of_the_kept_values(workspace, action):
+    rows = [
+        made_with(action, recipient="+33612345678"),
+        made_with(action, recipient=""),  # stopped before its recipient was read: the value that was kept
+        made_with(action, recipient="+33600000000"),
+        made_with(action, recipient="", inputs={"values": {"enrolled_object": {"phone": ""}}}),
+        made_with(action, recipient="", inputs={"values": {"enrolled_object": {"phone": ""}}}),
+    ]
+    assert planned(*rows).several == [2]
+
+
 def test_planning_writes_and_counts_nothing(workspace, action):
     message = made_with(action)
     planned(message)
@@ -177,7 +228,7 @@ def test_a_plan_costs_as_many_queries_however_many_messages_there_are(workspace)
     messages = [made_with(action) for action in actions]
     few = queries(messages)
     messages += [made_with(action) for _ in range(20) for action in actions]
-    assert queries(messages) <= few <= 13
+    assert queries(messages) <= few <= 14
 
 
 def test_ten_thousand_messages_that_wait_one_by_one_are_planned_in_time(workspace, action):

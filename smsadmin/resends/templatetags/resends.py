@@ -24,10 +24,10 @@ def may_resend(context: template.Context) -> bool:
     return member is not None and member.may(Role.OPERATOR)
 
 
-@register.simple_tag
-def about_again(message: Message, verdict: Verdict) -> presenters.About:
+@register.simple_tag(takes_context=True)
+def about_again(context: template.Context, message: Message, verdict: Verdict) -> presenters.About:
     """`{% about_again message verdict as about %}`: what a message sends again, and whether to speak of it at all."""
-    return presenters.about(message, verdict)
+    return presenters.about(message, verdict, context["member"])
 
 
 @register.simple_tag(takes_context=True)
