@@ -262,6 +262,22 @@
     detail.headers["X-CSRFToken"] = csrfToken();
   });
 
+  // What a button or list writes into the text counts: the preview asks before and after that, never meanwhile, for an
+  // answer to the text as it was would take the change back.
+  const composes = ({ target }) => target.id === "compose";
+  let composing = 0;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "preview" && composing) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSend", ({ detail }) => {
+    if (!composes(detail)) return;
+    composing += 1;
+    htmx.trigger("#preview", "htmx:abort");
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (composes(detail) && composing) composing -= 1;
+  });
+
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
     detail.target.setAttribute("aria-busy", "true");
     detail.target.querySelector(":scope > .region-error")?.remove();
