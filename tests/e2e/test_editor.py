@@ -26,7 +26,7 @@ def test_from_sign_in_to_a_message_by_keyboard_alone(
 
     page.get_by_label("Name", exact=True).press_sequentially(name)
     pick(page.get_by_label("Number", exact=True), NUMBER)
-    # A person sees the answer before the next key: what comes meanwhile would go to a field that is about to be replaced.
+    # A person sees the answer before the next key, which would go to a field that is about to be replaced.
     expect(page.locator("#sender-and-user")).not_to_have_attribute("aria-busy", "true")
     page.get_by_label("A user of the number").press("Space")
     user = page.get_by_label("User", exact=True)
