@@ -20,12 +20,14 @@ from smsadmin.core.message import Accepted, ActionConfig, Record, SendRequest, S
 from smsadmin.core.status import SETTLED, Status
 from smsadmin.directory.models import Agent, Association, Number, Source
 from smsadmin.providers.base import Exchange, Result
-from smsadmin.quotas.counting import ship_rules
+from smsadmin.quotas.documented import ship_rules
 from smsadmin.sending.log import asker
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection, Member, Role, User, Workspace
 
 PORTAL = "9000001"
+#: Statuses of messages that no quota ever counted.
+NEVER_COUNTED = {Status.RECEIVED, Status.REJECTED, Status.HELD, Status.EXPIRED, Status.CANCELLED}
 _serial = itertools.count(1)
 
 
@@ -210,7 +212,8 @@ def make_message(workspace: Workspace, *, at: datetime | None = None, **columns:
         "characters": 6,
         "segments": 1,
         "status": status,
-        "accepted_at": now,
+        "accepted_at": None if status in NEVER_COUNTED else now,
+        "refunded_at": now if status == Status.FAILED else None,
         "finished_at": now if status in SETTLED else None,
     }
     message = Message(workspace=workspace, **{**defaults, **columns})

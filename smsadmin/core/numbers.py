@@ -125,6 +125,14 @@ def read(raw: str, region: str | None = None) -> Number:
     return _judged(number, e164, local_only=possible == ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
+def kind_of(e164: str) -> Kind:
+    """Which kind of line a number is, "unknown" where it cannot be read."""
+    try:
+        return read(e164).kind
+    except NumberError:
+        return "unknown"
+
+
 def e164_strict(raw: str) -> str:
     """A number that must be E.164 already, as a sender is; only white space around it is forgiven."""
     number = raw.strip()

@@ -1,5 +1,6 @@
 """What the lists say of each number and user beside their names, in a few queries for a whole page."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,10 +16,9 @@ from smsadmin.directory.changes import listed
 from smsadmin.directory.facts import Fact
 from smsadmin.directory.models import Agent, Association, Number
 from smsadmin.privacy import reading
-from smsadmin.quotas import counting
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Counter, Scope, Unit
-from smsadmin.quotas.positions import Position
+from smsadmin.quotas.positions import Position, of_holder
 from smsadmin.quotas.views import column, counted_url
 from smsadmin.sending import explain
 from smsadmin.sending.filters import log_url
@@ -137,12 +137,10 @@ def positions(
     """Where these numbers or users stand in their quotas: one query beside the limits."""
     wanted = {holder.pk: holder for holder in holders}
     found = Counter.objects.filter(workspace=workspace, scope=scope, subject_id__in=wanted)
-    counters = {counter.subject_id: counter for counter in found}
-    limits = counting.limits(workspace.pk, scope)
-    return {
-        pk: Position(scope, holder, counting.usage_of(counters.get(pk), limits, now))
-        for pk, holder in wanted.items()
-    }
+    counters: dict[int, dict[str, Counter]] = defaultdict(dict)
+    for counter in found:
+        counters[counter.subject_id][counter.zone] = counter
+    return {pk: of_holder(holder, counters.get(pk, {}), now) for pk, holder in wanted.items()}
 
 
 def cells(workspace: Workspace, scope: str, holder: Number | Agent, now: datetime) -> list[Cell]:

@@ -1,57 +1,26 @@
 """Counting and testing in one atomic step, and reading what is left.
 
 `reserve` belongs inside the transaction that writes the message row: when that fails, nothing was counted.
-The counters are locked number first, then user, so that two messages never wait for each other in a circle.
+The counters are locked number first, then user, each in UTC first, so that two messages never wait for each other in
+a circle. Nothing but sending.log makes a message count or stop counting, so a recount of the log (quotas.recount) finds
+the same figures.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from smsadmin.cache import remembered
-from smsadmin.core.windows import Moment, Window, resets_at
-from smsadmin.quotas.models import Counter, Rule, Scope, Unit
-
-#: Aircall help, "advanced Send SMS action", limits and constraints: per user and per number.
-SHIPPED = [
-    (scope, window, Unit.MESSAGES, limit, "Aircall help: advanced Send SMS action")
-    for scope in (Scope.NUMBER, Scope.USER)
-    for window, limit in (
-        (Window.MINUTE, 200),
-        (Window.HOUR, 1_000),
-        (Window.DAY, 5_000),
-        (Window.MONTH, 10_000),
-    )
-] + [(Scope.USER, Window.MONTH, Unit.SEGMENTS, 13_000, "Aircall help: SMS limits")]
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    scope: str
-    window: Window
-    unit: str
-    limit: int
-
-    @property
-    def column(self) -> str:
-        return f"{self.window}_{self.unit}"
-
-    def amount(self, segments: int) -> int:
-        """What a message of so many segments takes of it."""
-        return segments if self.unit == Unit.SEGMENTS else 1
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose quota: a number or a user (agent) of the directory."""
-
-    workspace_id: int
-    scope: str
-    subject_id: int
+from smsadmin.core.windows import Moment, Window, resets_at, started_at
+from smsadmin.quotas import recount, rulebook
+from smsadmin.quotas.models import Counter, Unit
+from smsadmin.quotas.rulebook import UTC_ZONE, Limit, Meter, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +35,13 @@ class Usage:
     def left(self) -> int:
         return max(self.limit.limit - self.used, 0)
 
+    def left_for(self, *, priority: bool) -> int:
+        """The same without what is kept for priority traffic, for other messages."""
+        return max(self.limit.room(priority=priority) - self.used, 0)
+
+    def has_room(self, segments: int, *, priority: bool = True) -> bool:
+        return self.used + self.limit.amount(segments) <= self.limit.room(priority=priority)
+
 
 class QuotaExceeded(Exception):
     """`usage` is the limit that had no room."""
@@ -75,48 +51,34 @@ class QuotaExceeded(Exception):
         super().__init__(f"{usage.limit.column} of {subject.scope} {subject.subject_id}")
 
 
-def ship_rules(workspace_id: int) -> None:
-    """Gives a new workspace the documented limits."""
-    Rule.objects.bulk_create(
-        [
-            Rule(workspace_id=workspace_id, scope=scope, window=window, unit=unit, limit=limit, source=source)
-            for scope, window, unit, limit, source in SHIPPED
-        ],
-        ignore_conflicts=True,
-    )
+# --- Counting ----------------------------------------------------------------------------------------
 
 
-def limits(workspace_id: int, scope: str) -> tuple[Limit, ...]:
-    """The workspace's limits of one scope, shortest window first."""
-
-    def load() -> dict[str, tuple[Limit, ...]]:
-        rules = Rule.objects.filter(workspace_id=workspace_id)
-        found = [Limit(rule.scope, Window(rule.window), rule.unit, rule.limit) for rule in rules]
-        order = list(Window)
-        found.sort(key=lambda limit: (limit.unit, order.index(limit.window)))
-        return {each: tuple(x for x in found if x.scope == each) for each in Scope.values}
-
-    return remembered(("limits", workspace_id), load)[scope]
-
-
-def reserve(subjects: Iterable[Subject], segments: int, now: datetime) -> list[dict[str, Any]]:
+def reserve(
+    subjects: Iterable[Subject], segments: int, now: datetime, *, priority: bool = True
+) -> list[dict[str, Any]]:
     """Counts one message of `segments` segments for each subject, or raises QuotaExceeded.
 
-    Call it inside a transaction; subjects come number first. Returns each subject's position after counting,
-    as {"scope", "subject", "<window>_<unit>": used …} ready to be stored on the message.
+    Call it inside a transaction; subjects come number first. A message without priority leaves what is kept for those
+    that have it. Returns the position of each counter after counting, as {"scope", "subject", "<window>_<unit>":
+    used …} with the "zone" where that is not UTC, ready to be stored on the message.
     """
-    return [_count(subject, segments, now) for subject in subjects]
+    return [_count(meter, segments, now, priority=priority) for meter in rulebook.meters(subjects, now)]
 
 
-def _count(subject: Subject, segments: int, now: datetime) -> dict[str, Any]:
-    rules = limits(subject.workspace_id, subject.scope)
-    statement, parameters = _reservation(subject, rules, segments, Moment.of(now))
+def _count(meter: Meter, segments: int, now: datetime, *, priority: bool) -> dict[str, Any]:
+    statement, parameters = _reservation(meter, segments, now, priority=priority)
     while (row := _one(statement, parameters)) is None:
-        if no_room := full(subject, rules, segments, now):
-            raise QuotaExceeded(subject, no_room)
-        make_counter(subject)  # there was none, or another request has just made it
-    used = {rule.column: value for rule, value in zip(rules, row[1:], strict=True)}
-    return {"scope": subject.scope, "subject": subject.subject_id, **used}
+        if no_room := _full(meter, segments, now, priority=priority):
+            raise QuotaExceeded(meter.subject, no_room)
+        make_counter(meter.subject, meter.zone, now)  # there was none, or another request has just made it
+    return _position(meter, row[1:])
+
+
+def _position(meter: Meter, used: Iterable[int]) -> dict[str, Any]:
+    found: dict[str, Any] = {"scope": meter.subject.scope, "subject": meter.subject.subject_id}
+    found |= zip((limit.column for limit in meter.limits), used, strict=True)
+    return found if meter.zone == UTC_ZONE else {**found, "zone": meter.zone}
 
 
 def _one(statement: str, parameters: dict[str, Any]) -> Any:
@@ -125,19 +87,23 @@ def _one(statement: str, parameters: dict[str, Any]) -> Any:
         return cursor.fetchone()
 
 
-def _reservation(
-    subject: Subject, rules: tuple[Limit, ...], segments: int, moment: Moment
-) -> tuple[str, dict[str, Any]]:
+def _reservation(meter: Meter, segments: int, now: datetime, *, priority: bool) -> tuple[str, dict[str, Any]]:
     """The one statement that tests every limit and counts: no row comes back when any limit has no room.
 
     A window's number never falls, also when the clocks of two servers disagree.
     """
-    parameters: dict[str, Any] = {"scope": subject.scope, "subject": subject.subject_id, "segments": segments}
+    subject, moment = meter.subject, Moment.of(now, meter.zone)
+    parameters: dict[str, Any] = {
+        "scope": subject.scope,
+        "subject": subject.subject_id,
+        "zone": meter.zone,
+        "segments": segments,
+    }
     for window in Window:
         parameters[window.value] = moment.in_window(window)
-    for index, rule in enumerate(rules):
-        parameters[f"limit{index}"] = rule.limit
-    return _statement(tuple(rule.column for rule in rules)), parameters
+    for index, limit in enumerate(meter.limits):
+        parameters[f"limit{index}"] = limit.room(priority=priority)
+    return _statement(tuple(limit.column for limit in meter.limits)), parameters
 
 
 _statements: dict[tuple[str, ...], str] = {}
@@ -157,48 +123,122 @@ def _statement(columns: tuple[str, ...]) -> str:
         returned = "".join(f", {column}" for column in columns)
         _statements[columns] = (
             f"UPDATE quotas_counter SET {', '.join(sets)} "  # noqa: S608 (our own column names)
-            f"WHERE scope = %(scope)s AND subject_id = %(subject)s{room} RETURNING id{returned}"
+            f"WHERE scope = %(scope)s AND subject_id = %(subject)s AND zone = %(zone)s{room} "
+            f"RETURNING id{returned}"
         )
     return _statements[columns]
 
 
-def make_counter(subject: Subject) -> None:
-    """Gives the subject its counter row; harmless when it has one."""
-    Counter.objects.bulk_create(
-        [Counter(workspace_id=subject.workspace_id, scope=subject.scope, subject_id=subject.subject_id)],
-        ignore_conflicts=True,
+def make_counter(subject: Subject, zone: str, now: datetime) -> None:
+    """Gives the subject a counter in a zone, with what the log says it has used; harmless when it has one.
+
+    Belongs into the transaction that has the subject's counter in UTC, where it has one: so nothing is counted
+    meanwhile.
+    """
+    counter = Counter(
+        workspace_id=subject.workspace_id, scope=subject.scope, subject_id=subject.subject_id, zone=zone
     )
+    recount.fill(counter, now)
+    Counter.objects.bulk_create([counter], ignore_conflicts=True)
 
 
-def full(subject: Subject, rules: Iterable[Limit], segments: int, now: datetime) -> Usage | None:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one number or user used more, or less, of the windows that hold `at`: when that was counted."""
+
+    scope: str
+    subject_id: int
+    at: datetime
+    messages: int = 0
+    segments: int = 0
+
+
+def adjust(changes: Iterable[Change]) -> None:
+    """Takes back what a message that never left had counted, or corrects its segments. Windows that are over stay.
+
+    Call it inside the transaction that writes the message. The counters are locked in the order of `reserve`.
+    """
+    by_subject: dict[tuple[str, int], list[Change]] = defaultdict(list)
+    for change in changes:
+        by_subject[change.scope, change.subject_id].append(change)
+    for scope, subject_id in sorted(by_subject):
+        found = Counter.objects.filter(scope=scope, subject_id=subject_id).order_by("pk")
+        for pk, zone in list(found.select_for_update().values_list("pk", "zone")):
+            for change in by_subject[scope, subject_id]:
+                _adjust(pk, Moment.of(change.at, zone), change)
+
+
+def _adjust(pk: int, moment: Moment, change: Change) -> None:
+    columns: dict[str, Any] = {}
+    for window in Window:
+        same = {f"{window}_at": moment.in_window(window)}
+        for unit, amount in ((Unit.MESSAGES, change.messages), (Unit.SEGMENTS, change.segments)):
+            column = f"{window}_{unit}"
+            changed = Greatest(F(column) + amount, Value(0))
+            columns[column] = Case(When(**same, then=changed), default=F(column))
+    Counter.objects.filter(pk=pk).update(**columns)
+
+
+# --- Reading -----------------------------------------------------------------------------------------
+
+
+def full(subject: Subject, segments: int, now: datetime, *, priority: bool = True) -> Usage | None:
     """The limit that has no room; the one whose window resets last, for that is when there is room again."""
-    usages = usage_of(_counter(subject), rules, now)
-    spent = [u for u in usages if u.used + u.limit.amount(segments) > u.limit.limit]
-    return max(spent, key=lambda u: u.resets_at, default=None)
+    spent = [each for each in usage(subject, now) if not each.has_room(segments, priority=priority)]
+    return max(spent, key=lambda each: each.resets_at, default=None)
 
 
-def never(subject: Subject, segments: int) -> bool:
+def _full(meter: Meter, segments: int, now: datetime, *, priority: bool) -> Usage | None:
+    found = usage_of(_counters(meter.subject), meter.limits, now)
+    spent = [each for each in found if not each.has_room(segments, priority=priority)]
+    return max(spent, key=lambda each: each.resets_at, default=None)
+
+
+def never(subject: Subject, segments: int, now: datetime, *, priority: bool = True) -> bool:
     """Whether a message of so many segments is larger than one of the subject's limits: no reset makes room for it."""
-    rules = limits(subject.workspace_id, subject.scope)
-    return any(rule.amount(segments) > rule.limit for rule in rules)
+    limits = rulebook.limits(subject, now)
+    return any(limit.amount(segments) > limit.room(priority=priority) for limit in limits)
 
 
-def _counter(subject: Subject) -> Counter | None:
-    return Counter.objects.filter(scope=subject.scope, subject_id=subject.subject_id).first()
+def _counters(subject: Subject) -> dict[str, Counter]:
+    found = Counter.objects.filter(scope=subject.scope, subject_id=subject.subject_id)
+    return {counter.zone: counter for counter in found}
+
+
+def counters(workspace_id: int, scope: str) -> dict[int, dict[str, Counter]]:
+    """All counters of a scope: by subject, then by zone. One query."""
+    found: dict[int, dict[str, Counter]] = defaultdict(dict)
+    for counter in Counter.objects.filter(workspace_id=workspace_id, scope=scope):
+        found[counter.subject_id][counter.zone] = counter
+    return found
 
 
 def usage(subject: Subject, now: datetime | None = None) -> list[Usage]:
     """Every limit of a subject with what is used and when it resets; counts nothing and locks nothing."""
-    return usage_of(_counter(subject), limits(subject.workspace_id, subject.scope), now or timezone.now())
+    now = now or timezone.now()
+    return usage_of(_counters(subject), rulebook.limits(subject, now), now)
 
 
-def usage_of(counter: Counter | None, rules: Iterable[Limit], now: datetime) -> list[Usage]:
-    """The same for a counter row already read (None: nothing was ever counted)."""
-    moment = Moment.of(now)
-    return [Usage(rule, _used(counter, rule, moment), resets_at(rule.window, now)) for rule in rules]
+def usage_of(counters: Mapping[str, Counter], limits: Iterable[Limit], now: datetime) -> list[Usage]:
+    """The same for counters already read, by zone (none: nothing was ever counted)."""
+    return [
+        Usage(limit, _used(counters, limit, now), resets_at(limit.window, now, limit.zone))
+        for limit in limits
+    ]
 
 
-def _used(counter: Counter | None, rule: Limit, moment: Moment) -> int:
-    if counter is None or getattr(counter, f"{rule.window}_at") < moment.in_window(rule.window):
+def _used(counters: Mapping[str, Counter], limit: Limit, now: datetime) -> int:
+    counter = counters.get(limit.zone)
+    if counter is None and counters:  # the rule is new: its counter is made with the next message
+        return _used_by_log(next(iter(counters.values())), limit, now)
+    if counter is None or getattr(counter, f"{limit.window}_at") < Moment.of(now, limit.zone).in_window(
+        limit.window
+    ):
         return 0
-    return int(getattr(counter, rule.column))
+    return int(getattr(counter, limit.column))
+
+
+def _used_by_log(counter: Counter, limit: Limit, now: datetime) -> int:
+    since, until = started_at(limit.window, now, limit.zone), resets_at(limit.window, now, limit.zone)
+    found = recount.counted(counter.scope, counter.subject_id, since, until)
+    return found.segments if limit.unit == Unit.SEGMENTS else found.messages

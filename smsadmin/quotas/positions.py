@@ -1,13 +1,14 @@
 """Where every number and user of a workspace stands: what is used, what is left, what runs out first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from smsadmin.directory.models import Agent, Number
-from smsadmin.quotas import counting
+from smsadmin.quotas import counting, rulebook
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Counter, Scope
+from smsadmin.quotas.rulebook import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,20 @@ def share(usage: Usage) -> float:
 
 def of(workspace_id: int, scope: str, now: datetime) -> list[Position]:
     """Every holder of the scope, nearest to a limit first, then by name. Two queries, however many there are."""
-    counters = {
-        counter.subject_id: counter
-        for counter in Counter.objects.filter(workspace_id=workspace_id, scope=scope)
-    }
-    rules = counting.limits(workspace_id, scope)
+    counters = counting.counters(workspace_id, scope)
     found = [
-        Position(scope, holder, counting.usage_of(counters.get(holder.pk), rules, now))
+        of_holder(holder, counters.get(holder.pk, {}), now)
         for holder in _holders(workspace_id, scope)
         if holder.gone_at is None or holder.pk in counters
     ]
     return sorted(found, key=lambda each: (-each.share, each.holder.name.casefold()))
+
+
+def of_holder(holder: Number | Agent, counters: Mapping[str, Counter], now: datetime) -> Position:
+    """One number or user, by its counters in each zone."""
+    subject = Subject.of(holder)
+    limits = rulebook.limits(subject, now)
+    return Position(subject.scope, holder, counting.usage_of(counters, limits, now))
 
 
 def at_risk(workspace_id: int, now: datetime, most: int = 5) -> list[Position]:

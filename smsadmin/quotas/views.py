@@ -13,10 +13,11 @@ from smsadmin.core.numbers import pretty
 from smsadmin.core.windows import Window, started_at
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory.models import Agent, Number
-from smsadmin.quotas import counting, positions
-from smsadmin.quotas.counting import Limit, Usage
+from smsadmin.quotas import positions
+from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Scope, Unit
 from smsadmin.quotas.positions import Position
+from smsadmin.quotas.rulebook import Limit
 from smsadmin.sending.filters import log_url
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -78,12 +79,13 @@ def quotas(request: WorkspaceRequest) -> HttpResponse:
 
 def table_of(workspace_id: int, scope: str, now: datetime, name: str, *, whole: bool) -> Table:
     """The holders whose name, number or email contains `name`."""
-    found = [each for each in positions.of(workspace_id, scope, now) if _matches(each, name)]
+    every = positions.of(workspace_id, scope, now)
+    found = [each for each in every if _matches(each, name)]
     used = [each for each in found if each.share > 0]
     shown = used if whole else used[:MOST_SHOWN]
     return Table(
         scope=scope,
-        columns=[column(rule) for rule in counting.limits(workspace_id, scope)],
+        columns=[column(usage.limit) for usage in (every[0].usages if every else ())],
         rows=[_row(each, now) for each in shown],
         more=len(used) - len(shown),
         unused=[_name(each.holder) for each in found[len(used) :]],
@@ -98,7 +100,9 @@ def column(rule: Limit) -> str:
 
 def counted_url(position: Position, usage: Usage, now: datetime) -> str:
     """The log narrowed to the messages that one limit counts."""
-    return log_url(**_narrowed(position), status="counted", since=started_at(usage.limit.window, now))
+    return log_url(
+        **_narrowed(position), status="counted", since=started_at(usage.limit.window, now, usage.limit.zone)
+    )
 
 
 def _narrowed(position: Position) -> dict[str, int]:

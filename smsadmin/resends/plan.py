@@ -9,16 +9,17 @@ from datetime import datetime
 from smsadmin.core.message import SendRequest
 from smsadmin.core.windows import resets_at
 from smsadmin.directory.models import Number
-from smsadmin.quotas import counting
-from smsadmin.quotas.counting import Limit, Subject, Usage
-from smsadmin.quotas.models import Counter as QuotaCounter
+from smsadmin.quotas import counting, rulebook
+from smsadmin.quotas.counting import Usage
+from smsadmin.quotas.models import Scope
+from smsadmin.quotas.rulebook import Limit, Subject
 from smsadmin.resends import making
 from smsadmin.resends.choice import Choice, judged
 from smsadmin.resends.rehearsal import Rehearsal, Stop
 from smsadmin.sending import again
 from smsadmin.sending.again import Reason
 from smsadmin.sending.models import Message
-from smsadmin.sending.quota import Demand
+from smsadmin.sending.quota import Demand, has_priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,10 @@ def plan(choice: Choice, which: str, now: datetime) -> Plan:
 
 def _demand(message: Message, ask: SendRequest | None) -> Demand | None:
     number, agent = making.line(ask) if ask else (None, None)
-    return Demand(number, agent, _segments(message)) if number else None
+    if number is None:
+        return None
+    assert ask
+    return Demand(number, agent, _segments(message), has_priority(ask.config.traffic))
 
 
 def _segments(message: Message) -> int:
@@ -154,14 +158,14 @@ class _Quota:
         """Windows that ended by then start at zero."""
         for limit, end in self.ends.items():
             if end <= moment:
-                self.used[limit], self.ends[limit] = 0, resets_at(limit.window, moment)
+                self.used[limit], self.ends[limit] = 0, resets_at(limit.window, moment, limit.zone)
 
-    def full_until(self, segments: int) -> datetime | None:
+    def full_until(self, segments: int, *, priority: bool) -> datetime | None:
         """When the last of the limits without room resets; None where all have room."""
         spent = [
             self.ends[limit]
             for limit, used in self.used.items()
-            if used + limit.amount(segments) > limit.limit
+            if used + limit.amount(segments) > limit.room(priority=priority)
         ]
         return max(spent, default=None)
 
@@ -180,7 +184,10 @@ def simulated(workspace_id: int, demands: Sequence[Demand], now: datetime) -> li
     moments: list[datetime | None] = [None] * len(demands)
     waiting: dict[tuple[Subject, ...], deque[int]] = defaultdict(deque)
     for index, demand in enumerate(demands):
-        if not any(counting.never(subject, demand.segments) for subject in demand.subjects):
+        if not any(
+            counting.never(subject, demand.segments, now, priority=demand.priority)
+            for subject in demand.subjects
+        ):
             waiting[tuple(demand.subjects)].append(index)
     moment = now
     while waiting:
@@ -208,8 +215,10 @@ def _filled(
         index, line = heapq.heappop(heads)
         if full.keys() & set(line):
             continue
-        segments = demands[index].segments
-        no_room = {each: until for each in line if (until := quotas[each].full_until(segments))}
+        segments, priority = demands[index].segments, demands[index].priority
+        no_room = {
+            each: until for each in line if (until := quotas[each].full_until(segments, priority=priority))
+        }
         if no_room:
             full |= no_room
             continue
@@ -224,13 +233,10 @@ def _filled(
 
 def _quotas(workspace_id: int, demands: Iterable[Demand], now: datetime) -> dict[Subject, _Quota]:
     subjects = {subject for demand in demands for subject in demand.subjects}
-    counters = {
-        (counter.scope, counter.subject_id): counter
-        for counter in QuotaCounter.objects.filter(workspace=workspace_id)
-    }
+    counters = {scope: counting.counters(workspace_id, scope) for scope in Scope.values}
     found = {}
     for subject in subjects:
-        limits = counting.limits(workspace_id, subject.scope)
-        usages = counting.usage_of(counters.get((subject.scope, subject.subject_id)), limits, now)
+        limits = rulebook.limits(subject, now)
+        usages = counting.usage_of(counters[subject.scope].get(subject.subject_id, {}), limits, now)
         found[subject] = _Quota({usage.limit: usage for usage in usages})
     return found

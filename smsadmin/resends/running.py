@@ -21,7 +21,8 @@ from django.utils import timezone
 from smsadmin.core.errors import InternalError, SendError
 from smsadmin.core.message import SendRequest
 from smsadmin.privacy.masking import secrets_of
-from smsadmin.quotas.counting import QuotaExceeded, Subject
+from smsadmin.quotas.counting import QuotaExceeded
+from smsadmin.quotas.rulebook import Subject
 from smsadmin.resends import bell, making
 from smsadmin.resends.models import UNFINISHED, Resend, ResendItem
 from smsadmin.resends.reading import Read, Reader, Wanted

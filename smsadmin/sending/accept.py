@@ -53,9 +53,9 @@ def again(ask: SendRequest, now: datetime | None = None) -> Message:
     run(draft, CHECKS)
     message, demand = log.queued(draft, quota.counted(draft), now), Demand.of(draft)
     try:
-        ledger.enter(message, demand.subjects, now)
+        ledger.enter(message, demand, now)
     except counting.QuotaExceeded as full:
-        if counting.never(full.subject, demand.segments):
+        if counting.never(full.subject, demand.segments, now, priority=demand.priority):
             raise quota.refusal(demand, full) from None
         raise
     assert message.connection_id
@@ -91,10 +91,12 @@ def _judge(draft: Draft, now: datetime) -> Message:
 
 def _queue(draft: Draft, now: datetime) -> Message:
     """Counts in every window and writes the row, both or neither; without room it is held where its action says so."""
-    message = log.queued(draft, quota.counted(draft), now)
+    message, demand = log.queued(draft, quota.counted(draft), now), Demand.of(draft)
     try:
-        ledger.enter(message, Demand.of(draft).subjects, now)
+        ledger.enter(message, demand, now, in_line=draft.ask.config.at_quota == "hold")
         return message
+    except ledger.LineAhead as line:
+        return _held(draft, hold.behind(draft, line.first, now), now)
     except counting.QuotaExceeded as full:
         return _without_room(draft, full, now)
 
@@ -105,5 +107,9 @@ def _without_room(draft: Draft, full: counting.QuotaExceeded, now: datetime) -> 
     except errors.SendError as error:
         draft.trace.append(Step("quota", Verdict.REFUSED, error.code, error.facts))
         raise
+    return _held(draft, found, now)
+
+
+def _held(draft: Draft, found: hold.Hold, now: datetime) -> Message:
     draft.trace.append(warned("quota", "quota.held", **found.reason.facts))
     return log.held(draft, found.reason, found.until, found.expires_at, now)

@@ -54,6 +54,14 @@ def instead(draft: Draft, full: QuotaExceeded, now: datetime) -> Hold:
     return Hold(reason, until, expires_at)
 
 
+def behind(draft: Draft, first: Message, now: datetime) -> Hold:
+    """The hold of a message whose line waits already: for what the first of the line waits for, and as long."""
+    assert first.next_attempt_at
+    error = errors.CATALOGUE[first.error_code]
+    expires_at = now + timedelta(minutes=draft.ask.config.hold_minutes)
+    return Hold(error(**first.error_facts), min(first.next_attempt_at, expires_at), expires_at)
+
+
 def release(now: datetime | None = None) -> None:
     """Queues the held messages that are due and have room, and ends those that waited too long or whose action is off.
 
@@ -89,7 +97,7 @@ def _release(number_id: int, now: datetime) -> list[UUID]:
                 refused.append(message.pk)
             continue
         try:
-            if ledger.release(message, _demand(message).subjects, now):
+            if ledger.release(message, _demand(message), now):
                 account = message.connection_id
         except QuotaExceeded:
             moves[line] = False
@@ -137,4 +145,4 @@ def _line(message: Message) -> Q:
 
 def _demand(message: Message) -> Demand:
     assert message.number
-    return Demand(message.number, message.agent, message.segments)
+    return Demand(message.number, message.agent, message.segments, quota.has_priority(message.traffic))

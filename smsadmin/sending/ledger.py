@@ -15,51 +15,71 @@ import psycopg
 from django.db import connection, transaction
 
 from smsadmin.core.windows import Moment, Window
-from smsadmin.quotas import counting
-from smsadmin.quotas.counting import Limit, Subject
+from smsadmin.quotas import counting, rulebook
 from smsadmin.quotas.models import Unit
+from smsadmin.quotas.rulebook import UTC_ZONE, Limit
 from smsadmin.sending import log
 from smsadmin.sending.models import Message
+from smsadmin.sending.quota import Demand
+
+#: Of each counter its zone and its limited columns.
+Shape = tuple[tuple[str, tuple[str, ...]], ...]
+#: What is used now: by window, the parameter that has the window's number.
+Now = dict[Window, str]
 
 
-def enter(message: Message, subjects: Sequence[Subject], now: datetime) -> None:
-    """Counts the message for its subjects (number first, then user) and writes it, with their positions.
+class LineAhead(Exception):
+    """Messages of the same line are held: this one waits behind them. `first` is the first of them."""
 
-    Raises QuotaExceeded when a limit has no room, IntegrityError when its key was used before: then nothing
-    was counted and nothing written.
+    def __init__(self, first: Message) -> None:
+        self.first = first
+        super().__init__(str(first.pk))
+
+
+def enter(message: Message, demand: Demand, now: datetime, *, in_line: bool = False) -> None:
+    """Counts the message for its number, then its user, and writes it, with their positions.
+
+    Raises QuotaExceeded when a limit has no room, IntegrityError when its key was used before, and for a message that
+    waits `in_line` LineAhead when others of its line are held: then nothing was counted and nothing written.
     """
-    if connection.vendor == "postgresql" and _enter_at_once(message, subjects, now):
+    if connection.vendor == "postgresql" and _enter_at_once(message, demand, now, in_line=in_line):
         return
     with transaction.atomic():
-        message.quota = counting.reserve(subjects, message.segments, now)
+        message.quota = counting.reserve(demand.subjects, message.segments, now, priority=demand.priority)
+        if in_line and (first := log.first_in_line(message)):
+            raise LineAhead(first)
         message.save(force_insert=True)
 
 
-def release(message: Message, subjects: Sequence[Subject], now: datetime) -> bool:
+def release(message: Message, demand: Demand, now: datetime) -> bool:
     """Counts a held message and queues it, both or neither; False when it is no longer held.
 
     Raises QuotaExceeded when a limit has no room. The counters are locked before the row, as they are at acceptance.
     """
     with transaction.atomic():
-        position = counting.reserve(subjects, message.segments, now)
+        position = counting.reserve(demand.subjects, message.segments, now, priority=demand.priority)
         released = log.released(message.pk, position, now)
         if not released:
             transaction.set_rollback(True)
     return released
 
 
-def _enter_at_once(message: Message, subjects: Sequence[Subject], now: datetime) -> bool:
-    """False when a counter is missing, a limit is reached or the key was used: nothing was changed then."""
-    limits = [counting.limits(subject.workspace_id, subject.scope) for subject in subjects]
-    moment = Moment.of(now)
-    parameters: list[Any] = [moment.in_window(window) for window in Window]
-    for subject, rules in zip(subjects, limits, strict=True):
-        parameters += [subject.scope, subject.subject_id, *(_most(rule, message) for rule in rules)]
+def _enter_at_once(message: Message, demand: Demand, now: datetime, *, in_line: bool) -> bool:
+    """False when a counter is missing, a limit is reached, a line waits or the key was used: nothing was changed."""
+    meters = rulebook.meters(demand.subjects, now)
+    shape = tuple((meter.zone, tuple(limit.column for limit in meter.limits)) for meter in meters)
+    parameters: list[Any] = []
+    for zone in _zones(shape):
+        moment = Moment.of(now, zone)
+        parameters += [moment.in_window(window) for window in Window]
+    for meter in meters:
+        subject, most = meter.subject, [_most(limit, message, demand) for limit in meter.limits]
+        parameters += [subject.scope, subject.subject_id, meter.zone, *most]
     parameters += [_row(message), message.segments]
     # psycopg's own cursor prepares on the server what comes often; Django's never does.
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
-        cursor.execute(_statement(tuple(map(_names, limits))), parameters, prepare=True)
+        cursor.execute(_statement(shape, in_line), parameters, prepare=True)
         row = cursor.fetchone()
     if row is None:
         return False
@@ -67,13 +87,13 @@ def _enter_at_once(message: Message, subjects: Sequence[Subject], now: datetime)
     return True
 
 
-def _names(rules: Sequence[Limit]) -> tuple[str, ...]:
-    return tuple(rule.column for rule in rules)
+def _zones(shape: Shape) -> list[str]:
+    return list(dict.fromkeys(zone for zone, _ in shape))
 
 
-def _most(rule: Limit, message: Message) -> int:
+def _most(limit: Limit, message: Message, demand: Demand) -> int:
     """The most that may be used before this message, for it to fit."""
-    return rule.limit - (message.segments if rule.unit == Unit.SEGMENTS else 1)
+    return limit.room(priority=demand.priority) - limit.amount(message.segments)
 
 
 def _row(message: Message) -> str:
@@ -88,49 +108,72 @@ def _columns() -> tuple[tuple[str, str], ...]:
     return tuple((field.attname, str(field.column)) for field in fields if field.name != "quota")
 
 
+#: The row's line: the same number, user and kind of message (sending.hold).
+_NOBODY_WAITS = (
+    "NOT EXISTS (SELECT 1 FROM sending_message held WHERE held.status = 'held' "
+    "AND held.number_id = ({row}->>'number_id')::bigint "
+    "AND held.agent_id IS NOT DISTINCT FROM ({row}->>'agent_id')::bigint "
+    "AND held.traffic = {row}->>'traffic')"
+)
+
+
 @cache
-def _statement(limited: tuple[tuple[str, ...], ...]) -> str:
+def _statement(shape: Shape, in_line: bool) -> str:
     """Locks the counters in their order where all have room, writes the row, and counts if it was written.
 
-    `limited` are the limited columns of each subject.
+    `in_line`: nothing is written where messages of the row's line are held.
     """
     give = iter(range(1, 1_000))
-    now = {window: f"${next(give)}::bigint" for window in Window}
-    counters = [f"c{index}" for index in range(len(limited))]
+    now: dict[str, Now] = {zone: {w: f"${next(give)}::bigint" for w in Window} for zone in _zones(shape)}
+    counters = [(f"c{index}", zone, columns) for index, (zone, columns) in enumerate(shape)]
     room: list[str] = []
-    for counter, columns in zip(counters, limited, strict=True):
-        room.append(f"{counter}.scope = ${next(give)}::text AND {counter}.subject_id = ${next(give)}::bigint")
-        room += [f"{_used(counter, column, now)} <= ${next(give)}::bigint" for column in columns]
+    for c, zone, columns in counters:
+        room.append(f"{c}.scope = ${next(give)}::text AND {c}.subject_id = ${next(give)}::bigint")
+        room.append(f"{c}.zone = ${next(give)}::text")
+        room += [f"{_used(c, column, now[zone])} <= ${next(give)}::bigint" for column in columns]
     row, amounts = f"${next(give)}::jsonb", {Unit.MESSAGES: "1", Unit.SEGMENTS: f"${next(give)}::integer"}
+    if in_line:
+        room.append(_NOBODY_WAITS.format(row=row))
     table, names = Message._meta.db_table, [name for _, name in _columns()]
-    counted = [f"{window}_at = greatest(c.{window}_at, {at})" for window, at in now.items()]
-    counted += [
-        f"{w}_{unit} = {_used('c', f'{w}_{unit}', now)} + {amounts[unit]}" for w in Window for unit in Unit
+    position = ", ".join(_position(c, zone, columns, now[zone], amounts) for c, zone, columns in counters)
+    counted = [
+        f"counted{index} AS ({_counted([c for c, its, _ in counters if its == zone], now[zone], amounts)})"
+        for index, zone in enumerate(now)
     ]
-    position = ", ".join(_position(*each, now, amounts) for each in zip(counters, limited, strict=True))
     return (
-        f"WITH room AS (SELECT {', '.join(f'{c}.id AS {c}' for c in counters)}, "  # noqa: S608 (our own column names)
+        f"WITH room AS (SELECT {', '.join(f'{c}.id AS {c}' for c, *_ in counters)}, "  # noqa: S608 (our own names)
         f"jsonb_build_array({position}) AS position "
-        f"FROM {', '.join(f'quotas_counter {c}' for c in counters)} WHERE {' AND '.join(room)} FOR UPDATE), "
+        f"FROM {', '.join(f'quotas_counter {c}' for c, *_ in counters)} WHERE {' AND '.join(room)} FOR UPDATE), "
         f"entered AS (INSERT INTO {table} ({', '.join(names)}, quota) "
         f"SELECT {', '.join(f'message.{name}' for name in names)}, position "
         f"FROM room, jsonb_populate_record(NULL::{table}, {row}) AS message "
         "ON CONFLICT (workspace_id, trigger, key) DO NOTHING RETURNING quota), "
-        f"counted AS (UPDATE quotas_counter c SET {', '.join(counted)} FROM room, entered "
-        f"WHERE c.id IN ({', '.join(f'room.{c}' for c in counters)})) "
-        "SELECT quota FROM entered"
+        f"{', '.join(counted)} SELECT quota FROM entered"
     )
 
 
-def _used(counter: str, column: str, now: dict[Window, str]) -> str:
+def _counted(counters: Sequence[str], now: Now, amounts: dict[Unit, str]) -> str:
+    """Counts in the counters of one zone."""
+    sets = [f"{window}_at = greatest(c.{window}_at, {at})" for window, at in now.items()]
+    sets += [
+        f"{w}_{unit} = {_used('c', f'{w}_{unit}', now)} + {amounts[unit]}" for w in Window for unit in Unit
+    ]
+    ids = ", ".join(f"room.{counter}" for counter in counters)
+    return f"UPDATE quotas_counter c SET {', '.join(sets)} FROM room, entered WHERE c.id IN ({ids})"  # noqa: S608
+
+
+def _used(counter: str, column: str, now: Now) -> str:
     """What a counter's column says of the present window: nothing, when it was last written in an older one."""
     window = Window(column.split("_", maxsplit=1)[0])
     return f"CASE WHEN {counter}.{window}_at >= {now[window]} THEN {counter}.{column} ELSE 0 END"
 
 
-def _position(counter: str, columns: Sequence[str], now: dict[Window, str], amounts: dict[Unit, str]) -> str:
+def _position(counter: str, zone: str, columns: Sequence[str], now: Now, amounts: dict[Unit, str]) -> str:
+    """As counting.position has it."""
     after = "".join(
         f", '{column}', {_used(counter, column, now)} + {amounts[Unit(column.split('_')[1])]}"
         for column in columns
     )
+    if zone != UTC_ZONE:
+        after += f", 'zone', {counter}.zone"
     return f"jsonb_build_object('scope', {counter}.scope, 'subject', {counter}.subject_id{after})"

@@ -150,6 +150,7 @@ def _row(draft: Draft) -> Message:
         encoding=measure.encoding if measure else "",
         characters=measure.characters if measure else 0,
         segments=min(measure.segments, 32_767) if measure else 0,
+        traffic=ask.config.traffic,
         trace=storable([step.as_json() for step in draft.trace]),
         original=ask.original,
     )
@@ -304,6 +305,14 @@ def lost(now: datetime, limit: int = 500) -> list[UUID]:
     moved = [pk for pk in ids if move(pk, Status.UNKNOWN, now, stale, error=error)]
     Event.objects.bulk_create([Event(message_id=pk, at=now, kind=Event.Kind.LOST) for pk in moved])
     return moved
+
+
+def first_in_line(message: Message) -> Message | None:
+    """The first of the held messages that this one would wait behind: from the same number, as the same user, of the
+    same kind."""
+    line = Message.objects.filter(number=message.number_id, agent=message.agent_id, traffic=message.traffic)
+    waiting = line.filter(status=Status.HELD).order_by("pk")
+    return waiting.only("next_attempt_at", "error_code", "error_facts").first()
 
 
 def released(message_id: UUID, position: Sequence[Any], now: datetime) -> bool:

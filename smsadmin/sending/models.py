@@ -54,6 +54,10 @@ class Message(models.Model):
     encoding = models.CharField(max_length=8, blank=True)
     characters = models.PositiveIntegerField(default=0)
     segments = models.PositiveSmallIntegerField(default=0)
+    provider_segments = models.PositiveSmallIntegerField(
+        null=True
+    )  # as the provider counted them; it prevails
+    traffic = models.CharField(max_length=9, default="alerting")  # core.message.ActionConfig.traffic
 
     status = models.CharField(max_length=12, default=Status.RECEIVED)
     error_code = models.CharField(max_length=40, blank=True)
@@ -62,7 +66,8 @@ class Message(models.Model):
     trace: Any = models.JSONField(default=list)
     quota: Any = models.JSONField(default=list)
 
-    accepted_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True)  # and counted in the windows of that moment
+    refunded_at = models.DateTimeField(null=True)  # it surely never left, so it counts no more
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)  # of a held message: when there may be room
     expires_at = models.DateTimeField(null=True)  # of a message that is or was held: when it is given up

@@ -7,8 +7,9 @@ from smsadmin.core import errors
 from smsadmin.core.trace import Step, passed
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import counting
-from smsadmin.quotas.counting import QuotaExceeded, Subject
+from smsadmin.quotas.counting import QuotaExceeded
 from smsadmin.quotas.models import Scope, Unit
+from smsadmin.quotas.rulebook import Subject
 from smsadmin.sending.resolve import Draft
 
 
@@ -19,21 +20,24 @@ class Demand:
     number: Number
     agent: Agent | None
     segments: int
+    priority: bool = True  # it may use what is kept for replies and alerting traffic
 
     @classmethod
     def of(cls, draft: Draft) -> "Demand":
         """That of a resolved message."""
         assert draft.number
         assert draft.measure
-        return cls(draft.number, draft.agent, draft.measure.segments)
+        return cls(draft.number, draft.agent, draft.measure.segments, has_priority(draft.ask.config.traffic))
 
     @property
     def subjects(self) -> list[Subject]:
         """The number, then the user."""
-        found = [Subject(self.number.workspace_id, Scope.NUMBER, self.number.pk)]
-        if self.agent:
-            found.append(Subject(self.number.workspace_id, Scope.USER, self.agent.pk))
-        return found
+        return [Subject.of(holder) for holder in (self.number, self.agent) if holder]
+
+
+def has_priority(traffic: str) -> bool:
+    """Whether messages of this kind may use what is kept of every limit."""
+    return traffic != "marketing"
 
 
 def counted(draft: Draft) -> Step:
@@ -48,12 +52,11 @@ def fits(draft: Draft) -> Step:
 
 def exceeded(demand: Demand, now: datetime) -> list[QuotaExceeded]:
     """The subjects without room now, number first, each with the limit that resets last; counts nothing."""
-    found = []
-    for subject in demand.subjects:
-        rules = counting.limits(subject.workspace_id, subject.scope)
-        if no_room := counting.full(subject, rules, demand.segments, now):
-            found.append(QuotaExceeded(subject, no_room))
-    return found
+    return [
+        QuotaExceeded(subject, no_room)
+        for subject in demand.subjects
+        if (no_room := counting.full(subject, demand.segments, now, priority=demand.priority))
+    ]
 
 
 def refusal(demand: Demand, full: QuotaExceeded) -> errors.SendError:

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from smsadmin.quotas.counting import ship_rules
+from smsadmin.quotas.documented import ship_rules
 from smsadmin.workspaces.models import Member, Role, User, Workspace
 
 

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from smsadmin import cache
 from smsadmin.core.windows import Moment, Window, resets_at
-from smsadmin.quotas import counting
-from smsadmin.quotas.counting import QuotaExceeded, Subject, Usage
+from smsadmin.quotas import counting, rulebook
+from smsadmin.quotas.counting import QuotaExceeded, Usage
+from smsadmin.quotas.documented import ship_rules
 from smsadmin.quotas.models import Counter, Rule, Scope, Unit
+from smsadmin.quotas.rulebook import Subject
 from smsadmin.sending import bell
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Message
@@ -71,15 +73,15 @@ def used(subject: Subject, window: Window, now: datetime = NOW, unit: str = "mes
 def test_a_workspace_starts_with_the_documented_limits(workspace: Workspace) -> None:
     messages = [("minute", 200), ("hour", 1_000), ("day", 5_000), ("month", 10_000)]
     for scope in Scope:
-        limits = counting.limits(workspace.pk, scope)
+        limits = rulebook.limits(Subject(workspace.pk, scope, 7), NOW)
         assert [(x.window, x.limit) for x in limits if x.unit == Unit.MESSAGES] == messages
     assert [
         (x.scope, x.window, x.limit)
-        for x in counting.limits(workspace.pk, Scope.USER)
+        for x in rulebook.limits(user_3(workspace), NOW)
         if x.unit == "segments"
     ] == [("user", "month", 13_000)]
-    counting.ship_rules(workspace.pk)
-    assert workspace.quota_rules.count() == 9
+    ship_rules(workspace.pk)
+    assert workspace.quota_rules.filter(enabled=True).count() == 9
 
 
 @pytest.mark.parametrize("scope", Scope)
@@ -193,7 +195,7 @@ def test_what_is_left_is_told_with_the_time_it_resets(workspace: Workspace) -> N
 @pytest.mark.django_db(transaction=True)
 def test_the_first_messages_of_a_number_may_come_all_at_once(workspace: Workspace) -> None:
     """None of them finds a counter, and none is refused for that."""
-    counting.limits(workspace.pk, Scope.NUMBER)
+    rulebook.limits(number_7(workspace), NOW)
 
     def reserve(turn: int) -> bool:
         try:

@@ -90,7 +90,7 @@ def test_queries_do_not_grow_with_numbers_and_users(client, workspace, django_as
         make_counter(make_number(workspace), day_messages=3)
         make_counter(make_agent(workspace), Scope.USER, day_messages=3)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         client.get(reverse("quotas"))
 
 

@@ -197,7 +197,7 @@ def test_an_unforeseen_failure_in_a_step_ends_on_the_row(
 def test_when_the_database_cannot_write_nothing_was_accepted(
     number: Number, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise OperationalError("the disk is full")
 
     monkeypatch.setattr(ledger, "enter", broken)
