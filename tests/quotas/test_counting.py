@@ -76,9 +76,7 @@ def test_a_workspace_starts_with_the_documented_limits(workspace: Workspace) -> 
         limits = rulebook.limits(Subject(workspace.pk, scope, 7), NOW)
         assert [(x.window, x.limit) for x in limits if x.unit == Unit.MESSAGES] == messages
     assert [
-        (x.scope, x.window, x.limit)
-        for x in rulebook.limits(user_3(workspace), NOW)
-        if x.unit == "segments"
+        (x.scope, x.window, x.limit) for x in rulebook.limits(user_3(workspace), NOW) if x.unit == "segments"
     ] == [("user", "month", 13_000)]
     ship_rules(workspace.pk)
     assert workspace.quota_rules.filter(enabled=True).count() == 9

@@ -11,9 +11,10 @@ from smsadmin.core.windows import Moment
 from smsadmin.quotas.models import Counter, Rule
 from smsadmin.resends import choice, rehearsal
 from smsadmin.resends.models import Resend
-from smsadmin.resends.plan import Wait, plan, simulated
+from smsadmin.resends.plan import Wait, plan
 from smsadmin.sending.models import Message
 from smsadmin.sending.quota import Demand
+from smsadmin.sending.room import when_room
 from tests.factories import (
     PORTAL,
     make_action,
@@ -234,5 +235,5 @@ def test_a_plan_costs_as_many_queries_however_many_messages_there_are(workspace)
 def test_ten_thousand_messages_that_wait_one_by_one_are_planned_in_time(workspace, action):
     limit(workspace, "number", 1)
     number = action.current.sender_number
-    moments = simulated(workspace.pk, [Demand(number, None, 1)] * 10_000, NOW)
+    moments = when_room(workspace.pk, [Demand(number, None, 1)] * 10_000, NOW)
     assert len(set(moments)) == 10_000

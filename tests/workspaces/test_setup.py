@@ -28,7 +28,10 @@ def test_a_new_workspace_has_its_owner_and_the_documented_limits(db):
     owner = make_user()
     workspace = new_workspace("Example Ltd", owner, language="de")
     assert [(member.user, member.role) for member in workspace.member_set.all()] == [(owner, "owner")]
-    assert set(workspace.quota_rules.filter(enabled=True).values_list("scope", "window", "unit", "limit")) == DOCUMENTED
+    assert (
+        set(workspace.quota_rules.filter(enabled=True).values_list("scope", "window", "unit", "limit"))
+        == DOCUMENTED
+    )
     assert (workspace.name, workspace.language) == ("Example Ltd", "de")
 
 
