@@ -49,7 +49,7 @@ class _Quota:
 def when_room(workspace_id: int, demands: Sequence[Demand], now: datetime) -> list[datetime | None]:
     """When each of these messages has room, if they are tried in this order and nothing else is sent.
 
-    What finds no room in the quota of its number or user waits for the reset, and with it all that counts in that quota.
+    What finds no room in the quota of its number or user waits for its reset, and so does all that counts in it.
     None for a message that is larger than a limit.
     """
     quotas = _quotas(workspace_id, demands, now)
