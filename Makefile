@@ -31,7 +31,7 @@ messages: ## Collect new texts for the translators and compile the catalogue (ne
 	@sed -i.bak '/^"POT-Creation-Date/d' locale/de/LC_MESSAGES/django.po && rm locale/de/LC_MESSAGES/django.po.bak
 	@msgfmt -o locale/de/LC_MESSAGES/django.mo locale/de/LC_MESSAGES/django.po
 
-bench: tools ## What a burst and the pages over a long log cost, on PostgreSQL (ARGS=sending or log: one of them)
+bench: tools ## What a burst, counting in quotas and the pages over a long log cost (ARGS=sending, quotas or log: one of them)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: tools ## Kill workers at the worst moments and count what was sent

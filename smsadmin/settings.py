@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
 from smsadmin.keys import local_keys
@@ -48,6 +49,8 @@ DISPATCH_LINGER = env.float("DISPATCH_LINGER", default=0.4)
 NOTICE_PRIVATE_HOSTS = env.bool("NOTICE_PRIVATE_HOSTS", default=SANDBOX)
 # How long each process may rely on configuration it has read (seconds).
 CONFIGURATION_TTL = env.float("CONFIGURATION_TTL", default=1.0)
+# Requests a minute that one API key may make.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
 
 # --- Django -----------------------------------------------------------------------------------------
 
@@ -73,6 +76,7 @@ INSTALLED_APPS = [
     "smsadmin.exports",
     "smsadmin.trials",
     "smsadmin.quotas",
+    "smsadmin.api",
     "smsadmin.writeback",
     "smsadmin.dashboard",
     "smsadmin.sandbox",
@@ -112,7 +116,7 @@ MIDDLEWARE = [
 ]
 
 # What machines call has no session, no messages and no CSRF token, and answers a burst (smsadmin/wsgi.py).
-MACHINE_PATHS = ("/hubspot/actions/", "/hubspot/options/", "/aircall/", "/healthz", "/readyz")
+MACHINE_PATHS = ("/hubspot/actions/", "/hubspot/options/", "/aircall/", "/api/", "/healthz", "/readyz")
 MACHINE_MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 
 ROOT_URLCONF = "smsadmin.urls"
@@ -157,6 +161,9 @@ else:
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Counts sign-ins and the API's requests. Memory does for one web process, which is what `make run` starts.
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+
 # --- Celery -----------------------------------------------------------------------------------------
 
 CELERY_TASK_IGNORE_RESULT = True
@@ -199,6 +206,11 @@ CELERY_BEAT_SCHEDULE = {
     "take up resends": {"task": "smsadmin.resends.tasks.sweep", "schedule": 5.0},
     "watch failures": {"task": "smsadmin.notices.tasks.watch", "schedule": 30.0},
     "deliver notices": {"task": "smsadmin.notices.tasks.deliver", "schedule": 30.0},
+    "compare quotas": {
+        "task": "smsadmin.quotas.tasks.compare_everywhere",
+        "schedule": crontab(hour="3", minute="17"),  # UTC
+    },
+    "take up comparisons": {"task": "smsadmin.quotas.tasks.sweep", "schedule": 30.0},
 }
 
 # --- People -----------------------------------------------------------------------------------------

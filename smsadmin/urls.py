@@ -24,6 +24,8 @@ urlpatterns = [
     path("directory/", include("smsadmin.directory.urls")),
     path("", include("smsadmin.workspaces.urls")),
     path("settings/test-numbers/", include("smsadmin.trials.urls")),
+    path("settings/api-keys/", include("smsadmin.api.key_urls")),
+    path("api/", include("smsadmin.api.urls")),
     path("help/", include("smsadmin.help.urls")),
     path("accounts/", include(account_pages)),
     path("i18n/", include("django.conf.urls.i18n")),

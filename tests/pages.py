@@ -18,15 +18,19 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from smsadmin.actions.models import Action
+from smsadmin.api import keys
+from smsadmin.api.models import Key
 from smsadmin.core.status import Status
 from smsadmin.directory.models import Agent, Number, Refresh
 from smsadmin.exports import files
 from smsadmin.exports.models import Export
 from smsadmin.failures.models import Failure
 from smsadmin.incoming.models import InboundMessage, ProviderCall, Webhook
-from smsadmin.notices import watching
+from smsadmin.notices import limits, watching
 from smsadmin.notices.models import Endpoint, Notice, NoticeRule
+from smsadmin.notices.shipped import ship_rule
 from smsadmin.privacy.models import Policy, PurgedCount, Reveal
+from smsadmin.quotas.models import Crossing, Scope
 from smsadmin.resends.models import Resend, ResendItem
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Event, Message, RefusedCall, Reply
@@ -79,6 +83,8 @@ class House:
     notice: Notice
     endpoint: Endpoint
     rule: NoticeRule
+    key: Key
+    token: str
 
     @property
     def workspace(self) -> Workspace:
@@ -109,7 +115,12 @@ def furnish() -> House:
     _refused_calls(workspace)
     _told_by_aircall(aircall, number, messages["delivered"])
     _privacy(owner, messages["delivered"])
+    workspace.quota_rules.create(
+        scope="number", window="day", limit=400, number=number, note="Contract of May"
+    )
     watching.sweep()
+    _limit_told(number)
+    key, token = keys.make(workspace, "Campaign planner", owner.user, timezone.now(), None)
     return House(
         owner=owner,
         action=action,
@@ -127,6 +138,8 @@ def furnish() -> House:
         notice=Notice.objects.filter(workspace=workspace)[0],
         endpoint=workspace.endpoints.get(),
         rule=rule,
+        key=key,
+        token=token,
     )
 
 
@@ -301,6 +314,28 @@ def _rule(workspace: Workspace) -> NoticeRule:
     )
 
 
+def _limit_told(number: Number) -> None:
+    """Notices of a limit that came near, and that will run out."""
+    now = timezone.now()
+    ship_rule(number.workspace)
+    for threshold, soon in ((80, None), (Crossing.FORECAST, now + timedelta(hours=1))):
+        Crossing.objects.create(
+            workspace=number.workspace,
+            scope=Scope.NUMBER,
+            subject_id=number.pk,
+            zone="UTC",
+            window="day",
+            unit="messages",
+            began_at=now.replace(hour=0, minute=0, second=0, microsecond=0),
+            threshold=threshold,
+            at=now + timedelta(seconds=1),
+            used=4_000,
+            limit=5_000,
+            runs_out_at=soon,
+        )
+    limits.sweep(now + timedelta(minutes=1))
+
+
 def _told_by_aircall(aircall: Connection, number: Number, message: Message) -> None:
     """A webhook, a receipt whose body repeats what it should not, and a reply."""
     now = timezone.now()
@@ -384,7 +419,17 @@ PAGES: dict[str, Page] = {
     "action": _of(lambda house: {"pk": house.action.pk}),
     "action-versions": _of(lambda house: {"pk": house.action.pk}),
     "action-version": _of(lambda house: {"pk": house.action.pk, "number": 1}),
-    "log": Page(queries=("", "?status=trouble", "?choose=1", "?q=SM-1", "?q=%2B33612345678", "?live=1")),
+    "log": Page(
+        queries=(
+            "",
+            "?status=trouble",
+            "?choose=1",
+            "?q=SM-1",
+            "?q=%2B33612345678",
+            "?live=1",
+            "?counted_from=2026-11-22T10%3A00%3A00Z",
+        )
+    ),
     "requests": Page(queries=("", "?outcome=refused", "?caller=aircall", "?q=17")),
     "/log/refused/": Page(leads_to="/log/requests/?outcome=refused"),
     "message": _of(
@@ -399,7 +444,10 @@ PAGES: dict[str, Page] = {
     "notices": Page(queries=("", "?show=all")),
     "notice-rules": _PLAIN,
     "notice-rule-new": Page(queries=("", "?cause=RATE_LIMITED")),
-    "notice-rule": _of(lambda house: {"pk": house.rule.pk}),
+    "notice-rule": _of(
+        lambda house: {"pk": house.rule.pk},
+        lambda house: {"pk": house.workspace.notice_rules.get(when="quota").pk},
+    ),
     "notice-endpoint-new": _PLAIN,
     "notice-endpoint": _of(lambda house: {"pk": house.endpoint.pk}),
     "privacy": _PLAIN,
@@ -408,7 +456,24 @@ PAGES: dict[str, Page] = {
     "exports": _PLAIN,
     "export-new": Page(queries=("", "?status=trouble")),
     "export-download": _of(lambda house: {"pk": house.export.pk}),
-    "quotas": _PLAIN,
+    "quotas": Page(queries=("", "?name=sales&country=US&order=used", "?all=pair")),
+    "quota-number": _of(
+        lambda house: {"pk": house.number.pk}, queries=("", "?window=month&unit=segments", "?window=minute")
+    ),
+    "quota-user": _of(lambda house: {"pk": house.agent.pk}),
+    "quota-held": Page(queries=("", "?number=1&user=none&kind=marketing")),
+    "quota-held-decide": Page(queries=("?do=cancel&all=1", "?do=release&all=1")),
+    "quota-rules": _PLAIN,
+    "quota-rule-new": _PLAIN,
+    "quota-rule": _of(
+        lambda house: {"pk": house.workspace.quota_rules.filter(preset="").get().pk},
+        lambda house: {"pk": house.workspace.quota_rules.get(preset="action-number-minute").pk},
+        queries=("", "?off=1"),
+    ),
+    "quota-rule-replace": _of(
+        lambda house: {"pk": house.workspace.quota_rules.get(preset="france-mobile-hour").pk}
+    ),
+    "quota-recounts": _PLAIN,
     "directory": Page(queries=("", "?q=sales")),
     "directory-freshness": _PLAIN,
     "directory-refreshes": _PLAIN,
@@ -422,6 +487,7 @@ PAGES: dict[str, Page] = {
     "settings": _PLAIN,
     "profile": _PLAIN,
     "test-numbers": _PLAIN,
+    "api-keys": _PLAIN,
     "test-number": _of(lambda house: {"pk": house.test_number.pk}),
     "help-errors": Page(queries=("", "?q=quota")),
     "help-statuses": _PLAIN,
@@ -447,7 +513,8 @@ FORMS = {
     "notice-endpoint-secret", "notice-endpoint-delete", "reveal", "connection-webhook", "set-theme",
     "save-view", "delete-view", "failure", "export-cancel", "export-delete", "directory-refresh",
     "directory-confirm", "number-mend", "connection-test", "member-add", "member", "member-remove",
-    "switch-workspace", "test-number-send", "test-number-verify", "test-number-remove",
+    "switch-workspace", "api-key-revoke", "test-number-send", "test-number-verify", "test-number-remove",
+    "quota-recount", "quota-share", "quota-rule-switch", "quota-rule-delete",
 }  # fmt: skip
 
 

@@ -222,6 +222,7 @@ def secrets_of(house: House) -> dict[str, str]:
     found |= {f"password of {user}": user.password for user in User.objects.all()}
     found |= {f"code of {phone}": phone.code_hash for phone in TestNumber.objects.exclude(code_hash="")}
     found |= {f"session {nth}": each.session_key for nth, each in enumerate(Session.objects.all())}
+    found |= {"an API key": house.token, "its hash": house.key.token_hash}
     found |= {"a password": PASSWORD, "the secret key": django_settings.SECRET_KEY}
     found |= {"the app's secret": django_settings.HUBSPOT_CLIENT_SECRET}
     found |= dict(_encrypted())

@@ -71,6 +71,7 @@ def environ(path, body=b"", **extra):
     [
         ("/hubspot/actions/send-sms", "machine"),
         ("/hubspot/options/sender-numbers", "machine"),
+        ("/api/v1/quotas/", "machine"),
         ("/healthz", "machine"),
         ("/", "person"),
         ("/log/", "person"),

@@ -218,7 +218,8 @@ class ActionForm(forms.Form):
                 "hx-post": url,
                 "hx-vals": json.dumps({"do": "refilter"}),
                 "hx-target": "#sender-and-user",
-                "hx-swap": "outerHTML",
+                # Who types in a list goes on in the same list when the answer comes.
+                "hx-swap": "morph:outerHTML",
                 # The newest answer wins: an older one would put back what the reader has changed since.
                 "hx-sync": "#steps:replace",
             }

@@ -5,6 +5,7 @@ the values, `fix` says what to do about it, and `place` names the page where tha
 English here and are translated where they are shown.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -55,6 +56,7 @@ class SendError(Exception):
 
     code: ClassVar[str]
     text: ClassVar[str]
+    kept_text: ClassVar[str] = ""  # in place of `text`, where room was left but `kept` for other messages
     fix: ClassVar[str]
     whose: ClassVar[Whose] = Whose.CONFIGURATION
     stage: ClassVar[Stage] = Stage.RESOLVE
@@ -64,10 +66,15 @@ class SendError(Exception):
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
-        super().__init__(fill(self.text, facts))
+        super().__init__(fill(self.sentence(facts), facts))
 
     def __init_subclass__(cls) -> None:
         CATALOGUE[cls.code] = cls
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        """The text that goes with these facts, still to be filled in with them."""
+        return cls.kept_text if cls.kept_text and facts.get("kept") else cls.text
 
 
 CATALOGUE: dict[str, type[SendError]] = {}
@@ -167,6 +174,10 @@ class UserOutOfSegments(SendError):
     text = gettext_noop(
         "{email} has {left} of {limit} message segments left this month; this text needs {needed}."
     )
+    kept_text = gettext_noop(
+        "{email} has {left} of {limit} message segments left this month, and the last {kept} are kept for replies and "
+        "alerts."
+    )
     fix = gettext_noop("Send as another user or without one; the budget starts anew at {resets}.")
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
 
@@ -176,6 +187,10 @@ class UserQuotaExceeded(SendError):
     text = gettext_noop(
         "{subject} has used {used} of {limit} {unit} per {window}; there is room again at {resets}."
     )
+    kept_text = gettext_noop(
+        "{subject} has used {used} of {limit} {unit} per {window}, and the last {kept} are kept for replies and "
+        "alerts; there is room again at {resets}."
+    )
     fix = gettext_noop("Send as another user, spread the sends, or wait. This limit cannot be raised.")
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
 
@@ -184,6 +199,10 @@ class NumberQuotaExceeded(SendError):
     code = "NUMBER_QUOTA_EXCEEDED"
     text = gettext_noop(
         "{subject} has used {used} of {limit} {unit} per {window}; there is room again at {resets}."
+    )
+    kept_text = gettext_noop(
+        "{subject} has used {used} of {limit} {unit} per {window}, and the last {kept} are kept for replies and "
+        "alerts; there is room again at {resets}."
     )
     fix = gettext_noop("Send from another number, spread the sends, or wait. This limit cannot be raised.")
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"

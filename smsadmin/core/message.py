@@ -118,7 +118,11 @@ class Sms:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took the message. Its id may be missing: then no receipt can be matched."""
+    """The provider took the message. Its id may be missing: then no receipt can be matched.
+
+    `segments` is how many it counted, where it says so.
+    """
 
     provider_id: str = ""
     provider_status: str = ""
+    segments: int | None = None

@@ -70,9 +70,28 @@ SENTENCES: dict[str, str] = {
     "quota.held": gettext_noop(
         "Held until {resets}: {subject} has used {used} of {limit} {unit} per {window}"
     ),
+    "quota.held_share": gettext_noop(
+        "Held until {resets}: {subject} has used {used} of {limit} {unit} per {window}, and the last {kept} are kept "
+        "for replies and alerts"
+    ),
+    "quota.held_behind": gettext_noop(
+        "Held, as others of its line wait already: the first of them until {resets}"
+    ),
+    "quota.held_after": gettext_noop("Held until after {resets}: very many messages wait before it"),
+    "quota.held_in_vain": gettext_noop(
+        "Held, but there will be no room before {expires}, as far as is known now; then it is given up"
+    ),
     "quota.would_hold": gettext_noop(
         "Would be held until {resets}: {subject} has used {used} of {limit} {unit} per {window}"
     ),
+    "quota.would_hold_share": gettext_noop(
+        "Would be held until {resets}: {subject} has used {used} of {limit} {unit} per {window}, and the last {kept} "
+        "are kept for replies and alerts"
+    ),
+    "quota.would_hold_behind": gettext_noop(
+        "Would be held behind {ahead} of its line: the first of them waits until {resets}"
+    ),
+    "quota.never_held": gettext_noop("Not held: the message is larger than a limit, which no reset changes"),
     "quota.not_held": gettext_noop(
         "Not held: there is no room before {resets}, and the action waits until {expires} at most"
     ),

@@ -1,5 +1,6 @@
 """What nobody reads any more: sessions that ended, after a month calls that were turned away, what providers told
-(messages and replies keep what came of it) and refreshes of the mirror, and after three months notices."""
+(messages and replies keep what came of it) and refreshes of the mirror, and after three months notices and crossings
+of limits."""
 
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from smsadmin.directory.models import Refresh
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.notices.models import Episode, Notice
+from smsadmin.quotas.models import Crossing
 from smsadmin.sending.models import RefusedCall
 
 KEPT = timedelta(days=30)
@@ -27,3 +29,4 @@ def sweep_out(now: datetime | None = None) -> None:
     Refresh.objects.filter(started_at__lt=before).exclude(pk__in=keep.values()).delete()
     Notice.objects.filter(at__lt=now - NOTICES_KEPT).delete()  # with its deliveries
     Episode.objects.filter(ended_at__lt=now - NOTICES_KEPT).delete()
+    Crossing.objects.filter(at__lt=now - NOTICES_KEPT).delete()  # of windows that are long over

@@ -16,7 +16,7 @@ from smsadmin.failures import groups
 from smsadmin.failures.forms import TODAY
 from smsadmin.quotas import positions
 from smsadmin.quotas.counting import Usage
-from smsadmin.quotas.views import column, counted_url
+from smsadmin.quotas.words import column
 from smsadmin.sending.filters import log_url
 from smsadmin.sending.models import Message
 from smsadmin.sending.views import midnight
@@ -66,11 +66,12 @@ def causes(workspace: Workspace, now: datetime, member: Member | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """A number or user and the limit it reaches first."""
+    """A number or user and the limit it reaches first; when, if that is before the limit resets."""
 
     words: str
     usage: Usage
     url: str
+    runs_out_at: datetime | None
 
 
 def risks(workspace: Workspace, now: datetime) -> Sequence[Risk]:
@@ -79,7 +80,8 @@ def risks(workspace: Workspace, now: datetime) -> Sequence[Risk]:
         Risk(
             f"{each.holder.name} · {column(each.tightest.limit)}",
             each.tightest,
-            counted_url(each, each.tightest, now),
+            positions.usage_url(each.scope, each.holder.pk, each.tightest, now),
+            positions.ends_at(each.tightest, now) if each.tightest.left else None,
         )
         for each in positions.at_risk(workspace.pk, now)
     ]

@@ -18,8 +18,8 @@ from smsadmin.directory.models import Agent, Association, Number
 from smsadmin.privacy import reading
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Counter, Scope, Unit
-from smsadmin.quotas.positions import Position, of_holder
-from smsadmin.quotas.views import column, counted_url
+from smsadmin.quotas.positions import Position, of_holders, usage_url
+from smsadmin.quotas.words import column
 from smsadmin.sending import explain
 from smsadmin.sending.filters import log_url
 from smsadmin.sending.models import Message
@@ -140,7 +140,7 @@ def positions(
     counters: dict[int, dict[str, Counter]] = defaultdict(dict)
     for counter in found:
         counters[counter.subject_id][counter.zone] = counter
-    return {pk: of_holder(holder, counters.get(pk, {}), now) for pk, holder in wanted.items()}
+    return {each.holder.pk: each for each in of_holders(list(wanted.values()), counters, now)}
 
 
 def cells(workspace: Workspace, scope: str, holder: Number | Agent, now: datetime) -> list[Cell]:
@@ -150,7 +150,8 @@ def cells(workspace: Workspace, scope: str, holder: Number | Agent, now: datetim
 
 
 def _cell(position: Position, usage: Usage, now: datetime) -> Cell:
-    return Cell(column(usage.limit), usage, counted_url(position, usage, now))
+    url = usage_url(position.scope, position.holder.pk, usage, now)
+    return Cell(column(usage.limit), usage, url)
 
 
 def _tightest(position: Position, now: datetime) -> Cell | None:

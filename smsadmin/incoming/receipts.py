@@ -51,7 +51,7 @@ def _noted(call: ProviderCall, message: Message, said: Said, now: datetime) -> R
 
 
 def _receipt(call: ProviderCall, said: Said) -> log.Receipt:
-    return log.Receipt(said.word, said.means, call.event, said.said_at)
+    return log.Receipt(said.word, said.means, call.event, said.said_at, said.segments)
 
 
 def _by_id(call: ProviderCall, provider_id: str) -> Message | None:

@@ -15,6 +15,7 @@ from smsadmin.notices.lately import MOST_COUNTED, MOST_RECEIVED
 from smsadmin.notices.models import Endpoint, NoticeRule
 from smsadmin.notices.wording import of_code
 from smsadmin.providers import http
+from smsadmin.quotas.models import Crossing, Rule, Unit
 from smsadmin.workspaces.models import Workspace
 
 When = NoticeRule.When
@@ -27,10 +28,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     When.CAUSE: ("cause",),
     When.COUNT: ("messages", "minutes"),
     When.RATE: ("percent", "at_least", "minutes"),
+    When.QUOTA: ("thresholds", "forecast", "windows", "units"),
 }
 SOMETIMES = frozenset(name for names in NEEDS.values() for name in names)
-#: What a rule waits for: changed, it begins anew.
-CONDITION = ("when", "enabled", *sorted(SOMETIMES))
+#: What is left of a field that the rule does not need; of a number nothing.
+EMPTY: dict[str, Any] = {"cause": "", "thresholds": [], "forecast": False, "windows": [], "units": []}
 _BETWEEN = re.compile(r"[\s,;]+")
 
 
@@ -112,6 +114,29 @@ class RuleForm(forms.ModelForm):
         max_value=MOST_MINUTES,
         error_messages={"required": gettext_lazy("Say within how many minutes.")},
     )
+    thresholds = forms.TypedMultipleChoiceField(
+        label=gettext_lazy("Once so much of a limit is used"),
+        coerce=int,
+        choices=[(threshold, f"{threshold} %") for threshold in Crossing.THRESHOLDS],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": gettext_lazy("Choose at least one share, or the forecast.")},
+    )
+    forecast = forms.BooleanField(
+        label=gettext_lazy("When a limit of an hour, day or month will run out before it starts anew"),
+        required=False,
+    )
+    windows = forms.MultipleChoiceField(
+        label=gettext_lazy("Limits per"),
+        choices=Rule.Window.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": gettext_lazy("Choose at least one window.")},
+    )
+    units = forms.MultipleChoiceField(
+        label=gettext_lazy("Limits of"),
+        choices=Unit.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": gettext_lazy("Choose messages, segments or both.")},
+    )
     emails = EmailsField(
         label=gettext_lazy("Email addresses"),
         required=False,
@@ -121,7 +146,8 @@ class RuleForm(forms.ModelForm):
     class Meta:
         model = NoticeRule
         fields = [
-            "name", "when", "cause", "messages", "percent", "at_least", "minutes", "emails", "endpoint", "enabled",
+            "name", "when", "cause", "messages", "percent", "at_least", "minutes", "thresholds", "forecast", "windows",
+            "units", "emails", "endpoint", "enabled",
         ]  # fmt: skip
         labels = {"endpoint": gettext_lazy("Webhook")}
         error_messages = {"name": {"required": gettext_lazy("Give the rule a name.")}}
@@ -140,20 +166,29 @@ class RuleForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        needed = NEEDS.get(values.get("when", ""), ())
-        for name in SOMETIMES.difference(needed):
+        when = values.get("when", "")
+        if values.get("forecast") and values.get("windows") != [Rule.Window.MINUTE]:
+            self._do_with_the_forecast(values)
+        for name in SOMETIMES.difference(NEEDS.get(when, ())):
             self.errors.pop(name, None)
-            values[name] = "" if name == "cause" else None
-        if not self.errors and not values["emails"] and not values["endpoint"]:
+            values[name] = EMPTY.get(name)
+        if not self.errors and when != When.QUOTA and not values["emails"] and not values["endpoint"]:
             self.add_error(
                 "emails", _("Give an email address or choose a webhook: otherwise nobody is told.")
             )
         return values
 
+    def _do_with_the_forecast(self, values: dict[str, Any]) -> None:
+        """It stands for a share; but not in a minute, which is over before anybody reads of it."""
+        if self.has_error("thresholds", "required"):
+            del self.errors["thresholds"]
+            values["thresholds"] = []
+
     @property
     def begins_anew(self) -> bool:
         """Whether what it waits for has changed, so that what goes on already is no news."""
-        return self.instance.pk is None or any(name in self.changed_data for name in CONDITION)
+        condition = ("when", "enabled", *NEEDS[self.cleaned_data["when"]])
+        return self.instance.pk is None or any(name in self.changed_data for name in condition)
 
 
 def _causes(certain: list[tuple[str, str]]) -> list[Any]:

@@ -38,9 +38,12 @@ class NoticeRule(models.Model):
     """When to tell whom. What it stands for beside `when` depends on that:
 
     cause: `cause`, which is a cause (core.causes) or a code of the catalogue, all of whose causes are meant;
-    count: `messages` and `minutes`; rate: `percent`, `at_least` and `minutes`.
+    count: `messages` and `minutes`; rate: `percent`, `at_least` and `minutes`;
+    quota: `thresholds` (percent) and `forecast`, of limits of these `windows` and `units`. It needs no address: the
+    list of notices tells too.
 
-    `looked_at` is when failures were last held against it: each look begins where the one before ended.
+    `looked_at` is when failures, or limits, were last held against it: each look begins where the one before ended.
+    `begun_at` is when it took stock, as it does when it is made, changed or switched on; None: it has yet to.
     """
 
     class When(models.TextChoices):
@@ -48,6 +51,7 @@ class NoticeRule(models.Model):
         CAUSE = "cause", _("One cause or code")
         COUNT = "count", _("Many messages of one cause")
         RATE = "rate", _("A share of all messages")
+        QUOTA = "quota", _("A limit that comes near")
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="notice_rules")
     name = models.CharField(_("name"), max_length=80)
@@ -58,9 +62,14 @@ class NoticeRule(models.Model):
     percent = models.PositiveSmallIntegerField(_("more percent than"), null=True, blank=True)
     at_least = models.PositiveIntegerField(_("of at least so many messages"), null=True, blank=True)
     minutes = models.PositiveSmallIntegerField(_("within minutes"), null=True, blank=True)
+    thresholds: Any = models.JSONField(_("at percent"), default=list, blank=True)
+    forecast = models.BooleanField(_("when it will run out"), default=False)
+    windows: Any = models.JSONField(_("windows"), default=list, blank=True)
+    units: Any = models.JSONField(_("units"), default=list, blank=True)
     emails: Any = models.JSONField(_("email addresses"), default=list, blank=True)
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, null=True, blank=True, related_name="rules")
     looked_at = models.DateTimeField(default=timezone.now)
+    begun_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -80,6 +89,10 @@ class NoticeRule(models.Model):
     @property
     def counts(self) -> bool:
         return self.when in (self.When.COUNT, self.When.RATE)
+
+    @property
+    def tells_in_list_only(self) -> bool:
+        return not self.emails and self.endpoint_id is None
 
 
 class Episode(models.Model):
@@ -120,6 +133,9 @@ class Notice(models.Model):
         COUNT = "failure.count", _("Many messages failed for one cause")
         RATE = "failure.rate", _("A share of all messages failed")
         MORE = "failure.more", _("Further causes of failures")
+        QUOTA = "quota.threshold", _("A limit came to a threshold")
+        QUOTA_FORECAST = "quota.forecast", _("A limit will run out")
+        QUOTA_MORE = "quota.more", _("Further limits came near")
         SAMPLE = "sample", _("A sample")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -2,13 +2,16 @@
 
 from celery import shared_task
 
-from smsadmin.notices import delivering, watching
+from smsadmin.notices import delivering, limits, watching
+from smsadmin.quotas import crossing
 
 
 @shared_task(expires=30)
 def watch() -> None:
-    """Holds what failed against the rules."""
+    """Holds what failed, and what limits have come to, against the rules."""
     watching.sweep()
+    crossing.sweep()
+    limits.sweep()
 
 
 @shared_task(expires=30)

@@ -32,7 +32,7 @@ def tell(rule: NoticeRule, kind: Notice.Kind, key: str, facts: Mapping[str, Any]
 
 
 def sample(rule: NoticeRule, channel: str, user: User, now: datetime) -> Notice | None:
-    """Writes a notice that nothing failed, for whom the rule names through one channel; None where it names nobody.
+    """Writes a notice that nothing happened, for whom the rule names through one channel; None where it names nobody.
 
     It is no news to anybody, so it is dismissed from the beginning.
     """
@@ -47,7 +47,7 @@ def sample(rule: NoticeRule, channel: str, user: User, now: datetime) -> Notice 
             kind=Notice.Kind.SAMPLE,
             key=f"sample {uuid7()}",
             at=now,
-            facts={"rule": rule.name},
+            facts={"rule": rule.name, "when": rule.when},
             dismissed_at=now,
             dismissed_by=user,
         )

@@ -22,6 +22,7 @@ from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.notices import delivering, presenters, telling, watching, webhook
 from smsadmin.notices.forms import EndpointForm, RuleForm
 from smsadmin.notices.models import Delivery, Endpoint, Notice, NoticeRule
+from smsadmin.notices.shipped import USUAL
 from smsadmin.notices.telling import open_notices
 from smsadmin.workspaces.access import editor_required, operator_required, viewer_required
 from smsadmin.workspaces.models import Role
@@ -149,7 +150,9 @@ def rule(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def _rule_page(request: WorkspaceRequest, shown: NoticeRule, cause: str) -> HttpResponse:
     certain = _certain(request, shown, cause)
     if request.method == "GET":
-        initial = {} if shown.pk else {"emails": [request.user.email]}
+        initial: dict[str, Any] = {} if shown.pk else {"emails": [request.user.email]}
+        if shown.when != NoticeRule.When.QUOTA:
+            initial |= USUAL
         form = RuleForm(request.workspace, certain, instance=shown, initial=initial)
         return render_page(request, "notices/rule.html", {"form": form, **_samples(shown)})
     form = RuleForm(request.workspace, certain, request.POST, instance=shown)

@@ -24,19 +24,15 @@ from smsadmin.core.causes import code_of
 from smsadmin.failures.models import State
 from smsadmin.failures.states import PAUSE, Standing, standings
 from smsadmin.failures.tally import SAMPLE, Tally, tallies
-from smsadmin.notices import telling
+from smsadmin.notices import limits, telling
 from smsadmin.notices.lately import MOST_COUNTED, REACH, Lately, lately, received
+from smsadmin.notices.looks import MOST_TOLD, OVERLAP, moved_on
 from smsadmin.notices.models import Episode, Notice, NoticeRule
 from smsadmin.privacy.masking import secrets_of
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Workspace
 
 logger = structlog.get_logger(__name__)
-
-#: Failures of so long before the last look are looked at again: what another process writes is seen a little later.
-OVERLAP = timedelta(minutes=5)
-#: So many causes are told one by one when they begin together: a flood of them is no flood of mails.
-MOST_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +73,11 @@ class Found:
 
 
 def sweep(now: datetime | None = None) -> None:
-    """Holds what failed against every rule that is switched on. What goes wrong for one workspace is logged."""
+    """Holds what failed against every rule for failures that is switched on. What goes wrong for one workspace is
+    logged."""
     now = now or timezone.now()
-    rules = NoticeRule.objects.filter(enabled=True).select_related("workspace", "endpoint")
+    rules = NoticeRule.objects.filter(enabled=True).exclude(when=NoticeRule.When.QUOTA)
+    rules = rules.select_related("workspace", "endpoint")
     for workspace, its in groupby(rules.order_by("workspace_id", "pk"), key=attrgetter("workspace")):
         try:
             scene = Scene.at(now, workspace)
@@ -95,27 +93,24 @@ def look(rule: NoticeRule, scene: Scene) -> None:
     after = {cause: episode.last_at + timedelta.resolution for cause, episode in episodes.items()}
     found = _found(rule, scene, rule.looked_at - OVERLAP, after)
     with transaction.atomic():
-        if _moved_on(rule, scene.now):
+        if moved_on(rule, scene.now):
             _tell(rule, _follow(rule, scene, found, episodes.values()), scene.now)
 
 
 def take_stock(rule: NoticeRule, now: datetime | None = None) -> None:
     """What goes on already when a rule is made, changed or switched on is no news: its episodes begin untold."""
     now = now or timezone.now()
+    if rule.when == NoticeRule.When.QUOTA:
+        limits.take_stock(rule, now)
+        return
     scene = Scene.at(now, rule.workspace)
     found = _found(rule, scene, now - PAUSE, {})
     with transaction.atomic():
-        NoticeRule.objects.filter(pk=rule.pk).update(looked_at=now)
-        rule.looked_at = now
+        NoticeRule.objects.filter(pk=rule.pk).update(looked_at=now, begun_at=now)
+        rule.looked_at = rule.begun_at = now
         rule.episodes.filter(ended_at=None).update(ended_at=now)
         for cause, each in found.items():
             _begin(rule, cause, each, now)
-
-
-def _moved_on(rule: NoticeRule, now: datetime) -> bool:
-    """Whether this look is the one that counts; it locks the rule."""
-    mine = NoticeRule.objects.filter(pk=rule.pk, enabled=True, looked_at=rule.looked_at, looked_at__lt=now)
-    return bool(mine.update(looked_at=now))
 
 
 # --- Episodes ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,9 +15,12 @@ from django.utils.translation import ngettext
 from smsadmin.core import errors
 from smsadmin.failures.forms import MONTH
 from smsadmin.failures.groups import anchor
-from smsadmin.notices.models import Notice
+from smsadmin.notices import limit_words
+from smsadmin.notices.models import Notice, NoticeRule
 from smsadmin.sending import explain
 from smsadmin.sending.presenters import WHOSE
+
+OF_LIMITS = (Notice.Kind.QUOTA, Notice.Kind.QUOTA_FORECAST, Notice.Kind.QUOTA_MORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +47,48 @@ class Told:
 
 def told(notice: Notice) -> Told:
     """The notice in the language and zone in force."""
-    if notice.kind == Notice.Kind.SAMPLE:
-        return _sample(notice)
     facts = notice.facts
+    if notice.kind == Notice.Kind.SAMPLE:
+        return _told(notice, _sample(facts), reverse("notice-rules"), [], {"rule": facts["rule"]})
+    if notice.kind in OF_LIMITS:
+        lines = limit_words.lines(facts, timezone.now())
+        return _told(
+            notice, limit_words.sentence(facts), limit_words.path(facts), lines, limit_words.data(facts)
+        )
     fix, whose = _fix(facts), _whose(facts)
-    named = (
+    lines = [
         (_("How many"), _how_many(facts)),
         (_("The most frequent cause"), why(facts) if notice.kind == Notice.Kind.RATE else ""),
         (_("Whose"), whose),
         (_("What fixes it"), fix),
-        (_("Rule"), facts.get("rule", "")),
-    )
+    ]
+    sentence = _SENTENCES[Notice.Kind(notice.kind)](facts)
+    return _told(notice, sentence, _path(facts), lines, _data(facts, whose=whose, fix=fix))
+
+
+def _told(
+    notice: Notice, sentence: str, path: str, lines: list[tuple[str, str]], data: dict[str, Any]
+) -> Told:
+    """Without the lines that say nothing; which rule told it is the last one, but of a sample, which names it."""
+    rule = "" if notice.kind == Notice.Kind.SAMPLE else notice.facts.get("rule", "")
     return Told(
         id=str(notice.pk),
         type=notice.kind,
         at=notice.at,
         workspace=notice.workspace.name,
-        sentence=_SENTENCES[Notice.Kind(notice.kind)](facts),
-        path=_path(facts),
-        lines=tuple((name, words) for name, words in named if words),
-        data=_data(facts, whose=whose, fix=fix),
+        sentence=sentence,
+        path=path,
+        lines=tuple((name, words) for name, words in [*lines, (_("Rule"), rule)] if words),
+        data=data,
     )
 
 
-def _sample(notice: Notice) -> Told:
-    """What a rule sends to show that its way is open. Nothing has failed."""
-    rule = {"rule": notice.facts["rule"]}
-    return Told(
-        id=str(notice.pk),
-        type=notice.kind,
-        at=notice.at,
-        workspace=notice.workspace.name,
-        sentence=_("This is a sample: no message failed. Notices of the rule “%(rule)s” arrive here.") % rule,
-        path=reverse("notice-rules"),
-        data=rule,
-    )
+def _sample(facts: dict[str, Any]) -> str:
+    """What a rule sends to show that its way is open. Nothing has happened."""
+    rule = {"rule": facts["rule"]}
+    if facts.get("when") == NoticeRule.When.QUOTA:
+        return _("This is a sample: no limit is near. Notices of the rule “%(rule)s” arrive here.") % rule
+    return _("This is a sample: no message failed. Notices of the rule “%(rule)s” arrive here.") % rule
 
 
 def _count(facts: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from smsadmin.core.status import SETTLED
 from smsadmin.incoming import purging as incoming
 from smsadmin.privacy import counting, forgetting
 from smsadmin.privacy.models import Part, Passed, Policy, Purge
+from smsadmin.quotas import recount
 from smsadmin.resends import purging as resends
 from smsadmin.resends.models import ResendItem
 from smsadmin.sending import log
@@ -137,6 +138,7 @@ def _numbers(workspace: Workspace, ids: Sequence[UUID], now: datetime) -> None:
 
 def _messages(workspace: Workspace, ids: Sequence[UUID], now: datetime) -> None:
     counting.count(workspace, ids)
+    recount.keep(workspace.pk, ids)
     _resends(ids)
     log.delete(ids)
 

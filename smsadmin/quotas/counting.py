@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, IntegerField, Value, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -162,10 +162,17 @@ def adjust(changes: Iterable[Change]) -> None:
     for change in changes:
         by_subject[change.scope, change.subject_id].append(change)
     for scope, subject_id in sorted(by_subject):
-        found = Counter.objects.filter(scope=scope, subject_id=subject_id).order_by("pk")
-        for pk, zone in list(found.select_for_update().values_list("pk", "zone")):
+        for pk, zone in _locked(scope, subject_id):
             for change in by_subject[scope, subject_id]:
                 _adjust(pk, Moment.of(change.at, zone), change)
+
+
+def _locked(scope: str, subject_id: int) -> list[tuple[int, str]]:
+    """The counters of a subject, with their zones. That in UTC is locked first: who makes another one has it, and what
+    they have made by then is found only by a statement that begins later."""
+    its = Counter.objects.filter(scope=scope, subject_id=subject_id).select_for_update().order_by("pk")
+    in_utc = its.filter(zone=UTC_ZONE).values_list("pk", "zone")
+    return [*in_utc, *its.exclude(zone=UTC_ZONE).values_list("pk", "zone")]
 
 
 def _adjust(pk: int, moment: Moment, change: Change) -> None:
@@ -175,7 +182,7 @@ def _adjust(pk: int, moment: Moment, change: Change) -> None:
         for unit, amount in ((Unit.MESSAGES, change.messages), (Unit.SEGMENTS, change.segments)):
             column = f"{window}_{unit}"
             changed = Greatest(F(column) + amount, Value(0))
-            columns[column] = Case(When(**same, then=changed), default=F(column))
+            columns[column] = Case(When(**same, then=changed), default=F(column), output_field=IntegerField())
     Counter.objects.filter(pk=pk).update(**columns)
 
 

@@ -7,18 +7,24 @@ them: which of them an account is under depends on its contract and registration
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from smsadmin.core.windows import Window
 from smsadmin.quotas.models import Rule, Scope, Unit
 
-ACTION = "Aircall help: advanced Send SMS action"
-SMS_LIMITS = "Aircall help: SMS limits"
-FRANCE = "Aircall help: SMS limits; French messaging limitations"
-TOLL_FREE = "Aircall help: toll-free messaging compliance"
+ACTION = gettext_noop("Aircall help: advanced Send SMS action")
+SMS_LIMITS = gettext_noop("Aircall help: SMS limits")
+FRANCE = gettext_noop("Aircall help: SMS limits; French messaging limitations")
+TOLL_FREE = gettext_noop("Aircall help: toll-free messaging compliance")
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One documented limit; `key` names it for good. `note` says in English what a person should know of it."""
+    """One documented limit; `key` names it for good. `note` says in English what a person should know of it.
+
+    One that is not `enabled` from the start is not binding: a workspace chooses it.
+    """
 
     key: str
     scope: Scope
@@ -72,7 +78,7 @@ _FRANCE = _national(
     {Window.HOUR: 100, Window.DAY: 1_000, Window.MONTH: 10_000},
     FRANCE,
     "FR",
-    "Over it the carrier suspends the number for three months, the next time for good.",
+    gettext_noop("Over it the carrier suspends the number for three months, the next time for good."),
     line="mobile",
 )
 _NORTH_AMERICA = [
@@ -83,7 +89,9 @@ _NORTH_AMERICA = [
         {Window.HOUR: 1_000, Window.DAY: 10_000, Window.MONTH: 100_000},
         SMS_LIMITS,
         country,
-        "By API, third-party messaging or HubSpot. That 100,000 is a month's figure is read from the context.",
+        gettext_noop(
+            "By API, third-party messaging or HubSpot. That 100,000 is a month's figure is read from the context."
+        ),
     )
 ]
 _PENDING = [
@@ -94,8 +102,10 @@ _PENDING = [
         {Window.DAY: 2_000, Window.MONTH: 10_000},
         TOLL_FREE,
         country,
-        "While its verification is pending, to the United States. 6,000 a week are a limit too, which is not counted "
-        "here; to Canada nothing is sent.",
+        gettext_noop(
+            "While its verification is pending, to the United States. 6,000 a week are a limit too, which is not "
+            "counted here; to Canada nothing is sent."
+        ),
         line="toll_free",
     )
 ]
@@ -108,11 +118,17 @@ def ship_rules(workspace_id: int) -> None:
     Rule.objects.bulk_create([_rule(workspace_id, preset) for preset in PRESETS], ignore_conflicts=True)
 
 
+def translated(text: str) -> str:
+    """A source or note of these in the reader's language; rules store them in English."""
+    return _(text) if text else ""  # of an empty text gettext gives the head of the catalogue
+
+
 def _rule(workspace_id: int, preset: Preset) -> Rule:
     return Rule(
         workspace_id=workspace_id,
         preset=preset.key,
         documented=preset.limit,
+        binding=preset.enabled,
         **{
             name: getattr(preset, name)
             for name in (

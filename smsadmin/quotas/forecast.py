@@ -1,6 +1,6 @@
 """When a limit will be reached, if it goes on as it did since its window began."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from smsadmin.core.windows import started_at
 from smsadmin.quotas.counting import Usage
@@ -11,14 +11,15 @@ LEAST_USED = 0.1
 
 
 def runs_out_at(usage: Usage, now: datetime) -> datetime | None:
-    """When the limit is used up at its window's pace so far; None where that is after the reset, or cannot be told.
+    """When all of the limit is used, what is kept for priority traffic included, at its window's pace so far.
 
-    A limit that is used up already ran out: that is no forecast either.
+    None where that cannot be told yet, where the window ends first, and where nothing is left: what ran out is no
+    forecast. So a moment is never before `now`, and always before the reset.
     """
     limit = usage.limit
     began = started_at(limit.window, now, limit.zone)
     elapsed, length = now - began, usage.resets_at - began
     if not usage.left or elapsed < LEAST_ELAPSED * length or usage.used < LEAST_USED * limit.limit:
         return None
-    at = now + timedelta(seconds=elapsed.total_seconds() * usage.left / usage.used)
+    at = now + elapsed * (usage.left / usage.used)
     return at if at < usage.resets_at else None

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from smsadmin.directory.models import Agent, Number
-from smsadmin.workspaces.models import Connection, Workspace
+from smsadmin.workspaces.models import Connection, User, Workspace
 
 
 class Scope(models.TextChoices):
@@ -27,7 +27,8 @@ class Rule(models.Model):
     the same holders, window, zone and unit replace each other: the one counts whose `effective_from` came last.
 
     `preset` names what came with smsadmin (quotas.documented), `documented` its figure: the provider's own, which is
-    not exceeded without a `reason`.
+    not exceeded without a `reason`. A `binding` one holds for everybody unasked: it is not switched off without one
+    either; others are chosen. What replaces such a rule keeps `documented` and `binding`.
     """
 
     class Window(models.TextChoices):
@@ -63,7 +64,10 @@ class Rule(models.Model):
     note = models.CharField(_("note"), max_length=500, blank=True)
     preset = models.CharField(max_length=40, blank=True)
     documented = models.PositiveIntegerField(null=True)
+    binding = models.BooleanField(default=False)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
+    reason_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    reason_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["pk"]
@@ -76,6 +80,17 @@ class Rule(models.Model):
                 | models.Q(limit__lte=models.F("documented"))
                 | ~models.Q(reason=""),
                 name="exceeded_with_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(documented=None)
+                | (models.Q(zone="UTC") & (models.Q(binding=False) | models.Q(enabled=True)))
+                | ~models.Q(reason=""),
+                name="departed_from_with_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(scope="number", agent=None)
+                | models.Q(scope="user", number=None, country="", line=""),
+                name="for_whom_the_scope_says",
             ),
         ]
 
@@ -146,16 +161,17 @@ class _Amount(models.Model):
 
 
 class Kept(_Amount):
-    """What counted messages took that have since been deleted from the log, by the UTC hour in which they were counted.
+    """What counted messages took that have since been deleted from the log, by the quarter of an hour in which they
+    were counted, so that a recount finds what a purge took away.
 
-    `hour` is its number (core.windows.Moment). So a recount finds what a purge took away.
+    `quarter` is its number since the epoch. The hours, days and months of every zone begin with a quarter of an hour.
     """
 
-    hour = models.BigIntegerField()
+    quarter = models.BigIntegerField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["scope", "subject_id", "hour"], name="one_kept_per_hour")
+            models.UniqueConstraint(fields=["scope", "subject_id", "quarter"], name="one_kept_per_quarter")
         ]
 
     def __str__(self) -> str:
@@ -178,18 +194,25 @@ class MonthUse(_Amount):
 
 
 class Recount(models.Model):
-    """One comparison of a workspace's counters with its log.
+    """One comparison of a workspace's counters with its log: asked for at `at`, taken by a worker, finished.
 
     `drifts` are those that differed and were put right: {"scope", "subject", "zone", "window", "unit", "counted",
-    "found"} each.
+    "found"} each. Whoever has the lease compares; there is one unfinished comparison at a time.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="recounts")
     at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True)  # None: no worker has taken it
+    finished_at = models.DateTimeField(null=True)
     counters = models.PositiveIntegerField(default=0)
     drifts: Any = models.JSONField(default=list)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace"], name="one_recount_at_a_time", condition=models.Q(finished_at=None)
+            )
+        ]
         indexes = [models.Index(fields=["workspace", "-at"], name="newest_recount")]
 
     def __str__(self) -> str:

@@ -1,64 +1,296 @@
-"""Where every number and user of a workspace stands: what is used, what is left, what runs out first."""
+"""Where the numbers and users of a workspace stand: what is used, what is left, what runs out first, and which of the
+two caps of a number and a user who sends from it binds first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
 
-from smsadmin.directory.models import Agent, Number
-from smsadmin.quotas import counting, rulebook
+from django.db.models import Count
+
+from smsadmin.core.ids import first_uuid7
+from smsadmin.core.windows import Moment, Window, resets_at, started_at
+from smsadmin.directory.models import Agent, Association, Number
+from smsadmin.quotas import counting, forecast, recount, rulebook
 from smsadmin.quotas.counting import Usage
-from smsadmin.quotas.models import Counter, Scope
+from smsadmin.quotas.models import Counter, Scope, Unit
 from smsadmin.quotas.rulebook import Subject
+from smsadmin.sending.filters import log_url
+from smsadmin.sending.models import Message
+
+Holder = Number | Agent
+#: A column of a matrix: holders under different rules share those that they both have.
+Key = tuple[Window, str, str]  # window, unit, zone
+
+#: The pairs that have sent are looked for among so many of the newest messages.
+MOST_LOOKED = 20_000
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_WINDOWS, _UNITS = list(Window), list(Unit)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Position:
-    """One number or user with its usages, in the order of the workspace's limits."""
+    """One number or user with its usages at one moment, in the order of its limits."""
 
     scope: str
-    holder: Number | Agent
+    holder: Holder
     usages: list[Usage]
+    now: datetime
 
     @property
     def share(self) -> float:
-        """How much of the limit that runs out first is used: 1 is all of it."""
+        """How much is used of the limit that is fullest: 1 is all of it."""
         return max((share(usage) for usage in self.usages), default=0.0)
 
     @property
+    def used(self) -> int:
+        """The most that is counted against any of its limits, messages first."""
+        return max((usage.used for usage in self.usages if usage.limit.unit == Unit.MESSAGES), default=0)
+
+    @cached_property
+    def runs_out_at(self) -> datetime | None:
+        """When the first of its limits is used up, at its pace so far; None: none will be before it resets."""
+        return min((end for usage in self.usages if (end := ends_at(usage, self.now))), default=None)
+
+    @property
     def tightest(self) -> Usage:
-        """The limit that runs out first."""
-        return max(self.usages, key=share)
+        """The limit that runs out first, else the fullest."""
+        return min(self.usages, key=lambda usage: (ends_at(usage, self.now) or _NEVER, -share(usage)))
+
+    @cached_property
+    def by_key(self) -> dict[Key, Usage]:
+        return {key_of(usage): usage for usage in self.usages}
 
 
 def share(usage: Usage) -> float:
     return usage.used / usage.limit.limit if usage.limit.limit else 1.0
 
 
+def ends_at(usage: Usage, now: datetime) -> datetime | None:
+    """When the limit is used up: now, or at its pace so far; None where it lasts or nobody can tell."""
+    return forecast.runs_out_at(usage, now) if usage.left else now
+
+
+def key_of(usage: Usage) -> Key:
+    return usage.limit.window, usage.limit.unit, usage.limit.zone
+
+
+def columns(found: Iterable[Position]) -> list[Key]:
+    """Every window, unit and zone that one of them has a limit for: the shortest window first, messages beside
+    segments."""
+    return sorted({key for each in found for key in each.by_key}, key=_order)
+
+
+def _order(key: Key) -> tuple[int, bool, str, int]:
+    window, unit, zone = key
+    return _WINDOWS.index(window), zone != rulebook.UTC_ZONE, zone, _UNITS.index(Unit(unit))
+
+
+# --- Numbers and users -------------------------------------------------------------------------------
+
+
 def of(workspace_id: int, scope: str, now: datetime) -> list[Position]:
-    """Every holder of the scope, nearest to a limit first, then by name. Two queries, however many there are."""
+    """Every holder of the scope that is there or has a count, what runs out first standing first. Two queries, however
+    many they are, and one for each zone of a rule so new that counters of it are missing."""
     counters = counting.counters(workspace_id, scope)
-    found = [
-        of_holder(holder, counters.get(holder.pk, {}), now)
-        for holder in _holders(workspace_id, scope)
-        if holder.gone_at is None or holder.pk in counters
+    holders = [
+        holder for holder in _holders(workspace_id, scope) if holder.gone_at is None or holder.pk in counters
     ]
-    return sorted(found, key=lambda each: (-each.share, each.holder.name.casefold()))
+    return sorted(of_holders(holders, counters, now), key=ORDERS["first"])
 
 
-def of_holder(holder: Number | Agent, counters: Mapping[str, Counter], now: datetime) -> Position:
+def of_holders(
+    holders: Sequence[Holder], counters: Mapping[int, Mapping[str, Counter]], now: datetime
+) -> list[Position]:
+    """These numbers or users, which are all of one workspace and scope, by their counters in each zone."""
+    made_up = _missing(holders, counters, now)
+    return [
+        of_holder(holder, {**made_up.get(holder.pk, {}), **counters.get(holder.pk, {})}, now)
+        for holder in holders
+    ]
+
+
+def one(holder: Holder, now: datetime) -> Position:
+    """One number or user, by its counters as they are now."""
+    subject = Subject.of(holder)
+    return Position(subject.scope, holder, counting.usage(subject, now), now)
+
+
+def of_holder(holder: Holder, counters: Mapping[str, Counter], now: datetime) -> Position:
     """One number or user, by its counters in each zone."""
     subject = Subject.of(holder)
     limits = rulebook.limits(subject, now)
-    return Position(subject.scope, holder, counting.usage_of(counters, limits, now))
+    return Position(subject.scope, holder, counting.usage_of(counters, limits, now), now)
+
+
+def _missing(
+    holders: Sequence[Holder], counters: Mapping[int, Mapping[str, Counter]], now: datetime
+) -> dict[int, dict[str, Counter]]:
+    """The counters that a new rule's zone still lacks, as the log has them; not saved: the next message makes them."""
+    lacking = [
+        meter
+        for meter in rulebook.meters(map(Subject.of, holders), now)
+        if (own := counters.get(meter.subject.subject_id)) and meter.zone not in own
+    ]
+    found: dict[int, dict[str, Counter]] = {}
+    for zone in {meter.zone for meter in lacking}:
+        subjects = [meter.subject for meter in lacking if meter.zone == zone]
+        used = recount.windows(subjects[0].workspace_id, subjects[0].scope, zone, now)
+        for subject in subjects:
+            columns = _columns(used.get(subject.subject_id, {}), Moment.of(now, zone))
+            found.setdefault(subject.subject_id, {})[zone] = Counter(zone=zone, **columns)
+    return found
+
+
+def _columns(used: Mapping[str, recount.Used], moment: Moment) -> dict[str, int]:
+    columns = {f"{window}_at": moment.in_window(window) for window in Window}
+    for window, amount in used.items():
+        columns |= {f"{window}_{unit}": amount.of(unit) for unit in Unit}
+    return columns
 
 
 def at_risk(workspace_id: int, now: datetime, most: int = 5) -> list[Position]:
-    """The numbers and users nearest to a limit, of those that have used anything."""
+    """The numbers and users that run out first, of those that have used anything."""
     used = [each for scope in Scope.values for each in of(workspace_id, scope, now) if each.share > 0]
-    return sorted(used, key=lambda each: -each.share)[:most]
+    return sorted(used, key=ORDERS["first"])[:most]
 
 
-def _holders(workspace_id: int, scope: str) -> Iterable[Number | Agent]:
+def _holders(workspace_id: int, scope: str) -> Iterable[Holder]:
     if scope == Scope.NUMBER:
         return Number.objects.filter(workspace_id=workspace_id)
     return Agent.objects.filter(workspace_id=workspace_id)
+
+
+def _first(each: Any) -> tuple[datetime, float, str]:
+    return each.runs_out_at or _NEVER, -each.share, _name(each)
+
+
+def _name(each: Any) -> str:
+    return (each.holder.name if isinstance(each, Position) else each.name).casefold()
+
+
+#: How positions and pairs are sorted.
+ORDERS: dict[str, Callable[[Any], Any]] = {
+    "first": _first,
+    "name": _name,
+    "used": lambda each: (-each.used, _name(each)),
+}
+
+
+# --- A number as a user ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Of a number's and a user's limit for the same window and unit the one that stops their messages first.
+
+    `side`: "number", "user", or "both" where nothing tells them apart. `other`: the limit behind it, if there is one.
+    """
+
+    side: str
+    usage: Usage
+    other: Usage | None
+
+
+def binding(of_number: Sequence[Usage], of_user: Sequence[Usage]) -> Binding | None:
+    """The limits of each side are those of one window and unit, in any zones. What has less left comes first, and of
+    as much left what resets later."""
+    number, user = (min(usages, key=_room, default=None) for usages in (of_number, of_user))
+    if number is None or user is None:
+        only = number or user
+        return Binding("number" if number else "user", only, None) if only else None
+    if _room(number) == _room(user):
+        return Binding("both", number, user)
+    return Binding("number", number, user) if _room(number) < _room(user) else Binding("user", user, number)
+
+
+def _room(usage: Usage) -> tuple[int, float]:
+    return usage.left, -usage.resets_at.timestamp()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A number and a user who sends from it. `used`: their messages of this month (UTC), as far as they were looked
+    through. `is_listed`: the directory has the user on the number."""
+
+    number: Position
+    agent: Position
+    used: int
+    is_listed: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.number.holder.name} {self.agent.holder.name}"
+
+    @property
+    def share(self) -> float:
+        return max(self.number.share, self.agent.share)
+
+    @property
+    def runs_out_at(self) -> datetime | None:
+        return min(filter(None, (self.number.runs_out_at, self.agent.runs_out_at)), default=None)
+
+    def binding(self, window: Window, unit: str) -> Binding | None:
+        """Which of the two caps binds first in a window; None where neither has such a limit."""
+        return binding(*(self._usages(side, window, unit) for side in (self.number, self.agent)))
+
+    @staticmethod
+    def _usages(side: Position, window: Window, unit: str) -> list[Usage]:
+        return [each for each in side.usages if (each.limit.window, each.limit.unit) == (window, unit)]
+
+
+def pair_columns(pairs: Iterable[Pair]) -> list[tuple[Window, str]]:
+    """The windows and units in which one of their sides has a limit."""
+    found = columns(side for pair in pairs for side in (pair.number, pair.agent))
+    return sorted({(window, unit) for window, unit, _zone in found}, key=lambda key: _order((*key, "")))
+
+
+def pairs(
+    workspace_id: int, numbers: Iterable[Position], agents: Iterable[Position], now: datetime
+) -> tuple[list[Pair], bool]:
+    """The pairs of these numbers and users that the directory lists or that have sent this month, and whether all of
+    the month's messages were looked through for that. Two queries, however many they are."""
+    by_number, by_agent = ({each.holder.pk: each for each in side} for side in (numbers, agents))
+    listed = set(
+        Association.objects.filter(number__workspace=workspace_id).values_list("number_id", "agent_id")
+    )
+    sent = _sent(workspace_id, now)
+    found = [
+        Pair(by_number[number], by_agent[agent], sent.get((number, agent), 0), (number, agent) in listed)
+        for number, agent in listed | sent.keys()
+        if number in by_number and agent in by_agent
+    ]
+    return sorted(found, key=ORDERS["first"]), sum(sent.values()) < MOST_LOOKED
+
+
+def _sent(workspace_id: int, now: datetime) -> dict[tuple[int, int], int]:
+    """How many of the newest messages of this month each number sent as each user."""
+    began = started_at(Window.MONTH, now)
+    of_month = Message.objects.filter(
+        workspace=workspace_id,
+        pk__gte=first_uuid7(began - recount.LONGEST_HOLD),
+        accepted_at__gte=began,
+        accepted_at__lt=resets_at(Window.MONTH, now),
+        refunded_at=None,
+    )
+    newest = of_month.order_by("-pk").values("pk")[:MOST_LOOKED]
+    rows = Message.objects.filter(pk__in=newest).values_list("number_id", "agent_id")
+    counted = rows.order_by().annotate(n=Count("pk"))
+    return {(number, agent): n for number, agent, n in counted if number and agent}
+
+
+# --- The log -----------------------------------------------------------------------------------------
+
+
+def counted_url(scope: str, holder_id: int, since: datetime, until: datetime, **more: Any) -> str:
+    """The log narrowed to the messages of a number or user that count in this stretch of time."""
+    whose = {"number" if scope == Scope.NUMBER else "agent": holder_id}
+    return log_url(**whose, **more, counted_from=since, counted_until=until)
+
+
+def usage_url(scope: str, holder_id: int, usage: Usage, now: datetime) -> str:
+    """The log narrowed to the messages that one limit counts."""
+    limit = usage.limit
+    return counted_url(scope, holder_id, started_at(limit.window, now, limit.zone), usage.resets_at)

@@ -149,16 +149,17 @@ def in_force(rules: Iterable[Rule], now: datetime) -> list[Rule]:
     return [rule for rule in newest(rules, now) if rule.enabled]
 
 
+def read(workspace_id: int) -> Rulebook:
+    """The workspace's rules as they are at this moment."""
+    share = PriorityShare.objects.filter(workspace_id=workspace_id).first()
+    percent = share.percent if share else PriorityShare.DEFAULT
+    routes = Connection.objects.filter(workspace_id=workspace_id).values_list("pk", "kind")
+    return Rulebook(Rule.objects.filter(workspace_id=workspace_id), percent, dict(routes))
+
+
 def of(workspace_id: int) -> Rulebook:
     """The workspace's rules, at most settings.CONFIGURATION_TTL seconds old."""
-
-    def load() -> Rulebook:
-        share = PriorityShare.objects.filter(workspace_id=workspace_id).first()
-        percent = share.percent if share else PriorityShare.DEFAULT
-        routes = Connection.objects.filter(workspace_id=workspace_id).values_list("pk", "kind")
-        return Rulebook(Rule.objects.filter(workspace_id=workspace_id), percent, dict(routes))
-
-    return remembered(("rulebook", workspace_id), load)
+    return remembered(("rulebook", workspace_id), lambda: read(workspace_id))
 
 
 def limits(subject: Subject, now: datetime) -> tuple[Limit, ...]:

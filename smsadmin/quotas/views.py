@@ -1,132 +1,103 @@
-"""The quota page: used, left and reset time of every number and user."""
+"""The quota pages: the matrix of all numbers and users, and one of them in full."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from smsadmin.core.numbers import pretty
-from smsadmin.core.windows import Window, started_at
+from smsadmin.core.windows import Window
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory.models import Agent, Number
-from smsadmin.quotas import positions
-from smsadmin.quotas.counting import Usage
-from smsadmin.quotas.models import Scope, Unit
-from smsadmin.quotas.positions import Position
-from smsadmin.quotas.rulebook import Limit
-from smsadmin.sending.filters import log_url
+from smsadmin.quotas import matrix, positions, use, words
+from smsadmin.quotas.matrix import QuotaFilter
+from smsadmin.quotas.models import Scope
+from smsadmin.quotas.positions import Holder, Position
+from smsadmin.quotas.use import Chosen
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.requests import WorkspaceRequest
-
-#: Rows of one table before it asks to be told to show all.
-MOST_SHOWN = 50
-
-WINDOWS = {
-    Window.MINUTE: gettext_lazy("This minute"),
-    Window.HOUR: gettext_lazy("This hour"),
-    Window.DAY: gettext_lazy("This day"),
-    Window.MONTH: gettext_lazy("This month"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One limit of one holder, and the log narrowed to the messages it counts."""
-
-    usage: Usage
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    name: str
-    note: str
-    is_gone: bool
-    url: str
-    cells: Sequence[Cell]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One scope's matrix: its columns, the holders that have used something, and the names of the rest."""
-
-    scope: str
-    columns: Sequence[str]
-    rows: Sequence[Row]
-    more: int
-    unused: Sequence[str]
 
 
 @require_GET
 @viewer_required
 def quotas(request: WorkspaceRequest) -> HttpResponse:
-    """What each number and each user may still send this minute, hour, day and month."""
-    name, whole = request.GET.get("name", "").strip(), request.GET.get("all", "")
-    now, workspace = timezone.now(), request.workspace
-    tables = [table_of(workspace.pk, scope, now, name, whole=whole == scope) for scope in Scope.values]
+    """What each number and each user may still send in each window; htmx asks for the tables alone."""
+    now, wanted = timezone.now(), QuotaFilter(request.GET, request.workspace)
     context = {
-        "tables": tables,
-        "name": name,
+        "filter": wanted,
+        "tables": matrix.tables(request.workspace.pk, wanted, now, request.GET.get("all", "")),
         "now": now,
-        "found": sum(len(table.rows) + table.more + len(table.unused) for table in tables),
     }
     return render_page(request, "quotas/list.html", context, fragment="quotas/_tables.html")
 
 
-def table_of(workspace_id: int, scope: str, now: datetime, name: str, *, whole: bool) -> Table:
-    """The holders whose name, number or email contains `name`."""
-    every = positions.of(workspace_id, scope, now)
-    found = [each for each in every if _matches(each, name)]
-    used = [each for each in found if each.share > 0]
-    shown = used if whole else used[:MOST_SHOWN]
-    return Table(
-        scope=scope,
-        columns=[column(usage.limit) for usage in (every[0].usages if every else ())],
-        rows=[_row(each, now) for each in shown],
-        more=len(used) - len(shown),
-        unused=[_name(each.holder) for each in found[len(used) :]],
-    )
+@require_GET
+@viewer_required
+def number(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """One number's quota: how a window was used until now, of what, and the months before."""
+    return _use(request, get_object_or_404(Number, pk=pk, workspace=request.workspace))
 
 
-def column(rule: Limit) -> str:
-    """A limit's heading: its window, and its unit where that is not messages."""
-    words = str(WINDOWS[rule.window])
-    return f"{words}, {Unit(rule.unit).label}" if rule.unit != Unit.MESSAGES else words
+@require_GET
+@viewer_required
+def user(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The same of one user."""
+    return _use(request, get_object_or_404(Agent, pk=pk, workspace=request.workspace))
 
 
-def counted_url(position: Position, usage: Usage, now: datetime) -> str:
-    """The log narrowed to the messages that one limit counts."""
-    return log_url(
-        **_narrowed(position), status="counted", since=started_at(usage.limit.window, now, usage.limit.zone)
-    )
+def _use(request: WorkspaceRequest, holder: Holder) -> HttpResponse:
+    now = timezone.now()
+    position = positions.one(holder, now)
+    asked = use.chosen(position, *(request.GET.get(name, "") for name in ("window", "unit", "zone")))
+    context = {
+        "holder": holder,
+        "scope": position.scope,
+        "name": matrix.name_of(position),
+        "now": now,
+        "asked": asked,
+        "windows": [_option(asked, words.NAMES[window], window=window) for window in Window],
+        "units": [_option(asked, label, unit=unit) for unit, label in words.UNITS.items()],
+        "zones": [_option(asked, zone, zone=zone) for zone in asked.zones],
+        "course": use.course(position, asked),
+        "limits": use.limits(position),
+        "actions": use.actions(position, asked),
+        "workflows": use.workflows(position, asked),
+        "held": use.held(position),
+        "refused": use.refused(position, asked),
+        "given_back": use.given_back(position, asked),
+        "history": use.history(position, asked.unit),
+        "table": _pairs(request, position, now),
+    }
+    return render_page(request, "quotas/use.html", context, fragment="quotas/_use.html")
 
 
-def _narrowed(position: Position) -> dict[str, int]:
-    return {"number" if position.scope == Scope.NUMBER else "agent": position.holder.pk}
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A window, unit or zone that may be looked at, and its address."""
+
+    words: str
+    url: str
+    is_chosen: bool
 
 
-def _matches(position: Position, name: str) -> bool:
-    holder, wanted = position.holder, name.casefold()
-    digits = "".join(filter(str.isdigit, name))
-    if isinstance(holder, Number):
-        return wanted in holder.name.casefold() or bool(digits and digits in holder.e164)
-    return wanted in holder.name.casefold() or wanted in holder.email.casefold()
+def _option(asked: Chosen, label: object, **other: str) -> Option:
+    """The page as it is but for one thing; another window or unit decides anew by whose calendar."""
+    now = {"window": asked.window.value, "unit": str(asked.unit), "zone": asked.zone}
+    then = {**now, **{name: str(value) for name, value in other.items()}}
+    query = then if "zone" in other else {name: then[name] for name in ("window", "unit")}
+    return Option(str(label), f"?{urlencode(query)}", then == now)
 
 
-def _name(holder: Number | Agent) -> str:
-    return f"{holder.name} ({pretty(holder.e164)})" if isinstance(holder, Number) else holder.name
-
-
-def _row(position: Position, now: datetime) -> Row:
-    holder = position.holder
-    return Row(
-        name=holder.name,
-        note=pretty(holder.e164) if isinstance(holder, Number) else holder.email,
-        is_gone=holder.gone_at is not None,
-        url=log_url(**_narrowed(position)),
-        cells=[Cell(usage, counted_url(position, usage, now)) for usage in position.usages],
-    )
+def _pairs(request: WorkspaceRequest, position: Position, now: datetime) -> matrix.Table:
+    """The users of a number, or the numbers of a user, with the cap that binds first."""
+    workspace_id = request.workspace.pk
+    if position.scope == Scope.NUMBER:
+        sides = [position], positions.of(workspace_id, Scope.USER, now)
+    else:
+        sides = positions.of(workspace_id, Scope.NUMBER, now), [position]
+    found, is_all = positions.pairs(workspace_id, *sides, now)
+    whole = request.GET.get("all") == matrix.PAIR
+    return matrix.of_pairs(found, QuotaFilter({}, request.workspace), now, whole=whole, is_all=is_all)

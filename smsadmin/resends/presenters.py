@@ -219,7 +219,7 @@ def _why_stopped(stop: Stop) -> str:
         return str(again.WORDS[stop.cause])
     if stop.facts is None:
         return str(NAMES[stop.cause.code])
-    return explain.said(stop.cause.text, dict(stop.facts))
+    return explain.said(stop.cause.sentence(dict(stop.facts)), dict(stop.facts))
 
 
 # --- How far it is ------------------------------------------------------------------------------------
@@ -389,7 +389,7 @@ class Item:
             return str(again.WORDS[Reason(self.item.reason)])
         error = errors.CATALOGUE.get(self.item.error_code)
         facts = self.original.error_facts if self.original else {}
-        return explain.said(error.text, facts) if error else self.item.error_code
+        return explain.said(error.sentence(facts), facts) if error else self.item.error_code
 
 
 def items(found: Sequence[ResendItem], member: Member) -> list[Item]:

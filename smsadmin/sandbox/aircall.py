@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from smsadmin.sandbox import events
-from smsadmin.sandbox.aircall_json import API, number_json, short_user, user_json
+from smsadmin.sandbox.aircall_json import API, number_json, segments_json, short_user, user_json
 from smsadmin.sandbox.sms import E164, segments
 from smsadmin.sandbox.state import (
     AIRCALL_API_ID,
@@ -392,6 +392,7 @@ def _sent_json(state: State, number: Number, message: Message) -> dict[str, Any]
     line = number_json(state, number, users=False)
     shown = ("id", "direct_link", "name", "digits", "country", "time_zone", "open", "created_at")
     return {
+        **segments_json(state, message, "answer"),
         "id": message.id,
         "status": message.status,
         "direct_link": f"{API}/v1/numbers/{number.id}/messages/{message.id}",

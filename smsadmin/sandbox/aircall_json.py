@@ -65,10 +65,18 @@ def user_json(user: User) -> dict[str, Any]:
     }
 
 
+def segments_json(state: State, message: Message, where: str) -> dict[str, int]:
+    """The segments that were counted, where the settings have messages say so."""
+    settings = state.settings
+    told = message.direction == "outbound" and settings.aircall_segments == where
+    return {"segments": message.segments + settings.aircall_segments_added} if told else {}
+
+
 def message_json(state: State, number: Number, message: Message, status: str) -> dict[str, Any]:
     """A message as webhooks carry it: ISO times, the other party, no user."""
     other = message.recipient if message.direction == "outbound" else message.sender
     return {
+        **segments_json(state, message, "events"),
         "id": message.id,
         "direct_link": f"{API}/v1/numbers/{number.id}/messages/{message.id}",
         "direction": message.direction,

@@ -47,6 +47,10 @@ class Settings:
     """Whether `raw_digits` in send answers starts with +."""
     aircall_number_limits: bool = True
     """Whether a number refuses once its segments of the hour, day or month are used up."""
+    aircall_segments: str = "never"
+    """Where messages say in `segments` how many were counted: never, answer (to the send) or events."""
+    aircall_segments_added: int = 0
+    """What is added to that count, as by a provider that cuts texts otherwise."""
     aircall_event_delay: float = 0.5
     """Longest wait before each message event; each one draws its own."""
     aircall_events_doubled: float = 0.0

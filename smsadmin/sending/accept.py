@@ -10,7 +10,7 @@ from django.utils import timezone
 from smsadmin.core import errors
 from smsadmin.core.message import SendRequest
 from smsadmin.core.status import Status
-from smsadmin.core.trace import Step, Verdict, warned
+from smsadmin.core.trace import Step, Verdict
 from smsadmin.directory import book
 from smsadmin.quotas import counting
 from smsadmin.sending import bell, hold, ledger, log, quota
@@ -111,5 +111,5 @@ def _without_room(draft: Draft, full: counting.QuotaExceeded, now: datetime) -> 
 
 
 def _held(draft: Draft, found: hold.Hold, now: datetime) -> Message:
-    draft.trace.append(warned("quota", "quota.held", **found.reason.facts))
+    draft.trace.append(found.step)
     return log.held(draft, found.reason, found.until, found.expires_at, now)

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 
 from smsadmin.actions.models import Action
 from smsadmin.directory.models import Agent, Number
+from smsadmin.quotas import words
 from smsadmin.sending import search
-from smsadmin.sending.filters import MessageFilter, countries
+from smsadmin.sending.filters import MessageFilter, countries, log_url
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -27,6 +28,8 @@ _CALLED: dict[str, tuple[type[Model], Sequence[str]]] = {
     "agent": (Agent, ("email", "name")),
     "action": (Action, ("name",)),
 }
+#: The filters that say when a message was counted against quotas.
+COUNTED = ("counted_from", "counted_until", "given_back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,35 @@ class Asked:
     filters: dict[str, str]
     words: str
     complaints: Sequence[str] = ()
+
+    @property
+    def counted(self) -> str:
+        """When the messages were counted against quotas, in words; "" where that is not asked for."""
+        now = timezone.localtime()
+        given = (self.filters.get(name) for name in COUNTED[:2])
+        since, until = (_moment(time, now) if time else None for time in given)
+        when = ""
+        if since and until:
+            when = words.span(since, until)
+        elif since:
+            when = _("from %(time)s on") % {"time": words.at(since)}
+        elif until:
+            when = _("before %(time)s") % {"time": words.at(until)}
+        if when and self.filters.get("given_back"):
+            return _("Counted %(when)s and given back") % {"when": when}
+        return when and _("Counted %(when)s") % {"when": when}
+
+    @property
+    def uncounted_url(self) -> str:
+        """The log without what `counted` says."""
+        return log_url(**{name: value for name, value in self.filters.items() if name not in COUNTED})
+
+
+def _moment(time: str, now: datetime) -> datetime | None:
+    try:
+        return search.moment(time, now)
+    except ValueError:
+        return None
 
 
 def asked(given: dict[str, str], workspace: Workspace) -> Asked:

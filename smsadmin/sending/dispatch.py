@@ -242,6 +242,7 @@ def _outcome(provider: Provider, message: Claimed, result: Result | Exception) -
             event,
             provider_id=accepted.provider_id,
             provider_status=accepted.provider_status,
+            segments=accepted.segments,
         )
     if result.retry_in is not None:
         return _again_or_given_up(provider, message, result, now)

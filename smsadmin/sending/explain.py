@@ -13,10 +13,14 @@ from smsadmin import phrases
 from smsadmin.core import errors, numbers
 from smsadmin.core.status import Status
 from smsadmin.core.trace import SENTENCES, STEPS, Step, Verdict
+from smsadmin.sending.expected import Expected
 from smsadmin.sending.models import Message
 
 _NUMBERS = ("sender", "recipient", "subject")
-_COUNTS = ("used", "limit", "left", "needed", "characters", "segments", "hour", "day", "month", "count", "of")
+_COUNTS = (
+    *("used", "limit", "left", "kept", "needed", "ahead"),
+    *("characters", "segments", "hour", "day", "month", "count", "of"),
+)
 _WORDS = {
     "source": {
         "": gettext_lazy("the chosen property"),
@@ -59,20 +63,35 @@ class Explained:
     sentence: str
 
 
-def sentence(message: Message) -> str:
-    """What stopped the message, or why and until when it is held, with its values; "" when nothing did."""
-    if message.status == Status.HELD and message.next_attempt_at:
-        facts = {**message.error_facts, "resets": message.next_attempt_at.isoformat()}
-        return said(SENTENCES["quota.held"], facts)
+def sentence(message: Message, expected: Expected | None = None) -> str:
+    """What stopped the message, or why and until when it is held, with its values; "" when nothing did.
+
+    `expected` is when a held message leaves (sending.expected); without it the sentence tells when its line is looked
+    at.
+    """
+    if message.status == Status.HELD:
+        return _held(message, expected)
     why = cause(message)
     if was_decided_not_sent(message):
         return _("Somebody found out that it had not gone out. What was known before: %(why)s") % {"why": why}
     return why
 
 
+def _held(message: Message, expected: Expected | None) -> str:
+    if expected and expected.is_in_vain:
+        until = message.expires_at
+        return said(SENTENCES["quota.held_in_vain"], {"expires": until.isoformat()} if until else {})
+    until = expected.at if expected else message.next_attempt_at
+    say = "quota.held_share" if message.error_facts.get("kept") else "quota.held"
+    if expected and expected.is_after:
+        say = "quota.held_after"
+    return said(SENTENCES[say], {**message.error_facts, **({"resets": until.isoformat()} if until else {})})
+
+
 def cause(message: Message) -> str:
     """What stopped the message as the catalogue says it, whatever somebody found out since; "" when nothing did."""
-    return said(message.error.text, message.error_facts) if message.error else ""
+    error, facts = message.error, message.error_facts
+    return said(error.sentence(facts), facts) if error else ""
 
 
 def was_decided_not_sent(message: Message) -> bool:
@@ -106,8 +125,9 @@ def steps(taken: Iterable[Step]) -> list[Explained]:
 def _step(step: Step) -> str:
     if step.verdict == Verdict.NOT_REACHED:
         return ""
-    text = errors.CATALOGUE[step.say].text if step.verdict == Verdict.REFUSED else SENTENCES[step.say]
-    return said(text, step.facts)
+    if step.verdict == Verdict.REFUSED:
+        return said(errors.CATALOGUE[step.say].sentence(step.facts), step.facts)
+    return said(SENTENCES[step.say], step.facts)
 
 
 def said(text: str, facts: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ from smsadmin.core.ids import first_uuid7, key16, moment_of
 from smsadmin.core.status import LEFT, SETTLED, TROUBLE, Status
 from smsadmin.dashboard.templatetags.ui import STATUSES
 from smsadmin.directory.models import Agent, Number
+from smsadmin.quotas.recount import LONGEST_HOLD
 from smsadmin.sending import search
 from smsadmin.sending.codes import NAMES
 from smsadmin.sending.models import Message
@@ -35,28 +36,30 @@ VERIFICATION = "verification"  # the code that proves such a phone
 RESEND = "resend"  # a message of the log, sent again
 NO_TESTS = "no-tests"
 
+GIVEN_BACK = "only"  # messages that were counted, but surely never left
+
 #: Several statuses under one word.
 GROUPS: dict[str, frozenset[Status]] = {
     "waiting": frozenset(Status) - SETTLED,
     "left": LEFT,
     "trouble": TROUBLE,
-    "counted": frozenset(Status)
-    - {Status.RECEIVED, Status.REJECTED, Status.HELD, Status.EXPIRED, Status.CANCELLED},
 }
 
 GROUP_WORDS = [
     ("waiting", gettext_lazy("Not sent yet")),
     ("left", gettext_lazy("Sent, in any way")),
     ("trouble", gettext_lazy("In trouble")),
-    ("counted", gettext_lazy("Counted against quotas")),
 ]
 
 
 #: Filters no index serves: one would cost every acceptance (docs/decisions.md). They look through that many.
-UNINDEXED = ("workflow",)
+UNINDEXED = ("workflow", "given_back")
 NEWEST = 100_000
 #: A recipient as it was written stands in no index either, and those without a number lie far apart.
 MOST_GIVEN = 10_000
+
+#: A message's id is made a little after the moment in which it is counted, if it was not held first.
+_ID_LATER = timedelta(minutes=1)
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -230,6 +233,18 @@ class MessageFilter(django_filters.FilterSet):
     )
     since = MomentFilter(label=gettext_lazy("From"), method="by_since")
     until = MomentFilter(label=gettext_lazy("Until"), method="by_until")
+    counted_from = MomentFilter(
+        label=gettext_lazy("Counted from"), method="by_counted_from", widget=forms.HiddenInput
+    )
+    counted_until = MomentFilter(
+        label=gettext_lazy("Counted until"), method="by_counted_until", widget=forms.HiddenInput
+    )
+    given_back = django_filters.ChoiceFilter(
+        label=gettext_lazy("Given back"),
+        choices=[(GIVEN_BACK, gettext_lazy("Given back"))],
+        method="by_given_back",
+        widget=forms.HiddenInput,
+    )
 
     class Meta:
         model = Message
@@ -313,6 +328,24 @@ class MessageFilter(django_filters.FilterSet):
 
     def by_until(self, messages: QuerySet[Message], name: str, value: datetime) -> QuerySet[Message]:
         return messages.filter(pk__lt=first_uuid7(max(value, _EPOCH)))
+
+    def by_counted_from(self, messages: QuerySet[Message], name: str, value: datetime) -> QuerySet[Message]:
+        """What counts against quotas from that moment on, released messages included, however long they were held."""
+        value = max(value, _EPOCH)
+        came_in = first_uuid7(max(value - LONGEST_HOLD, _EPOCH))
+        return messages.filter(self._counts, accepted_at__gte=value, pk__gte=came_in)
+
+    def by_counted_until(self, messages: QuerySet[Message], name: str, value: datetime) -> QuerySet[Message]:
+        value = max(value, _EPOCH)
+        return messages.filter(self._counts, accepted_at__lt=value, pk__lt=first_uuid7(value + _ID_LATER))
+
+    def by_given_back(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
+        return messages.filter(refunded_at__isnull=False)
+
+    @property
+    def _counts(self) -> Q:
+        """What was given back counts no more; it is listed where it alone is asked for."""
+        return Q() if self.form.cleaned_data["given_back"] else Q(refunded_at=None)
 
     def search(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
         """One box: an error code, a phone number of either side in any spelling, an id of ours, Aircall's or

@@ -15,10 +15,11 @@ import psycopg
 from django.db import connection, transaction
 
 from smsadmin.core.windows import Moment, Window
-from smsadmin.quotas import counting, rulebook
+from smsadmin.quotas import counting, crossing, rulebook
 from smsadmin.quotas.models import Unit
 from smsadmin.quotas.rulebook import UTC_ZONE, Limit
-from smsadmin.sending import log
+from smsadmin.sending import lines, log
+from smsadmin.sending.lines import Line
 from smsadmin.sending.models import Message
 from smsadmin.sending.quota import Demand
 
@@ -42,13 +43,9 @@ def enter(message: Message, demand: Demand, now: datetime, *, in_line: bool = Fa
     Raises QuotaExceeded when a limit has no room, IntegrityError when its key was used before, and for a message that
     waits `in_line` LineAhead when others of its line are held: then nothing was counted and nothing written.
     """
-    if connection.vendor == "postgresql" and _enter_at_once(message, demand, now, in_line=in_line):
-        return
-    with transaction.atomic():
-        message.quota = counting.reserve(demand.subjects, message.segments, now, priority=demand.priority)
-        if in_line and (first := log.first_in_line(message)):
-            raise LineAhead(first)
-        message.save(force_insert=True)
+    if connection.vendor != "postgresql" or not _enter_at_once(message, demand, now, in_line=in_line):
+        _enter_step_by_step(message, demand, now, in_line=in_line)
+    crossing.note(demand.subjects, message.quota, message.segments, now)
 
 
 def release(message: Message, demand: Demand, now: datetime) -> bool:
@@ -61,7 +58,17 @@ def release(message: Message, demand: Demand, now: datetime) -> bool:
         released = log.released(message.pk, position, now)
         if not released:
             transaction.set_rollback(True)
+    if released:
+        crossing.note(demand.subjects, position, message.segments, now)
     return released
+
+
+def _enter_step_by_step(message: Message, demand: Demand, now: datetime, *, in_line: bool) -> None:
+    with transaction.atomic():
+        message.quota = counting.reserve(demand.subjects, message.segments, now, priority=demand.priority)
+        if in_line and (first := lines.first(Line.of(message))):
+            raise LineAhead(first)
+        message.save(force_insert=True)
 
 
 def _enter_at_once(message: Message, demand: Demand, now: datetime, *, in_line: bool) -> bool:
@@ -108,7 +115,7 @@ def _columns() -> tuple[tuple[str, str], ...]:
     return tuple((field.attname, str(field.column)) for field in fields if field.name != "quota")
 
 
-#: The row's line: the same number, user and kind of message (sending.hold).
+#: The row's line: the same number, user and kind of message (sending.lines).
 _NOBODY_WAITS = (
     "NOT EXISTS (SELECT 1 FROM sending_message held WHERE held.status = 'held' "
     "AND held.number_id = ({row}->>'number_id')::bigint "

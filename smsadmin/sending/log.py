@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Least
 
 from smsadmin.core import causes, errors
@@ -18,6 +18,9 @@ from smsadmin.core.message import SendRequest, Sms
 from smsadmin.core.status import BEFORE, Status
 from smsadmin.core.trace import Step
 from smsadmin.privacy.masking import Secrets, secrets_of
+from smsadmin.quotas import counting
+from smsadmin.quotas.counting import Change
+from smsadmin.quotas.models import Scope
 from smsadmin.sending import inputs
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.sending.resolve import Draft
@@ -209,6 +212,7 @@ class Outcome:
     provider_id: str = ""
     provider_status: str = ""
     next_attempt_at: datetime | None = None
+    segments: int | None = None  # as the provider counted them, where it says so
 
 
 def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
@@ -216,8 +220,10 @@ def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
 
     A row given up as lost while its provider was still answering is settled by a clear answer, whatever a person has
     decided meanwhile, for it was never claimed again. A row settled by an early receipt keeps what it has. Each
-    timeline shows the answer.
+    timeline shows the answer. What surely never left counts no more.
     """
+    failed = [outcome.message_id for outcome in outcomes if outcome.status == Status.FAILED]
+    told = {outcome.message_id: outcome.segments for outcome in outcomes if outcome.segments}
     with transaction.atomic():
         for chunk in _chunks(outcomes, 100):
             _write(chunk, holder)
@@ -227,6 +233,50 @@ def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
                 for o in outcomes
             ]
         )
+        if failed or told:
+            counting.adjust([*_given_back(failed), *_corrected(told)])
+
+
+def _given_back(ids: Sequence[UUID]) -> list[Change]:
+    """Marks those of these messages that failed as given back, each once; what they had counted.
+
+    Their provider refused them, or could not be reached until their attempts were used up. What a person decided is not
+    sure, and gives nothing back.
+    """
+    rows = _locked(ids).filter(status=Status.FAILED, accepted_at__isnull=False, refunded_at=None)
+    changes = [
+        change for row in rows for change in _changes(row, messages=-1, segments=-row.counted_segments)
+    ]
+    if changes:
+        Message.objects.filter(pk__in=[row.pk for row in rows]).update(refunded_at=F("finished_at"))
+    return changes
+
+
+def _corrected(told: Mapping[UUID, int]) -> list[Change]:
+    """Notes where the provider counted other segments than these messages count as; the difference."""
+    changes: list[Change] = []
+    for row in _locked(told):
+        if difference := told[row.pk] - row.counted_segments:
+            Message.objects.filter(pk=row.pk).update(provider_segments=told[row.pk])
+            changes += _changes(row, segments=difference)
+    return changes
+
+
+def _locked(ids: Iterable[UUID]) -> QuerySet[Message]:
+    """These messages, as far as they count. Rows are locked before counters (counting.adjust)."""
+    rows = Message.objects.filter(pk__in=list(ids)).select_for_update().order_by("pk")
+    columns = ("number_id", "agent_id", "accepted_at", "refunded_at", "segments", "provider_segments")
+    return rows.only(*columns)
+
+
+def _changes(message: Message, *, messages: int = 0, segments: int) -> list[Change]:
+    """What a message that counts for its number and user counts more or less."""
+    if message.accepted_at is None or message.refunded_at:  # it does not count
+        return []
+    holders = ((Scope.NUMBER, message.number_id), (Scope.USER, message.agent_id))
+    return [
+        Change(scope, holder, message.accepted_at, messages, segments) for scope, holder in holders if holder
+    ]
 
 
 def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
@@ -305,14 +355,6 @@ def lost(now: datetime, limit: int = 500) -> list[UUID]:
     moved = [pk for pk in ids if move(pk, Status.UNKNOWN, now, stale, error=error)]
     Event.objects.bulk_create([Event(message_id=pk, at=now, kind=Event.Kind.LOST) for pk in moved])
     return moved
-
-
-def first_in_line(message: Message) -> Message | None:
-    """The first of the held messages that this one would wait behind: from the same number, as the same user, of the
-    same kind."""
-    line = Message.objects.filter(number=message.number_id, agent=message.agent_id, traffic=message.traffic)
-    waiting = line.filter(status=Status.HELD).order_by("pk")
-    return waiting.only("next_attempt_at", "error_code", "error_facts").first()
 
 
 def released(message_id: UUID, position: Sequence[Any], now: datetime) -> bool:
@@ -424,7 +466,7 @@ class Receipt:
     means: Status | None
     event: str
     at: datetime | None = None
-    provider_id: str = ""
+    segments: int | None = None
 
 
 def receipt(message: Message, said: Receipt, now: datetime) -> bool:
@@ -432,7 +474,7 @@ def receipt(message: Message, said: Receipt, now: datetime) -> bool:
     lost, and shows in the timeline in any case.
 
     The event's data: `status` (the provider's word), `means`, `event`, `provider_at`, `moved`, `late` (the message
-    had come further, or ended otherwise). True when the row was moved.
+    had come further, or ended otherwise). True when the row was moved. Segments that it names are counted from now on.
     """
     moved = said.means is not None and move(
         message.pk,
@@ -446,6 +488,9 @@ def receipt(message: Message, said: Receipt, now: datetime) -> bool:
     if said.means and not moved:
         late = Message.objects.filter(pk=message.pk).exclude(status=said.means).exists()
     _receipt_shown(message.pk, said, now, moved=moved, late=late)
+    if said.segments:
+        with transaction.atomic():
+            counting.adjust(_corrected({message.pk: said.segments}))
     return moved
 
 
@@ -486,7 +531,8 @@ def _receipt_shown(message_id: UUID, said: Receipt, now: datetime, **found: bool
 
 
 def decided(message_id: UUID, now: datetime, **data: Any) -> None:
-    """A person settled what nobody knew; its timeline shows the status it came to, who said so, and their note."""
+    """A person settled what nobody knew, or did not let it wait; its timeline shows the status it came to, who said so,
+    and their note."""
     Event.objects.create(message_id=message_id, at=now, kind=Event.Kind.DECISION, data=storable(data))
 
 

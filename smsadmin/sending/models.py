@@ -145,6 +145,11 @@ class Message(models.Model):
         return moment_of(self.id)
 
     @property
+    def counted_segments(self) -> int:
+        """What it takes of quotas: as the provider counted, where that differs from what we did (quotas.recount)."""
+        return self.segments if self.provider_segments is None else self.provider_segments
+
+    @property
     def is_settled(self) -> bool:
         return self.status in SETTLED
 

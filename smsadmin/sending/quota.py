@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 from smsadmin.core import errors
 from smsadmin.core.trace import Step, passed
@@ -12,8 +14,11 @@ from smsadmin.quotas.models import Scope, Unit
 from smsadmin.quotas.rulebook import Subject
 from smsadmin.sending.resolve import Draft
 
+#: The kind of message that leaves alone what is kept of every limit.
+MARKETING = "marketing"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Demand:
     """What a message takes from quotas: whose windows it counts in, and its segments."""
 
@@ -29,7 +34,7 @@ class Demand:
         assert draft.measure
         return cls(draft.number, draft.agent, draft.measure.segments, has_priority(draft.ask.config.traffic))
 
-    @property
+    @cached_property
     def subjects(self) -> list[Subject]:
         """The number, then the user."""
         return [Subject.of(holder) for holder in (self.number, self.agent) if holder]
@@ -37,7 +42,14 @@ class Demand:
 
 def has_priority(traffic: str) -> bool:
     """Whether messages of this kind may use what is kept of every limit."""
-    return traffic != "marketing"
+    return traffic != MARKETING
+
+
+def never(demand: Demand, now: datetime) -> bool:
+    """Whether the message is larger than a limit: no reset makes room for it."""
+    return any(
+        counting.never(subject, demand.segments, now, priority=demand.priority) for subject in demand.subjects
+    )
 
 
 def counted(draft: Draft) -> Step:
@@ -60,9 +72,9 @@ def exceeded(demand: Demand, now: datetime) -> list[QuotaExceeded]:
 
 
 def refusal(demand: Demand, full: QuotaExceeded) -> errors.SendError:
-    """The error of a message that found no room."""
+    """The error of a message that found no room; `kept` where there is some for messages with priority alone."""
     usage, limit = full.usage, full.usage.limit
-    facts = {
+    facts: dict[str, Any] = {
         "subject": demand.number.e164,
         "used": usage.used,
         "limit": limit.limit,
@@ -70,6 +82,8 @@ def refusal(demand: Demand, full: QuotaExceeded) -> errors.SendError:
         "window": limit.window.value,
         "resets": usage.resets_at.isoformat(),
     }
+    if usage.has_room(demand.segments) and not demand.priority:
+        facts["kept"] = limit.kept
     if full.subject.scope == Scope.NUMBER:
         return errors.NumberQuotaExceeded(**facts)
     assert demand.agent

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from smsadmin.core import errors
 from smsadmin.core.message import SendRequest
-from smsadmin.core.trace import Step, Verdict, warned
+from smsadmin.core.trace import Step, Verdict
 from smsadmin.directory import book
-from smsadmin.sending import hold, quota
+from smsadmin.sending import hold, lines, quota
 from smsadmin.sending.check import CHECKS
+from smsadmin.sending.lines import Line
 from smsadmin.sending.quota import Demand
 from smsadmin.sending.resolve import RESOLVE, Draft, DraftStep
 
@@ -85,11 +86,14 @@ def _quota(draft: Draft, refusals: list[errors.SendError], now: datetime) -> tup
     """
     if refusals:
         return Step("quota", Verdict.NOT_REACHED), None
-    no_room = quota.exceeded(Demand.of(draft), now)
-    if not no_room:
-        return quota.fits(draft), None
+    line = Line.of_draft(draft)
     try:
-        found = hold.instead(draft, no_room[0], now)
+        if no_room := quota.exceeded(Demand.of(draft), now):
+            found = hold.instead(draft, no_room[0], now)
+        elif draft.ask.config.at_quota == "hold" and (first := lines.first(line)):
+            found = hold.behind(draft, first, now)
+        else:
+            return quota.fits(draft), None
     except errors.SendError as error:
         return _refused("quota", error, refusals), None
-    return warned("quota", "quota.would_hold", **found.reason.facts), found.until
+    return found.supposed(lines.length(line) if found.is_behind else 0), found.until

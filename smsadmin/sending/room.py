@@ -11,6 +11,7 @@ from smsadmin.quotas import counting, rulebook
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Scope
 from smsadmin.quotas.rulebook import Limit, Subject
+from smsadmin.sending import quota
 from smsadmin.sending.quota import Demand
 
 
@@ -46,69 +47,117 @@ class _Quota:
             self.used[limit] += limit.amount(segments)
 
 
-def when_room(workspace_id: int, demands: Sequence[Demand], now: datetime) -> list[datetime | None]:
+class Closed:
+    """Quotas in which a message found no room, and so none that comes after it may try.
+
+    A message without priority stops only its like: it never stands in the way of those that have priority.
+    """
+
+    def __init__(self) -> None:
+        self._shut: set[tuple[Subject, bool]] = set()
+
+    def close(self, subjects: Iterable[Subject], *, priority: bool) -> None:
+        """A message with or without priority found no room in these."""
+        for subject in subjects:
+            self._shut |= {(subject, False), (subject, priority)}
+
+    def stops(self, demand: Demand) -> bool:
+        """Whether one before this message found no room where it counts."""
+        return any((subject, demand.priority) in self._shut for subject in demand.subjects)
+
+
+class Quotas:
+    """What several messages of a workspace would count in, as it stands now."""
+
+    def __init__(self, workspace_id: int, demands: Iterable[Demand], now: datetime) -> None:
+        """Costs two queries, however many there are."""
+        counters = {scope: counting.counters(workspace_id, scope) for scope in Scope.values}
+        self._of: dict[Subject, _Quota] = {}
+        for subject in {subject for demand in demands for subject in demand.subjects}:
+            limits = rulebook.limits(subject, now)
+            usages = counting.usage_of(counters[subject.scope].get(subject.subject_id, {}), limits, now)
+            self._of[subject] = _Quota({usage.limit: usage for usage in usages})
+
+    def come_to(self, moment: datetime) -> None:
+        """Windows that ended by then start at zero."""
+        for each in self._of.values():
+            each.come_to(moment)
+
+    def without_room(self, demand: Demand) -> dict[Subject, datetime]:
+        """Where a message would find no room, and until when."""
+        found = {
+            subject: self._of[subject].full_until(demand.segments, priority=demand.priority)
+            for subject in demand.subjects
+        }
+        return {subject: until for subject, until in found.items() if until}
+
+    def take(self, demand: Demand) -> None:
+        for subject in demand.subjects:
+            self._of[subject].take(demand.segments)
+
+
+#: Those that stand in one line: the same quotas, with or without priority.
+_Key = tuple[tuple[Subject, ...], bool]
+
+
+def when_room(
+    workspace_id: int,
+    demands: Sequence[Demand],
+    now: datetime,
+    expiries: Sequence[datetime | None] | None = None,
+) -> list[datetime | None]:
     """When each of these messages has room, if they are tried in this order and nothing else is sent.
 
-    What finds no room in the quota of its number or user waits for its reset, and so does all that counts in it.
-    None for a message that is larger than a limit.
+    What finds no room in the quota of its number or user waits for its reset, and so do those of its kind that count
+    in it. None for a message that is larger than a limit, or that has no room before it is given up (`expiries`).
     """
-    quotas = _quotas(workspace_id, demands, now)
+    quotas = Quotas(workspace_id, demands, now)
     moments: list[datetime | None] = [None] * len(demands)
-    waiting: dict[tuple[Subject, ...], deque[int]] = defaultdict(deque)
+    waiting: dict[_Key, deque[int]] = defaultdict(deque)
     for index, demand in enumerate(demands):
-        if not any(
-            counting.never(subject, demand.segments, now, priority=demand.priority)
-            for subject in demand.subjects
-        ):
-            waiting[tuple(demand.subjects)].append(index)
+        if not quota.never(demand, now):
+            waiting[tuple(demand.subjects), demand.priority].append(index)
     moment = now
     while waiting:
-        for quota in quotas.values():
-            quota.come_to(moment)
-        full = _filled(waiting, demands, quotas, moments, moment)
+        quotas.come_to(moment)
+        following = _filled(waiting, demands, expiries or (), quotas, moments, moment)
         waiting = defaultdict(deque, {line: rest for line, rest in waiting.items() if rest})
         if waiting:
-            moment = min(full.values())
+            assert following
+            moment = following
     return moments
 
 
 def _filled(
-    waiting: Mapping[tuple[Subject, ...], deque[int]],
+    waiting: Mapping[_Key, deque[int]],
     demands: Sequence[Demand],
-    quotas: Mapping[Subject, _Quota],
+    expiries: Sequence[datetime | None],
+    quotas: Quotas,
     moments: list[datetime | None],
     moment: datetime,
-) -> dict[Subject, datetime]:
-    """Lets go at this moment what has room, in the order of all lines together; returns who is full, and until when."""
-    full: dict[Subject, datetime] = {}
+) -> datetime | None:
+    """Lets go at this moment what has room, in the order of all lines together; returns when the next may have."""
+    closed, resets = Closed(), list[datetime]()
     heads = [(line_up[0], line) for line, line_up in waiting.items()]
     heapq.heapify(heads)
     while heads:
         index, line = heapq.heappop(heads)
-        if full.keys() & set(line):
-            continue
-        segments, priority = demands[index].segments, demands[index].priority
-        no_room = {
-            each: until for each in line if (until := quotas[each].full_until(segments, priority=priority))
-        }
-        if no_room:
-            full |= no_room
-            continue
-        for each in line:
-            quotas[each].take(segments)
-        moments[index] = moment
+        demand = demands[index]
+        if not _is_given_up(index, expiries, moment):
+            if closed.stops(demand):
+                continue
+            if full := quotas.without_room(demand):
+                closed.close(full, priority=demand.priority)
+                resets += full.values()
+                continue
+            quotas.take(demand)
+            moments[index] = moment
         waiting[line].popleft()
         if waiting[line]:
             heapq.heappush(heads, (waiting[line][0], line))
-    return full
+    return min(resets, default=None)
 
 
-def _quotas(workspace_id: int, demands: Iterable[Demand], now: datetime) -> dict[Subject, _Quota]:
-    subjects = {subject for demand in demands for subject in demand.subjects}
-    counters = {scope: counting.counters(workspace_id, scope) for scope in Scope.values}
-    found = {}
-    for subject in subjects:
-        limits = rulebook.limits(subject, now)
-        usages = counting.usage_of(counters[subject.scope].get(subject.subject_id, {}), limits, now)
-        found[subject] = _Quota({usage.limit: usage for usage in usages})
-    return found
+def _is_given_up(index: int, expiries: Sequence[datetime | None], moment: datetime) -> bool:
+    until = expiries[index] if expiries else None
+    return until is not None and until <= moment

@@ -33,7 +33,6 @@ STATUSES: Values = {
     "waiting": ("waiting", "wartend"),
     "left": ("left", "draußen"),
     "trouble": ("trouble", "problem", "probleme"),
-    "counted": ("counted", "gezählt"),
 }
 KINDS: Values = {"test": ("test", "test", "tests"), "no-tests": ("real", "echt", "no-tests")}
 TRIGGERS: Values = {
@@ -42,6 +41,7 @@ TRIGGERS: Values = {
     "test": ("test", "test"),
     "verification": ("code", "code", "verification"),
 }
+GIVEN_BACK: Values = {"only": ("only", "nur")}
 DAYS: Values = {"today": ("today", "heute"), "yesterday": ("yesterday", "gestern")}
 UNITS: Values = {
     "min": ("min", "min", "m", "minute", "minutes", "minuten"),
@@ -86,7 +86,12 @@ WORDS = (
     Word("workflow", ("workflow", "workflow"), ("17", "17")),
     Word("since", ("after", "nach", "since", "seit"), ("2h", "2h"), DAYS, _MORE_TIME),
     Word("until", ("before", "vor", "until", "bis"), ("today", "heute"), DAYS, _MORE_TIME),
+    Word("counted_from", ("countedafter", "gezähltnach"), values=DAYS, more=_MORE_TIME),
+    Word("counted_until", ("countedbefore", "gezähltvor"), values=DAYS, more=_MORE_TIME),
+    Word("given_back", ("givenback", "zurückgegeben"), values=GIVEN_BACK),
 )
+#: The filters that are moments.
+TIMES = ("since", "until", "counted_from", "counted_until")
 #: Colons that belong to the text: a copied phone link, a copied address of a page.
 _NO_KEYS = frozenset({"tel", "http", "https"})
 
@@ -158,9 +163,8 @@ def parse(text: str, around: Around) -> Read:
 
 def canonical(filters: Mapping[str, str], around: Around) -> dict[str, str]:
     """The same filters as everybody's address spells them; what cannot be read stays as it is."""
-    readers = {
-        "since": lambda value: read_time(value, around.zone),
-        "until": lambda value: read_time(value, around.zone),
+    readers: dict[str, Callable[[str], str]] = {
+        **dict.fromkeys(TIMES, lambda value: read_time(value, around.zone)),
         "recipient": lambda value: _recipient(value, around),
     }
     found = {}
@@ -179,7 +183,7 @@ def read_value(word: Word, value: str, around: Around) -> str:
     value = " ".join(value.split())
     if not value:
         raise Unreadable()
-    if word.filter in ("since", "until"):
+    if word.filter in TIMES:
         return read_time(value, around.zone)
     if word.values:
         return _chosen(value, word.values, around)
@@ -409,7 +413,7 @@ def _writer(name: str, value: str) -> Word:
 
 
 def _spelt(word: Word, value: str, around: Around) -> str:
-    if word.filter in ("since", "until"):
+    if word.filter in TIMES:
         return _time_spelt(value, around)
     if value in word.values:
         return around.spelt(word.values[value])

@@ -27,13 +27,14 @@ def decide(message: Message, arrived: bool, note: str, by: User, now: datetime) 
         if not log.move(message.pk, status, now, unknown, error=error, finished_at=ended):
             return False
         log.decided(message.pk, now, status=status.value, by=by.pk, who=str(by), note=note)
-        _audit(message, status, note)
+        audit(message, status, note)
     return True
 
 
-def _audit(message: Message, status: Status, note: str) -> None:
-    """Under the message's id alone: the audit log outlives the recipient's number."""
-    changes = {"status": [Status.UNKNOWN.value, status.value], "note": ["", note]}
+def audit(message: Message, status: Status, note: str = "") -> None:
+    """What a person made of a message, which has its status from before. Under its id alone: the audit log outlives
+    the recipient's number."""
+    changes = {"status": [str(message.status), status.value], "note": ["", note]}
     LogEntry.objects.log_create(
         message,
         force_log=True,

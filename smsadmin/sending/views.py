@@ -21,7 +21,7 @@ from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.privacy import reading
 from smsadmin.privacy.policies import policy_of
 from smsadmin.privacy.words import kept
-from smsadmin.sending import explain, listing, presenters
+from smsadmin.sending import expected, explain, listing, presenters
 from smsadmin.sending.asked import Asked, asked, hints
 from smsadmin.sending.filters import MessageFilter, log_url
 from smsadmin.sending.models import Message
@@ -69,7 +69,7 @@ def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = 
         "filter": found,
         "is_valid": is_valid,
         "unfolded": found.is_narrowed or wants_fragment(request),  # somebody at the filters keeps them
-        "rows": [(row, explain.sentence(row)) for row in reading.for_reader(page.rows, request.member)],
+        "rows": _explained(page.rows, request),
         "newer": _turned(asks, after=page.newer),
         "older": _turned(asks, before=page.older),
         "counts": listing.counts_of(found) if is_valid else listing.Counts(),
@@ -84,6 +84,14 @@ def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = 
     }
     status = 200 if is_valid and naming is None else 422
     return render_page(request, "log/list.html", context, fragment="log/_list.html", status=status)
+
+
+def _explained(rows: Sequence[Message], request: WorkspaceRequest) -> list[tuple[Message, str]]:
+    """The rows as their reader may see them, each with what stopped or holds it."""
+    leaves = expected.of(rows, timezone.now())
+    return [
+        (row, explain.sentence(row, leaves.get(row.pk))) for row in reading.for_reader(rows, request.member)
+    ]
 
 
 def _turned(asks: Asked, **cursor: UUID | None) -> str:

@@ -5,13 +5,14 @@ from auditlog.registry import auditlog
 
 def register() -> None:
     from smsadmin.actions.models import Action, ActionVersion
+    from smsadmin.api.models import Key
     from smsadmin.directory.models import Number
     from smsadmin.exports.models import Export
     from smsadmin.failures.models import Failure
     from smsadmin.incoming.models import Webhook
     from smsadmin.notices.models import Endpoint, NoticeRule
     from smsadmin.privacy.models import Policy, Reveal
-    from smsadmin.quotas.models import Rule
+    from smsadmin.quotas.models import PriorityShare, Rule
     from smsadmin.resends.models import Resend
     from smsadmin.trials.models import TestNumber
     from smsadmin.workspaces.models import Connection, Member, Workspace
@@ -28,12 +29,13 @@ def register() -> None:
         Resend,
         exclude_fields=["filters", "waits_until", "holder", "lease_until", "attempts", "error"],
     )  # a filter may name a recipient
-    auditlog.register(NoticeRule, exclude_fields=["looked_at"])
+    auditlog.register(NoticeRule, exclude_fields=["looked_at", "begun_at"])
     auditlog.register(Endpoint, exclude_fields=["secrets", "url"])  # which may carry a key
     auditlog.register(TestNumber, exclude_fields=["code_hash"])
+    auditlog.register(Key, exclude_fields=["token_hash", "last_used_at"])
     auditlog.register(
         Webhook,
         exclude_fields=["secrets", "address_hash", "state", "events", "error", "checked_at", "last_call_at"],
     )
-    for model in (Workspace, Member, Action, ActionVersion, Rule, Policy, Reveal):
+    for model in (Workspace, Member, Action, ActionVersion, Rule, PriorityShare, Policy, Reveal):
         auditlog.register(model)

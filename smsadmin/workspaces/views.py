@@ -310,5 +310,6 @@ def _settings_page(
         "everyone": everyone,
         "roles": Role.choices,
         "may_own": request.member.may(Role.OWNER),
+        "may_edit": request.member.may(Role.EDITOR),
     }
     return render_page(request, "workspaces/settings.html", context, status=status)

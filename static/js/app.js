@@ -227,17 +227,18 @@
 
   // A message's page that asks for news leaves open what its reader has opened, and closed what they have closed.
   if (window.Idiomorph) {
-    window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || !node.closest("#message");
+    window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || !node.closest("#message, #quotas");
   }
 
   /** What is being typed in is not overwritten by an answer to what was typed before. The message as it was sent is,
-      with the cursor left at its words: a fallback is written into it while it already has the focus. */
+      with the cursor left at its words: a fallback is written into it while it already has the focus. So is a list as it
+      was sent: its entries are those of the number chosen now. */
   let cursor = null;
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    const text = document.activeElement;
-    const asSent = text.matches("[data-composer]") && detail.requestConfig.formData.get(text.name) === text.value;
+    const field = document.activeElement;
+    const asSent = field.matches("[data-composer], select") && detail.requestConfig.formData.get(field.name) === field.value;
     if (window.Idiomorph) window.Idiomorph.defaults.ignoreActiveValue = !asSent;
-    cursor = asSent ? { text, before: text.value, at: text.selectionEnd } : null;
+    cursor = asSent && field.matches("[data-composer]") ? { text: field, before: field.value, at: field.selectionEnd } : null;
   });
 
   const keepCursor = ({ text, before, at }) => {

@@ -1,11 +1,14 @@
-"""`make bench`: what a burst costs, then what the pages over a long log cost. ARGS=sending or ARGS=log: one of them."""
+"""`make bench`: what a burst, counting in quotas, and the pages over a long log cost.
+
+ARGS=sending, ARGS=quotas or ARGS=log: one of them.
+"""
 
 import sys
 from collections.abc import Callable
 
-from tests.bench import log, sending
+from tests.bench import log, quotas, sending
 
-PARTS: dict[str, Callable[[], None]] = {"sending": sending.main, "log": log.main}
+PARTS: dict[str, Callable[[], None]] = {"sending": sending.main, "quotas": quotas.main, "log": log.main}
 
 
 def main(chosen: list[str]) -> None:

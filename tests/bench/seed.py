@@ -16,7 +16,7 @@ from tests.bench.shape import NUMBERS, PORTAL, SECRET, USERS  # noqa: E402
 def seed() -> None:
     owner = User.objects.create_user("bench@example.com")
     workspace = new_workspace("Bench", owner)
-    Rule.objects.filter(workspace=workspace).update(limit=2_000_000_000)
+    Rule.objects.filter(workspace=workspace).update(limit=2_000_000_000, reason="no run reaches it")
     secrets = {"client_secret": SECRET, "access_token": "bench"}
     Connection.objects.create(
         workspace=workspace, kind="hubspot", name="Portal", external_id=str(PORTAL), secrets=secrets

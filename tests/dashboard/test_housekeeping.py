@@ -11,6 +11,7 @@ from smsadmin.dashboard.housekeeping import sweep_out
 from smsadmin.directory.models import Refresh
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.notices.models import Delivery, Episode, Notice, NoticeRule
+from smsadmin.quotas.models import Crossing
 from smsadmin.sending.models import RefusedCall
 from tests.factories import make_connection, make_workspace
 
@@ -82,6 +83,19 @@ def test_notices_go_after_three_months_and_episodes_unless_they_go_on(account):
     assert Notice.objects.get() == Delivery.objects.get().notice
     assert Notice.objects.get().at == new
     assert set(Episode.objects.values_list("ended_at", flat=True)) == {new, None}
+
+
+def test_crossings_of_limits_go_with_their_notices(account):
+    for days in (91, 89):
+        at = NOW - timedelta(days=days)
+        Crossing.objects.create(
+            workspace=account.workspace, scope="number", subject_id=7, zone="UTC", window="month", unit="messages",
+            began_at=at, at=at, threshold=80, used=8, limit=10,
+        )  # fmt: skip
+
+    sweep_out(NOW)
+
+    assert Crossing.objects.get().at == NOW - timedelta(days=89)
 
 
 def test_sessions_go_once_they_have_ended(db):

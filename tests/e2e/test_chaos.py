@@ -23,6 +23,7 @@ from smsadmin.sending import bell, dispatch
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Event, Message
 from smsadmin.workspaces.models import Connection
+from tests.counted import assert_counters_equal_the_log
 from tests.e2e.processes import Program, until
 from tests.factories import ask, make_connection, make_number, make_workspace
 
@@ -128,6 +129,9 @@ def test_workers_killed_in_flight_send_nothing_twice_and_lose_nothing(
     assert len(by_status["unknown"]) >= KILLS
     assert by_status["unknown"] & set(received), "no kill came between the message and its answer"
     assert_explained(by_status["unknown"])
+    # Nobody knows whether these left, so they go on counting.
+    assert not Message.objects.filter(refunded_at__isnull=False).exists()
+    assert_counters_equal_the_log()
 
 
 def just_claimed(sandbox: SandboxServer, worker: Program) -> None:
@@ -193,6 +197,7 @@ def test_a_broker_that_forgot_its_bells_loses_no_message(
 
     assert status_counts() == {"sent": 40}
     assert len(sandbox.state.messages) == 40
+    assert_counters_equal_the_log()
     assert taken(sandbox) == {f"Message {index}" for index in range(40)}
 
 

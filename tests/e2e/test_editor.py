@@ -26,7 +26,7 @@ def test_from_sign_in_to_a_message_by_keyboard_alone(
 
     page.get_by_label("Name", exact=True).press_sequentially(name)
     pick(page.get_by_label("Number", exact=True), NUMBER)
-    # A person sees the answer before the next key, which would go to a field that is about to be replaced.
+    # A person sees the answer before the next step, which it shows.
     expect(page.locator("#sender-and-user")).not_to_have_attribute("aria-busy", "true")
     page.get_by_label("A user of the number").press("Space")
     user = page.get_by_label("User", exact=True)
@@ -181,6 +181,19 @@ def test_a_choice_survives_the_late_answer_to_an_older_one(admin: Page) -> None:
 
     expect(admin.get_by_label("Property with the number")).to_be_visible()
     expect(admin.get_by_label("Number", exact=True)).to_be_hidden()
+
+
+def test_who_types_in_a_list_goes_on_in_the_same_list_when_the_answer_comes(admin: Page) -> None:
+    admin.goto("/actions/new/")
+    number = admin.get_by_label("Number", exact=True)
+    number.evaluate("each => { each.wasHere = true }")
+
+    with admin.expect_response(lambda answer: "refilter" in (answer.request.post_data or "")):
+        choose_the_number(admin)
+
+    expect(admin.get_by_label("A user of the number")).to_be_visible()
+    assert number.evaluate("each => each.wasHere")
+    expect(number.locator("option:checked")).to_contain_text(NUMBER)
 
 
 def test_what_is_typed_while_an_answer_is_on_its_way_stays(admin: Page) -> None:

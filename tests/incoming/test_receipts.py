@@ -486,3 +486,14 @@ def test_of_two_receipts_that_name_the_same_message_the_first_gives_it_its_id(ac
     assert [log.identified(message.pk, each) for each in ("SM1", "SM2")] == [True, False]
     message.refresh_from_db()
     assert message.provider_id == "SM1"
+
+
+@pytest.mark.parametrize("event", ["message.sent", "message.status_updated", "message.updated"])
+def test_the_segments_that_an_event_names_are_what_the_message_counts(account, event):
+    message = account.message(provider_id="SM1", segments=1)
+
+    account.tell(event, id="SM1", status="delivered", segments=3)
+    handle()
+
+    message.refresh_from_db()
+    assert (message.provider_segments, message.counted_segments) == (3, 3)

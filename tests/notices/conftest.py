@@ -12,9 +12,12 @@ import time_machine
 from django.test import Client
 
 from smsadmin.core.status import Status
+from smsadmin.directory.models import Number
 from smsadmin.failures.models import Failure
 from smsadmin.notices import bell, watching
 from smsadmin.notices.models import Endpoint, Notice, NoticeRule
+from smsadmin.notices.shipped import USUAL
+from smsadmin.quotas.models import Crossing, Scope
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Role, Workspace
 from tests.factories import make_member, make_message, make_workspace
@@ -56,6 +59,30 @@ def make_rule(workspace: Workspace, **columns: Any) -> NoticeRule:
     """A rule that tells one person of any new cause, made at the start."""
     defaults: dict[str, Any] = {"name": "Operators", "emails": ["ops@example.com"], "looked_at": START}
     return NoticeRule.objects.create(workspace=workspace, **{**defaults, **columns})
+
+
+def make_limit_rule(workspace: Workspace, **columns: Any) -> NoticeRule:
+    """A rule that tells in the list of notices of every threshold and forecast of a day or month."""
+    usual = {**USUAL, "thresholds": [50, 80, 90, 100], "name": "Limits", "emails": [], "begun_at": START}
+    return make_rule(workspace, **{**usual, "when": "quota", **columns})
+
+
+def crossed(number: Number, threshold: int = 80, when: datetime = START, **columns: Any) -> Crossing:
+    """A limit of the number, 10 messages a day, came to a threshold then; 0: it will run out an hour later."""
+    defaults: dict[str, Any] = {
+        "scope": Scope.NUMBER,
+        "subject_id": number.pk,
+        "zone": "UTC",
+        "window": "day",
+        "unit": "messages",
+        "began_at": START.replace(hour=0),
+        "used": threshold // 10 or 4,
+        "limit": 10,
+        "runs_out_at": None if threshold else when + timedelta(hours=1),
+    }
+    return Crossing.objects.create(
+        workspace=number.workspace, threshold=threshold, at=when, **{**defaults, **columns}
+    )
 
 
 def make_endpoint(workspace: Workspace, url: str = "http://127.0.0.1:9/hook", **columns: Any) -> Endpoint:

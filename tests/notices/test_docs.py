@@ -9,18 +9,29 @@ from typing import Any
 
 import pytest
 
-from smsadmin.notices import delivering, webhook
+from smsadmin.notices import delivering, limits, webhook, wording
 from smsadmin.notices.models import Notice
 from smsadmin.workspaces.models import Workspace
-from tests.notices.conftest import SECRET, Received, Receiver, at, failed, look, make_endpoint, make_rule
+from tests.factories import make_number
+from tests.notices.conftest import (
+    SECRET,
+    Received,
+    Receiver,
+    at,
+    crossed,
+    failed,
+    look,
+    make_endpoint,
+    make_limit_rule,
+    make_rule,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs/notices.md").read_text()
 pytestmark = pytest.mark.django_db
 
 
-def block(language: str) -> str:
-    [found] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return found
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
@@ -40,7 +51,8 @@ def got(workspace: Workspace, receiver: Receiver, travel: Callable[[datetime], N
 @pytest.fixture
 def verify() -> Callable[[str, dict[str, str], bytes], None]:
     defined: dict[str, Any] = {}
-    exec(block("python"), defined)
+    [snippet] = blocks("python")
+    exec(snippet, defined)
     return defined["verify"]
 
 
@@ -70,11 +82,27 @@ def test_the_snippet_refuses_everything_else(
 
 
 def test_the_example_has_the_fields_that_are_sent(got: Received) -> None:
-    example, sent = json.loads(block("json")), json.loads(got.body)
+    example, sent = json.loads(blocks("json")[0]), json.loads(got.body)
 
     assert example.keys() == sent.keys()
     assert list(example["data"]) == list(sent["data"])
     assert example["data"]["sentence"] == sent["data"]["sentence"]
+
+
+def test_the_example_of_a_limit_is_what_is_sent(workspace: Workspace) -> None:
+    make_limit_rule(workspace)
+    number = make_number(workspace, "+12025550101", name="Sales US")
+    crossed(number, 80, at(seconds=1))
+    limits.sweep(at(minutes=2))
+
+    sent = json.loads(webhook.payload(wording.told(Notice.objects.get())))
+
+    [example] = [json.loads(each) for each in blocks("json") if "quota.threshold" in each]
+    assert sent.pop("timestamp") == example.pop("timestamp")
+    assert sent["data"].pop("url").endswith(f"/quotas/numbers/{number.pk}/")
+    assert example["data"].pop("url").endswith("/quotas/numbers/7/")
+    assert list(sent["data"]) == list(example["data"])
+    assert sent == example
 
 
 def test_every_type_is_named() -> None:

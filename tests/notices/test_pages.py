@@ -11,19 +11,21 @@ from django.core import mail as outbox
 from django.test import Client
 from django.urls import reverse
 
-from smsadmin.notices import delivering
+from smsadmin.notices import delivering, limits
 from smsadmin.notices.models import Delivery, Endpoint, Episode, Notice, NoticeRule
 from smsadmin.notices.telling import open_notices
 from smsadmin.workspaces.models import Role, Workspace
-from tests.factories import make_workspace
+from tests.factories import make_number, make_workspace
 from tests.notices.conftest import (
     SECRET,
     Receiver,
     at,
+    crossed,
     decide,
     failed,
     look,
     make_endpoint,
+    make_limit_rule,
     make_rule,
     signed_in,
 )
@@ -61,6 +63,12 @@ FORM: dict[str, Any] = {
 }  # fmt: skip
 
 
+LIMITS: dict[str, Any] = {
+    "thresholds": ["80", "90", "100"], "forecast": "on", "windows": ["day", "month"],
+    "units": ["messages", "segments"],
+}  # fmt: skip
+
+
 def save(client: Client, rule: NoticeRule | None = None, **typed: Any) -> Any:
     address = reverse("notice-rule", args=[rule.pk]) if rule else reverse("notice-rule-new")
     return client.post(address, {**FORM, **typed})
@@ -80,6 +88,37 @@ def test_the_list_says_what_was_told_to_whom_and_where_it_leads(client: Client, 
     assert "Rule Operators" in text
     assert "Waiting Email: a@example.com Waiting Email: b@example.com" in text
     assert f'href="/failures/?days=30#cause-{notice.facts["cause"]}"' in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("threshold", "label", "tone"),
+    [
+        (50, "50 %", "active"),
+        (80, "80 %", "active"),
+        (90, "90 %", "warn"),
+        (100, "100 %", "bad"),
+        (0, "Forecast", "warn"),
+    ],
+)
+def test_a_notice_of_a_limit_shows_how_far_it_is_while_its_window_lasts(
+    client: Client, workspace: Workspace, travel: Any, threshold: int, label: str, tone: str
+) -> None:
+    make_limit_rule(workspace)
+    number = make_number(workspace)
+    crossed(number, threshold, at(minutes=1))
+    limits.sweep(at(minutes=2))
+
+    def shown() -> str:
+        text = page(client).content.decode()
+        [(seen, said)] = re.findall(r'badge-tone tone-(\w+)">.*?</svg>([^<]*)<', text)
+        assert said == label
+        return seen
+
+    assert shown() == tone
+    assert f'href="/quotas/numbers/{number.pk}/"' in page(client).content.decode()
+    travel(at(hours=16))
+    assert shown() == "neutral"
+    assert "over since 23 Nov, 00:00" in words(page(client))
 
 
 def test_a_delivery_says_what_was_last_answered(
@@ -157,7 +196,7 @@ def test_what_came_after_the_page_was_shown_is_not_dismissed_with_it(
 
 
 def test_an_empty_list_says_why(client: Client, workspace: Workspace) -> None:
-    assert "Nobody is told of failures" in words(page(client))
+    assert "Nobody is told of anything" in words(page(client))
     make_rule(workspace)
     assert "No open notice" in words(page(client))
     assert "Nothing was told yet" in words(page(client, show="all"))
@@ -204,6 +243,18 @@ def test_neither_notices_nor_rules_cost_a_query(
             {"when": "rate", "percent": "20", "at_least": "1000", "minutes": "1"},
             "More than 20 % of all messages fail within 1 minute, where there are at least 1,000",
         ),
+        (
+            {"when": "quota", **LIMITS},
+            "At 80, 90 and 100 % of a limit per day or month, and when it will run out",
+        ),
+        (
+            {"when": "quota", **LIMITS, "thresholds": ["50"], "forecast": "", "units": ["segments"]},
+            "At 50 % of a limit of segments per day or month",
+        ),
+        (
+            {"when": "quota", **LIMITS, "thresholds": [], "windows": ["hour"], "units": ["messages"]},
+            "When a limit of messages per hour will run out",
+        ),
     ],
 )
 def test_each_kind_of_rule_is_saved_and_said(client: Client, typed: dict[str, str], said: str) -> None:
@@ -230,6 +281,17 @@ def test_each_kind_of_rule_is_saved_and_said(client: Client, typed: dict[str, st
         ({"emails": "ops@example.com, ops(at)example.com"}, "“ops(at)example.com” is not an email address."),
         ({"emails": " ".join(f"p{nth}@example.com" for nth in range(11))}, "11 addresses; 10 is the most"),
         ({"endpoint": "77"}, "Webhook: Select a valid choice"),
+        ({"when": "quota"}, "Limits per: Choose at least one window."),
+        ({"when": "quota", **LIMITS, "units": []}, "Limits of: Choose messages, segments or both."),
+        (
+            {"when": "quota", **LIMITS, "thresholds": [], "forecast": ""},
+            "Choose at least one share, or the forecast.",
+        ),
+        ({"when": "quota", **LIMITS, "thresholds": ["75"]}, "Select a valid choice. 75"),
+        (
+            {"when": "quota", **LIMITS, "thresholds": [], "windows": ["minute"]},
+            "Choose at least one share, or the forecast.",
+        ),
     ],
 )
 def test_what_cannot_be_saved_is_said_and_kept(client: Client, typed: dict[str, str], said: str) -> None:
@@ -245,6 +307,78 @@ def test_what_another_kind_of_rule_needs_is_not_kept(client: Client) -> None:
 
     rule = NoticeRule.objects.get()
     assert (rule.cause, rule.messages, rule.percent, rule.minutes) == ("", None, None, None)
+
+
+def test_a_rule_of_failures_keeps_nothing_of_limits(client: Client) -> None:
+    save(client, **LIMITS)
+    rule = NoticeRule.objects.get()
+    assert (rule.thresholds, rule.forecast, rule.windows, rule.units) == ([], False, [], [])
+    begun_at = rule.begun_at
+
+    save(client, rule, **LIMITS, name="Renamed")
+    rule.refresh_from_db()
+    assert rule.begun_at == begun_at, "what its form shows of limits is no change of it"
+
+
+def test_a_rule_for_limits_may_tell_in_the_list_only(client: Client, workspace: Workspace) -> None:
+    """It needs no address, and says so; there is no way that a sample could show."""
+    saved = save(client, when="quota", emails="", **LIMITS)
+
+    shown = words(client.get(saved.url))
+    assert "tells in the list of notices and on the overview only" in shown
+    assert "Try it" not in shown
+    assert "The list of notices and the overview only" in words(client.get(reverse("notice-rules")))
+    crossed(make_number(workspace), 80, at(minutes=3))
+    limits.sweep(at(minutes=4))
+    assert "has come to 80 %" in words(page(client))
+    assert "1 notice that nobody has dismissed" in words(client.get(reverse("overview")))
+    assert not Delivery.objects.exists()
+
+
+def test_a_new_rule_offers_the_usual_choice_of_limits(client: Client, workspace: Workspace) -> None:
+    other = make_limit_rule(workspace, thresholds=[100], forecast=False, windows=["hour"])
+
+    for address, values in (
+        (reverse("notice-rule-new"), {"80", "90", "100", "day", "month", "messages", "segments"}),
+        (reverse("notice-rule", args=[other.pk]), {"100", "hour", "messages", "segments"}),
+    ):
+        text = client.get(address).content.decode()
+        boxes = re.findall(
+            r'<input type="checkbox" name="(?:thresholds|windows|units)" value="(\w+)"[^>]* checked', text
+        )
+        assert set(boxes) == values
+
+
+def test_what_a_limit_has_come_to_when_its_rule_is_changed_is_no_news(
+    client: Client, workspace: Workspace, travel: Any
+) -> None:
+    rule, number = make_limit_rule(workspace), make_number(workspace)
+    crossed(number, 80, at(minutes=1))
+    save(client, rule, when="quota", **{**LIMITS, "thresholds": ["80", "100"]})
+    travel(at(minutes=4))
+    crossed(number, 100, at(minutes=3))
+
+    limits.sweep(at(minutes=4))
+    assert [notice.facts["threshold"] for notice in Notice.objects.all()] == [100]
+
+    crossed(number, 80, at(minutes=4, seconds=1), began_at=at(hours=16))
+    rule.refresh_from_db()
+    save(client, rule, when="quota", **{**LIMITS, "thresholds": ["80", "100"]}, emails="b@example.com")
+    limits.sweep(at(minutes=5))
+    assert Notice.objects.count() == 2, "another address is no other condition"
+
+
+def test_a_sample_of_a_rule_for_limits(client: Client, workspace: Workspace, receiver: Receiver) -> None:
+    rule = make_limit_rule(
+        workspace, emails=["a@example.com"], endpoint=make_endpoint(workspace, receiver.url)
+    )
+
+    for channel in ("email", "webhook"):
+        client.post(reverse("notice-sample", args=[rule.pk, channel]))
+    delivering.sweep()
+
+    assert "This is a sample: no limit is near. Notices of the rule “Limits” arrive" in outbox.outbox[0].body
+    assert b'"type":"sample"' in receiver.got[0].body
 
 
 def test_addresses_may_be_written_as_people_do(client: Client) -> None:
@@ -501,6 +635,18 @@ def test_what_belongs_to_another_workspace_does_not_exist(client: Client) -> Non
             assert client.post(address, FORM).status_code == 404, name
     assert "Others" not in words(page(client, show="all"))
     assert Notice.objects.filter(dismissed_at=None).count() == NoticeRule.objects.count() == 1
+
+
+def test_limits_of_another_workspace_are_not_told_of(client: Client, workspace: Workspace) -> None:
+    others = make_workspace("Others")
+    for each in (workspace, others):
+        make_limit_rule(each)
+    crossed(make_number(others, name="Their line"), 80, at(minutes=1))
+    limits.sweep(at(minutes=2))
+
+    assert Notice.objects.get().workspace == others
+    assert "Their line" not in words(page(client, show="all"))
+    assert "Their line" in words(page(signed_in(others, Role.VIEWER)))
 
 
 @pytest.mark.parametrize("role", Role)

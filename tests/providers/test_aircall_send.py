@@ -83,6 +83,25 @@ def test_any_2xx_is_an_acceptance_even_without_a_readable_id(answers, sender, an
 
 
 @pytest.mark.parametrize(
+    ("told", "segments"),
+    [
+        (3, 3),
+        (1, 1),
+        (0, None),
+        (-1, None),
+        (256, None),
+        (True, None),
+        ("3", None),
+        (2.5, None),
+        (None, None),
+    ],
+)
+def test_segments_are_taken_where_an_answer_names_a_number_that_can_be(answers, sender, told, segments):
+    answers(httpx.Response(200, json=SENT | {"segments": told}))
+    assert sender.send(SMS).accepted == Accepted("exampleSM1", "pending", segments)
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         *[httpx.Response(status) for status in (500, 502, 503, 504, 520, 301, 302, 304)],
@@ -277,6 +296,13 @@ def test_the_stand_in_takes_a_text_as_its_user(sandbox, sender, native):
     (message,) = sandbox.state.messages
     assert result.accepted == Accepted(message.id, "pending")
     assert (message.recipient, message.body, message.user_id) == ("+12025550123", "Hello", user_id)
+
+
+def test_the_stand_in_tells_its_segments_only_where_it_is_set_to(sandbox, sender, native):
+    sandbox.state.settings.change({"aircall_segments_added": 1})
+    assert sender.send(text(native)).accepted.segments is None
+    sandbox.state.settings.change({"aircall_segments": "answer"})
+    assert sender.send(text(native)).accepted.segments == 2
 
 
 @pytest.mark.parametrize(

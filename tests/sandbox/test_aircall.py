@@ -157,6 +157,20 @@ def test_a_send_is_refused_by_the_first_check_that_fails(aircall, control, sandb
     assert control.get("/messages").json() == []
 
 
+def test_how_many_segments_were_counted_is_told_where_a_switch_says(aircall, product, control):
+    subscribe(aircall, product, "message.sent")
+    assert "segments" not in send(aircall).json()
+    assert "segments" not in product.next().json["data"]
+
+    control.post("/settings", json={"aircall_segments": "answer", "aircall_segments_added": 2})
+    assert send(aircall).json()["segments"] == 3
+    assert "segments" not in product.next().json["data"]
+
+    control.post("/settings", json={"aircall_segments": "events"})
+    assert "segments" not in send(aircall).json()
+    assert product.next().json["data"]["segments"] == 3
+
+
 def test_proxy_send_needs_a_configuration(aircall, sandbox, control):
     body = {"to": ADA, "body": "Hello"}
     assert (

@@ -14,13 +14,15 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from smsadmin import cache
 from smsadmin.actions import saving
 from smsadmin.core.message import SendRequest
+from smsadmin.core.status import Status
 from smsadmin.core.trace import STEPS
-from smsadmin.core.windows import Moment, Window
 from smsadmin.directory.models import Number
-from smsadmin.quotas.models import Counter, Rule, Scope
-from smsadmin.sending import explain, hold, ledger, log, tasks
+from smsadmin.quotas import rulebook
+from smsadmin.quotas.models import Counter, PriorityShare, Rule, Scope
+from smsadmin.sending import explain, hold, ledger, log, quota, tasks
 from smsadmin.sending.accept import accept
 from smsadmin.sending.hold import release
 from smsadmin.sending.models import Message
@@ -150,13 +152,14 @@ def test_a_hold_that_ends_before_there_is_room_is_refused_at_once_and_says_so(nu
     assert accept(ask(number, at_quota="hold", hold_minutes=53), NOW).status == "held"
 
 
-def test_while_there_is_room_a_policy_to_hold_costs_nothing(
+def test_while_there_is_room_a_policy_to_hold_costs_one_statement_or_none(
     number: Number, django_assert_num_queries: Any
 ) -> None:
     accept(as_mia(number), NOW)
     with CaptureQueriesContext(connection) as plain:
         accept(as_mia(number), NOW)
-    with django_assert_num_queries(len(plain)):
+    looks_for_its_line = 0 if connection.vendor == "postgresql" else 1
+    with django_assert_num_queries(len(plain) + looks_for_its_line):
         assert accept(as_mia(number, **HOLD), NOW).status == "queued"
 
 
@@ -313,7 +316,11 @@ def test_a_short_text_does_not_overtake_a_long_one_of_its_line(number: Number) -
         accept(as_mia(number, message="x" * 161, **month), NOW),
         accept(as_mia(number, **month), NOW),
     )
-    assert short.next_attempt_at == RESET < long.next_attempt_at
+    assert (
+        long.next_attempt_at
+        == short.next_attempt_at
+        == NOW.replace(month=12, day=1, hour=0, minute=0, second=0)
+    )
 
     release(RESET)
 
@@ -339,7 +346,7 @@ def test_what_is_no_longer_held_is_not_counted(full: Number) -> None:
     Message.objects.filter(pk=message.pk).update(status="cancelled")
 
     demand = Demand(full, None, message.segments)
-    assert not ledger.release(message, demand.subjects, RESET)
+    assert not ledger.release(message, demand, RESET)
     assert status(message) == ["cancelled"]
     assert Counter.objects.get().month_messages == 1
 
@@ -377,6 +384,200 @@ def test_sweeps_at_once_release_as_many_as_there_is_room_for_in_their_order(numb
     assert Counter.objects.get(scope="number").month_messages == 32
 
 
+# Lines
+
+
+def test_a_newcomer_of_an_action_that_holds_does_not_overtake_its_line(full: Number) -> None:
+    waiting = held(full)
+
+    newcomer = accept(ask(full, **HOLD), RESET)  # there is room again, and no sweep has come by yet
+
+    assert status(waiting, newcomer) == ["held", "held"]
+    assert newcomer.trace[-1] == ["quota", "warning", "quota.held_behind", {"resets": RESET.isoformat()}]
+    assert counted(full) == {str(full.pk): 1}
+    release(RESET)
+    assert status(waiting, newcomer) == ["queued", "held"]
+
+
+def test_nobody_is_refused_or_kept_waiting_because_another_line_waits(full: Number) -> None:
+    held(full, traffic="marketing")
+    others = {"refuses": {}, "alerts": HOLD, "as somebody": None}
+
+    for who, over in others.items():
+        request = as_mia(full, traffic="marketing", **HOLD) if over is None else ask(full, **over)
+        limit(full, Scope.NUMBER, 200)
+        assert accept(request, RESET).status == "queued", who
+
+
+def test_a_rehearsal_tells_how_many_wait_before_it(full: Number) -> None:
+    limit(full, Scope.NUMBER, 1, "hour")
+    for _ in range(3):
+        held(full)
+    limit(full, Scope.NUMBER, 200, "hour")
+
+    told = rehearse(ask(full, **HOLD), RESET)
+
+    assert told.trace[-1].say == "quota.would_hold_behind"
+    assert told.trace[-1].facts["ahead"] == 3
+    assert "behind 3 of its line" in explain.steps(told.trace)[-1].sentence
+    message = accept(ask(full, **HOLD), RESET)
+    assert (message.status, message.next_attempt_at) == ("held", told.held_until)
+
+
+def test_a_message_that_no_reset_makes_room_for_is_refused_at_once(number: Number) -> None:
+    limit(number, Scope.USER, 2, "month", "segments")
+
+    message = accept(as_mia(number, message="x" * 307, at_quota="hold", hold_minutes=20_000), NOW)
+
+    assert (message.status, message.error_code) == ("rejected", "USER_OUT_OF_SEGMENTS")
+    assert message.trace[-2][1:3] == ["warning", "quota.never_held"]
+
+
+def test_what_a_lower_limit_leaves_no_room_for_is_not_in_the_way(number: Number) -> None:
+    limit(number, Scope.NUMBER, 1)
+    accept(as_mia(number), NOW)
+    long, short = accept(as_mia(number, message="x" * 307, **HOLD), NOW), accept(as_mia(number, **HOLD), NOW)
+    limit(number, Scope.USER, 2, "month", "segments")
+
+    release(RESET)
+
+    assert status(long, short) == ["held", "queued"]
+
+
+# What is kept for replies and alerts
+
+
+@pytest.fixture
+def shared(number: Number) -> Number:
+    """A number that sends ten messages a minute, two of which are kept; eight are used up."""
+    PriorityShare.objects.create(workspace=number.workspace, percent=20)
+    limit(number, Scope.NUMBER, 10)
+    for _ in range(8):
+        accept(ask(number), NOW)
+    return number
+
+
+def test_marketing_leaves_the_share_alone_and_says_so(shared: Number) -> None:
+    refused = accept(ask(shared, traffic="marketing"), NOW)
+    waits = accept(ask(shared, traffic="marketing", **HOLD), NOW)
+
+    assert (refused.error_code, refused.error_facts["kept"]) == ("NUMBER_QUOTA_EXCEEDED", 2)
+    assert "has used 8 of 10 messages per minute, and the last 2 are kept for replies" in explain.sentence(
+        refused
+    )
+    assert (waits.status, waits.next_attempt_at, waits.trace[-1][2]) == ("held", RESET, "quota.held_share")
+    assert "the last 2 are kept for replies and alerts" in explain.sentence(waits)
+    assert [accept(ask(shared), NOW).status for _ in range(3)] == ["queued", "queued", "rejected"]
+
+
+def test_where_nothing_is_left_at_all_the_share_is_not_the_reason(shared: Number) -> None:
+    for _ in range(2):
+        accept(ask(shared), NOW)
+    assert "kept" not in accept(ask(shared, traffic="marketing"), NOW).error_facts
+
+
+def test_where_only_the_share_is_left_only_marketing_waits(shared: Number) -> None:
+    for _ in range(2):
+        accept(ask(shared), NOW)
+    first, alert = held(shared, traffic="marketing"), held(shared)
+    last = held(shared, traffic="marketing")
+    for _ in range(8):
+        accept(ask(shared), RESET)
+
+    release(RESET)
+
+    assert status(first, alert, last) == ["held", "queued", "held"]
+    assert first.error_facts["kept"] == last.error_facts["kept"] == 2
+    assert first.next_attempt_at == RESET + MINUTE
+
+
+def test_marketing_in_the_way_of_alerts_is_passed_and_alerts_in_its_way_are_not(full: Number) -> None:
+    PriorityShare.objects.create(workspace=full.workspace, percent=50)
+    limit(full, Scope.NUMBER, 2)
+    accept(ask(full), NOW)
+    marketing, alert = held(full, traffic="marketing"), held(full)
+
+    release(RESET)
+    assert status(marketing, alert) == ["queued", "queued"]
+
+    accept(ask(full), RESET + MINUTE)
+    accept(ask(full), RESET + MINUTE)
+    alert, marketing = (
+        accept(ask(full, **HOLD), RESET + MINUTE),
+        accept(ask(full, traffic="marketing", **HOLD), RESET + MINUTE),
+    )
+    release(RESET + MINUTE)
+    assert status(alert, marketing) == ["held", "held"]
+
+
+def test_a_hold_ends_by_the_room_that_its_kind_has(shared: Number) -> None:
+    limit(shared, Scope.NUMBER, 10, "hour")
+
+    message = accept(ask(shared, traffic="marketing", at_quota="hold", hold_minutes=20), NOW)
+
+    assert (message.status, message.trace[-2][2]) == ("rejected", "quota.not_held")
+
+
+# Nothing is late
+
+
+def test_a_message_leaves_with_the_next_sweep_where_a_limit_was_raised(full: Number) -> None:
+    message = held(full)
+    limit(full, Scope.NUMBER, 2)
+
+    release(NOW)
+
+    assert status(message) == ["queued"]
+
+
+def test_a_message_leaves_with_the_next_sweep_where_less_is_kept(shared: Number) -> None:
+    message = held(shared, traffic="marketing")
+    PriorityShare.objects.update(percent=0)
+    cache.forget()
+
+    release(NOW)
+
+    assert status(message) == ["queued"]
+
+
+def test_a_message_leaves_with_the_next_sweep_where_those_before_it_were_cancelled(number: Number) -> None:
+    month = {"at_quota": "hold", "hold_minutes": 20_000}
+    limit(number, Scope.USER, 3, "month", "segments")
+    accept(as_mia(number, message="x" * 161), NOW)
+    long = accept(as_mia(number, message="x" * 161, **month), NOW)
+    short = accept(as_mia(number, **month), NOW)
+    release(NOW)
+    assert status(long, short) == ["held", "held"]
+
+    log.move(long.pk, Status.CANCELLED, NOW)
+    release(NOW)
+
+    assert status(short) == ["queued"]
+
+
+def test_a_sweep_with_nothing_held_is_one_query(number: Number, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        release(NOW)
+
+
+def test_a_sweep_costs_no_more_for_lines_without_room(
+    full: Number, django_assert_num_queries: Any, settings: Any
+) -> None:
+    settings.CONFIGURATION_TTL = 600
+    held(full)
+    release(NOW)
+    with CaptureQueriesContext(connection) as one:
+        release(NOW)
+    others = [make_number(full.workspace) for _ in range(3)]
+    for other in others:
+        accept(ask(other), NOW)
+        held(other)
+        held(other)
+    release(NOW)
+    with django_assert_num_queries(len(one)):
+        release(NOW)
+
+
 # The end of waiting
 
 
@@ -398,7 +599,6 @@ def test_what_found_no_room_in_time_expires_uncounted_and_its_caller_is_told(
 
 def test_a_message_put_off_beyond_its_expiry_is_looked_at_then(full: Number, ended: list[Any]) -> None:
     limit(full, Scope.NUMBER, 1, "day")
-    Rule.objects.filter(scope=Scope.NUMBER, window="minute").update(limit=0)
     message = accept(ask(full, at_quota="hold", hold_minutes=60 * 24), NOW)
     Message.objects.filter(pk=message.pk).update(next_attempt_at=RESET, expires_at=RESET + MINUTE)
 
@@ -452,90 +652,135 @@ def test_a_test_of_an_unsaved_form_does_not_ask_whether_its_action_is_on(full: N
 
 # Whatever comes in, and whenever
 
-ARRIVALS = st.lists(
-    st.tuples(
-        st.integers(0, 50),  # seconds after the one before
-        st.sampled_from(["mia", "leo", ""]),
-        st.integers(1, 2),  # segments
-        st.sampled_from([0, 1, 2, 5, 60]),  # minutes it may be held
-    ),
-    min_size=1,
-    max_size=14,
-)
 LIMITS = {
-    (Scope.NUMBER, "minute", "messages"): 2,
-    (Scope.NUMBER, "hour", "messages"): 6,
-    (Scope.USER, "minute", "messages"): 1,
-    (Scope.USER, "month", "segments"): 7,
+    (Scope.NUMBER, "minute", "messages"): 4,
+    (Scope.NUMBER, "hour", "messages"): 9,
+    (Scope.USER, "minute", "messages"): 2,
+    (Scope.USER, "month", "segments"): 14,
 }
+ARRIVES = st.fixed_dictionaries(
+    {
+        "who": st.sampled_from(["mia", "leo", ""]),
+        "segments": st.integers(1, 2),
+        "traffic": st.sampled_from(["alerting", "marketing"]),
+        "at_quota": st.sampled_from(["hold", "hold", "hold", "refuse"]),
+        "hold_minutes": st.sampled_from([0, 1, 2, 5, 60]),
+    }
+)
+STEPS_TAKEN = st.lists(
+    st.one_of(
+        *[st.tuples(st.just("arrives"), ARRIVES)] * 4,
+        st.tuples(st.just("cancels"), st.integers(0, 20)),
+        st.tuples(st.just("limits"), st.tuples(st.sampled_from(sorted(LIMITS)), st.integers(2, 15))),
+        st.tuples(st.just("waits"), st.integers(1, 900)),
+    ),
+    min_size=3,
+    max_size=22,
+)
 
 
 @hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(ARRIVALS)
-def test_lines_leave_in_their_order_no_limit_is_exceeded_and_nothing_is_lost(
-    db: None, arrivals: list[tuple[int, str, int, int]]
+@given(STEPS_TAKEN)
+def test_lines_leave_in_their_order_at_once_and_within_all_limits_whatever_happens(
+    db: None, steps: list[tuple[str, Any]]
 ) -> None:
     with transaction.atomic():
         number = make_number(make_workspace(), users=("mia@example.com", "leo@example.com"))
+        PriorityShare.objects.create(workspace=number.workspace, percent=25)
         for (scope, window, unit), most in LIMITS.items():
             limit(number, scope, most, window, unit)
-        came = _come_in(number, arrivals)
-        _sweep_to_the_end(came)
+        now = NOW
+        for what, more in steps:
+            now += timedelta(seconds=more if what == "waits" else 1)
+            _happens(number, what, more, now)
+            _assert_within_limits(number, now)
+            release(now)
+            _assert_within_limits(number, now)
+            _assert_none_is_late(number, now)
+        _sweep_to_the_end(number, now)
         rows = list(Message.objects.filter(number=number).order_by("pk"))
+        counters = {
+            (each.scope, each.subject_id): each for each in Counter.objects.filter(workspace=number.workspace)
+        }
         transaction.set_rollback(True)
 
-    assert len(rows) == len(arrivals)
-    assert {row.status for row in rows} <= {"queued", "rejected", "expired"}
-    _assert_in_order([row for row in rows if row.expires_at])
-    _assert_within_limits([row for row in rows if row.status == "queued"])
+    assert len(rows) == sum(what == "arrives" for what, _ in steps)
+    assert {row.status for row in rows} <= {"queued", "rejected", "expired", "cancelled"}
+    _assert_in_order(rows)
+    _assert_counted_once(rows, counters)
 
 
-def _come_in(number: Number, arrivals: list[tuple[int, str, int, int]]) -> datetime:
-    agents = {agent.name.lower(): agent.pk for agent in number.agents.all()}
-    now = NOW
-    for seconds, who, segments, minutes in arrivals:
-        now += timedelta(seconds=seconds)
-        user = {"send_as_kind": "user", "send_as_user_id": agents[who]} if who else {}
-        text = "x" * (160 if segments == 1 else 161)
-        accept(ask(number, message=text, at_quota="hold", hold_minutes=minutes, **user), now)
+def _happens(number: Number, what: str, more: Any, now: datetime) -> None:
+    if what == "arrives":
+        asked = dict(more)
+        who, segments = asked.pop("who"), asked.pop("segments")
+        agent = number.agents.filter(name__iexact=who).first()
+        user = {"send_as_kind": "user", "send_as_user_id": agent.pk} if agent else {}
+        accept(ask(number, message="x" * (160 if segments == 1 else 161), **asked, **user), now)
+    elif what == "cancels":
+        for pk in (
+            Message.objects.filter(status="held").order_by("pk").values_list("pk", flat=True)[more : more + 1]
+        ):
+            log.move(pk, Status.CANCELLED, now)
+    elif what == "limits":
+        (scope, window, unit), most = more
+        limit(number, scope, most, window, unit)
+
+
+def _sweep_to_the_end(number: Number, now: datetime) -> None:
+    """Sweeps at the end of every minute until nothing waits: no message is held for longer than an hour."""
+    for _ in range(62):
+        now += MINUTE
         release(now)
-    return now
+        _assert_within_limits(number, now)
+        _assert_none_is_late(number, now)
+    assert not Message.objects.filter(status="held").exists()
 
 
-def _sweep_to_the_end(now: datetime) -> None:
-    """Sweeps at every moment for which something waits: not many, for each ends a window or a hold."""
-    waiting = Message.objects.filter(status="held").order_by("next_attempt_at")
-    for _ in range(100):
-        first = waiting.first()
-        if first is None:
-            return
-        assert first.next_attempt_at
-        now = max(now, first.next_attempt_at)
-        release(now)
-    raise AssertionError("some message is neither released nor given up")
+def _assert_none_is_late(number: Number, now: datetime) -> None:
+    """A first of its line that is held still has no room, or one before it of its kind has none where both count."""
+    shut: set[tuple[Any, bool]] = set()
+    seen: set[Any] = set()
+    rows = Message.objects.filter(number=number, status="held", expires_at__gt=now).order_by("pk")
+    for row in rows.select_related("number", "agent"):
+        demand, line = hold.demand_of(row), (row.agent_id, row.traffic)
+        if line in seen or quota.never(demand, now):
+            continue
+        seen.add(line)
+        full = {each.subject for each in quota.exceeded(demand, now)}
+        assert full or any((each, demand.priority) in shut for each in demand.subjects), "late"
+        shut |= {(each, kind) for each in full for kind in {False, demand.priority}}
+
+
+def _assert_within_limits(number: Number, now: datetime) -> None:
+    """What was counted at this moment fitted in what its kind may use: its row has the positions of then."""
+    for row in Message.objects.filter(number=number, accepted_at=now).select_related("number", "agent"):
+        demand = hold.demand_of(row)
+        for subject, position in zip(demand.subjects, row.quota, strict=True):
+            for each in rulebook.limits(subject, now):
+                assert position[each.column] <= each.room(priority=demand.priority)
 
 
 def _assert_in_order(rows: list[Message]) -> None:
-    """`rows` were held; of each line they left one after the other, none of them late."""
+    """Of each line those that were ready to wait left one after the other, and none after it was to be given up."""
     lines: dict[Any, list[datetime]] = defaultdict(list)
     for row in rows:
         if row.status == "queued":
             assert row.accepted_at
-            assert row.expires_at
-            assert row.accepted_at < row.expires_at
-            lines[row.agent_id].append(row.accepted_at)
+            assert row.expires_at is None or row.accepted_at < row.expires_at
+            if row.expires_at:
+                lines[row.agent_id, row.traffic].append(row.accepted_at)
     assert all(left == sorted(left) for left in lines.values())
 
 
-def _assert_within_limits(rows: list[Message]) -> None:
+def _assert_counted_once(rows: list[Message], counters: dict[tuple[str, int], Counter]) -> None:
     used: Tally[Any] = Tally()
     for row in rows:
-        assert row.accepted_at
-        for scope, window, unit in LIMITS:
-            subject = row.number_id if scope == Scope.NUMBER else row.agent_id
-            if subject is not None:
-                at = Moment.of(row.accepted_at).in_window(Window(window))
-                used[scope, window, unit, subject, at] += row.segments if unit == "segments" else 1
-    assert all(amount <= LIMITS[key[:3]] for key, amount in used.items()), used
+        assert (row.accepted_at is not None) == (row.status == "queued")
+        if row.accepted_at:
+            used[Scope.NUMBER.value, row.number_id] += 1
+            if row.agent_id:
+                used[Scope.USER.value, row.agent_id] += 1
+    assert {key: each.month_messages for key, each in counters.items() if each.month_messages} == dict(used)

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from smsadmin import cache
 from smsadmin.actions import saving
 from smsadmin.core.ids import key16
 from smsadmin.core.message import Record
@@ -18,6 +19,7 @@ from smsadmin.core.status import Status
 from smsadmin.incoming.models import InboundMessage
 from smsadmin.privacy.models import Policy
 from smsadmin.providers.base import Exchange
+from smsadmin.quotas.models import Rule
 from smsadmin.sending import log, presenters, settle
 from smsadmin.sending.accept import accept
 from smsadmin.sending.filters import log_url
@@ -404,6 +406,40 @@ def test_a_message_that_was_held_says_when_it_was_counted(workspace, line):
     assert "Counted when it was accepted: 20 Nov 2026, 13:00:00 CET" in words(
         page_of(make_message(workspace, accepted_at=start, **columns))
     )
+
+
+def test_a_limit_in_another_zone_names_it(workspace, line):
+    Rule.objects.create(
+        workspace=workspace, scope="number", window="day", unit="messages", limit=50, zone="Europe/Paris"
+    )
+    cache.forget()
+    counted = {"scope": "number", "subject": line.pk, "day_messages": 7}
+    message = make_message(workspace, number=line, quota=[counted, {**counted, "zone": "Europe/Paris"}])
+
+    [(_number, [of_utc]), (_again, [of_paris])] = positions.quota(message)
+
+    assert (of_utc.window, of_utc.limit) == ("Day", 5_000)
+    assert (of_paris.window, of_paris.limit, of_paris.before) == ("Day in Europe/Paris", 50, 6)
+
+
+def test_what_was_given_back_or_corrected_says_so(workspace, line):
+    quota = [{"scope": "number", "subject": line.pk, "minute_messages": 1}]
+    at = datetime.fromisoformat("2026-11-20T12:00:00Z")
+    message = make_message(
+        workspace,
+        number=line,
+        quota=quota,
+        segments=1,
+        provider_segments=3,
+        refunded_at=at,
+        status=Status.FAILED,
+    )
+
+    text = words(page_of(message))
+
+    assert "Given back: 20 Nov 2026, 13:00:00 CET (12:00:00 UTC) . It surely never left" in text
+    assert "Segments: 1 when it was counted, 3 as the provider counted them" in text
+    assert "Given back:" not in words(page_of(make_message(workspace, number=line, quota=quota)))
 
 
 # --- The action then and now ---------------------------------------------------------------------------------

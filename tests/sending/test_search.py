@@ -168,6 +168,9 @@ FILTERS = st.fixed_dictionaries(
         "workflow": TEXT,
         "since": TIMES,
         "until": TIMES,
+        "counted_from": TIMES,
+        "counted_until": TIMES,
+        "given_back": st.just("only"),
     },
 ).map(lambda filters: search.canonical(filters, AROUND))
 

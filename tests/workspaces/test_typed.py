@@ -32,7 +32,9 @@ def kept() -> str:
 
 
 @pytest.mark.parametrize(
-    "forged", ["x", "1:1tZ0Aa:nothing", signing.dumps(1), signing.dumps(1, salt="other")]
+    "forged",
+    ["x", "1:1tZ0Aa:nothing", signing.dumps(1), signing.dumps(1, salt="other")],
+    ids=["no signature", "another signature", "a signed number", "a number signed for another use"],
 )
 def test_nobody_fills_the_table_of_sessions_with_forms_that_are_not_ours(forged: str) -> None:
     for _ in range(3):

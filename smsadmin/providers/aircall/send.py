@@ -11,6 +11,7 @@ from smsadmin.core import errors
 from smsadmin.core.message import Accepted, Sms
 from smsadmin.providers import http
 from smsadmin.providers.aircall.client import Aircall, key, retry_after
+from smsadmin.providers.aircall.webhooks import segments
 from smsadmin.providers.base import Result
 from smsadmin.providers.http import Answer
 
@@ -77,4 +78,8 @@ def _stopped_at_the_edge(answer: Answer) -> bool:
 def _accepted(answer: Answer) -> Accepted:
     """Any 2xx is an acceptance; without an id its receipts cannot be matched, which the log shows."""
     body = answer.body if isinstance(answer.body, dict) else {}
-    return Accepted(provider_id=str(body.get("id") or ""), provider_status=str(body.get("status") or ""))
+    return Accepted(
+        provider_id=str(body.get("id") or ""),
+        provider_status=str(body.get("status") or ""),
+        segments=segments(body),
+    )

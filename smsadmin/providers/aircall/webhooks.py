@@ -51,6 +51,7 @@ STATUS_WORDS: Mapping[str, Status | None] = {
 _LEFT_OUT = frozenset({"token", "contact", "media", "media_details", "media_url"})
 _SECONDS_END = 10**11  # a Unix time beyond this is in milliseconds
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_MOST_SEGMENTS = 255  # of a concatenated SMS (3GPP TS 23.040)
 
 
 def event_of(payload: Mapping[str, Any]) -> str:
@@ -77,6 +78,7 @@ class Said:
     party: str  # the other side, E.164 where it can be read
     body: str
     media: int
+    segments: int | None
     created_at: datetime | None
     said_at: datetime | None
 
@@ -97,6 +99,7 @@ def said(payload: Mapping[str, Any]) -> Said:
         party=phone(text(data.get("external_number") or data.get("raw_digits"), 60)),
         body=text(data.get("body")),
         media=data["media"] if isinstance(data.get("media"), int) else 0,
+        segments=segments(data),
         created_at=moment(data.get("created_at")),
         said_at=moment(data.get("updated_at")) or moment(payload.get("timestamp")),
     )
@@ -164,6 +167,14 @@ def phone(digits: str) -> str:
 def text(value: Any, most: int | None = None) -> str:
     """A string, or an id that came as a number; "" for anything else."""
     return str(value)[:most] if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def segments(message: Mapping[str, Any]) -> int | None:
+    """How many segments Aircall counted. No source documents that it tells: the key is the likeliest one."""
+    told = message.get("segments")
+    return (
+        told if isinstance(told, int) and not isinstance(told, bool) and 0 < told <= _MOST_SEGMENTS else None
+    )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from smsadmin.core import numbers
-from smsadmin.sending import again, exchange
+from smsadmin.sending import again, exchange, expected
 from smsadmin.sending.filters import VERIFICATION
 from smsadmin.sending.models import Event, Message
 from smsadmin.sending.presenters.happenings import timeline
@@ -65,8 +65,10 @@ def page(message: Message, events: Sequence[Event], now: datetime, member: Membe
     error, is_secret = message.error, message.trigger == VERIFICATION
     verdict = again.verdicts(message.workspace, [message])[message.pk]
     followers = _followers(message, verdict.successor)
+    held = expected.of([message], now).get(message.pk)
     return {
-        "headline": headline(message),
+        "headline": headline(message, held),
+        "held": held,
         "trial": trial(message),
         "is_secret": is_secret,
         "whose": WHOSE[error.whose] if error else "",
@@ -80,7 +82,7 @@ def page(message: Message, events: Sequence[Event], now: datetime, member: Membe
         "record": record(message),
         "text": text(message),
         "standing": standing(message),
-        "timeline": timeline(message, events, next(iter(followers), None)),
+        "timeline": timeline(message, events, next(iter(followers), None), held),
         "quota": quota(message),
         "exchanges": exchange.exchanges(events, without_text=is_secret),
         "ids": ids(message, verdict.successor),

@@ -14,6 +14,7 @@ from smsadmin import phrases
 from smsadmin.core.status import Status
 from smsadmin.dashboard.templatetags.ui import STATUSES, Words
 from smsadmin.sending import explain
+from smsadmin.sending.expected import Expected
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.sending.presenters import links
 from smsadmin.sending.presenters.links import Link
@@ -35,14 +36,19 @@ class Happening:
     link: Link | None = None
 
 
-def timeline(message: Message, events: Sequence[Event], successor: Message | None = None) -> list[Happening]:
+def timeline(
+    message: Message,
+    events: Sequence[Event],
+    successor: Message | None = None,
+    expected: Expected | None = None,
+) -> list[Happening]:
     """From the request to the latest news, in the order of time; what happened at once stays in its order."""
     start = message.received_at
     in_order = sorted(events, key=lambda event: (event.at, event.pk))
     happened = [
         *_beginning(message),
         *map(_of_event, in_order),
-        *_end(message, events),
+        *_end(message, events, expected),
         *_afterwards(successor),
     ]
     happened.sort(key=lambda each: max(each.at, start))
@@ -60,12 +66,12 @@ def _beginning(message: Message) -> Iterator[Happening]:
         yield Happening(message.claimed_at, _("Taken by a worker"), tone="active")
 
 
-def _end(message: Message, events: Sequence[Event]) -> Iterator[Happening]:
+def _end(message: Message, events: Sequence[Event], expected: Expected | None) -> Iterator[Happening]:
     if message.finished_at:
         look = STATUSES[_ended(message, message.finished_at, events)]
         yield Happening(message.finished_at, str(look.label), explain.cause(message), look.tone)
-    elif message.status == Status.HELD and message.next_attempt_at:
-        yield Happening(message.next_attempt_at, _("To be released, if there is room"), tone="waiting")
+    elif message.status == Status.HELD and message.next_attempt_at and message.expires_at:
+        yield from _awaited(message.next_attempt_at, message.expires_at, expected)
     elif message.attempts and message.next_attempt_at:
         yield Happening(message.next_attempt_at, _("To be tried again"), tone="waiting")
     if message.values_gone_at:
@@ -74,9 +80,20 @@ def _end(message: Message, events: Sequence[Event]) -> Iterator[Happening]:
         yield Happening(message.number_gone_at, _("The recipient's number deleted"))
 
 
+def _awaited(next_look: datetime, expires_at: datetime, expected: Expected | None) -> Iterator[Happening]:
+    if expected and expected.is_in_vain:
+        yield Happening(expires_at, _("To be given up, as there is no room before"), tone="warn")
+    else:
+        at = expected.at if expected and expected.at else next_look
+        yield Happening(at, _("To be released, if there is room"), tone="waiting")
+
+
 def _ended(message: Message, ended: datetime, events: Sequence[Event]) -> Status:
     """How it ended by itself: a person decides about an unknown one, and leaves the time at which it became so."""
-    decided = (event.at for event in events if event.kind == Event.Kind.DECISION)
+    found = {Status.SENT, Status.FAILED}
+    decided = (
+        each.at for each in events if each.kind == Event.Kind.DECISION and each.data.get("status") in found
+    )
     return Status.UNKNOWN if any(at >= ended for at in decided) else Status(message.status)
 
 
@@ -226,6 +243,8 @@ def _decision(event: Event) -> Happening:
 _DECIDED: Mapping[Any, Words] = {
     Status.SENT: gettext_lazy("%(who)s found that it had gone out"),
     Status.FAILED: gettext_lazy("%(who)s found that it had not gone out"),
+    Status.QUEUED: gettext_lazy("%(who)s released it before its turn"),
+    Status.CANCELLED: gettext_lazy("%(who)s cancelled it"),
 }
 
 _HAPPENINGS: Mapping[Event.Kind, Callable[[Event], Happening]] = {

@@ -4,22 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from smsadmin.core import numbers
-from smsadmin.core.windows import Window
-from smsadmin.quotas import rulebook
+from smsadmin.quotas import rulebook, words
 from smsadmin.quotas.models import Scope, Unit
 from smsadmin.quotas.rulebook import Limit, Subject
 from smsadmin.sending.models import Message
-
-WINDOWS = {
-    Window.MINUTE: gettext_lazy("Minute"),
-    Window.HOUR: gettext_lazy("Hour"),
-    Window.DAY: gettext_lazy("Day"),
-    Window.MONTH: gettext_lazy("Month"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +42,7 @@ def _subject(message: Message, counted: dict[str, Any]) -> Subject:
 
 
 def _position(rule: Limit, after: int, message: Message) -> Position:
+    """What it was counted with is our own count of its segments; the provider's corrects the counters later."""
     share = message.segments if rule.unit == Unit.SEGMENTS else 1
-    return Position(_window(rule), max(after - share, 0), after, rule.limit)
-
-
-def _window(rule: Limit) -> str:
-    words = str(WINDOWS[rule.window])
-    return _("%(window)s, segments") % {"window": words} if rule.unit == Unit.SEGMENTS else words
+    window = words.titled(str(words.NAMES[rule.window]), rule.unit, rule.zone)
+    return Position(window, max(after - share, 0), after, rule.limit)

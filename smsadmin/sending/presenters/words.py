@@ -7,6 +7,7 @@ from smsadmin.core import errors, numbers
 from smsadmin.core.status import Status
 from smsadmin.core.trace import Step, Verdict
 from smsadmin.sending import explain
+from smsadmin.sending.expected import Expected
 from smsadmin.sending.explain import was_decided_not_sent
 from smsadmin.sending.models import Message
 
@@ -44,9 +45,9 @@ def refusal(reason: str) -> str:
     return str(REFUSALS.get(reason, reason))
 
 
-def headline(message: Message) -> str:
-    """What became of it, in one sentence."""
-    why = explain.sentence(message)
+def headline(message: Message, expected: Expected | None = None) -> str:
+    """What became of it, in one sentence; `expected` is when a held one leaves."""
+    why = explain.sentence(message, expected)
     words = {
         Status.RECEIVED: _("Received, to be sent to %(recipient)s"),
         Status.HELD: "%(why)s",
@@ -106,4 +107,7 @@ def measure(message: Message) -> str:
         "n": message.characters
     }
     segments = ngettext("%(n)d segment", "%(n)d segments", message.segments) % {"n": message.segments}
+    if message.provider_segments:
+        told = _("the provider counted %(n)d") % {"n": message.provider_segments}
+        segments = f"{segments} ({told})"
     return f"{characters} · {message.encoding} · {segments}"

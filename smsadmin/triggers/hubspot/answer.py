@@ -1,7 +1,7 @@
 """How a message is told to HubSpot, at once or later (HubSpot docs: "Custom workflow actions", execution).
 
 What cannot change on a repeat is 200 with FAIL_CONTINUE and a code; HubSpot repeats a 5xx for three days, so
-that is only said when nothing was accepted. A quota is never 429, for the same reason.
+that is only said when nothing was accepted. A quota is never 429, for the same reason: RateLimit headers tell of it.
 """
 
 import math
@@ -11,9 +11,11 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from django.conf import settings
+from django.http import JsonResponse
 from django.utils import timezone, translation
 
 from smsadmin.core.status import ON_ITS_WAY, Status
+from smsadmin.quotas import headers
 from smsadmin.sending import explain, log
 from smsadmin.sending.models import Message, Reply
 
@@ -65,6 +67,13 @@ def promise(message: Message) -> None:
     """The caller will be told later; also where an earlier call, whose process may be gone, was to wait for it."""
     if message.reply == Reply.WAITING:
         log.owe_reply(message.pk, timezone.now())
+
+
+def response(message: Message, language: str) -> JsonResponse:
+    """The whole answer to an execution; where a quota refused the message, with what is left of that."""
+    refused = message.status == Status.REJECTED
+    told = headers.of_refusal(message.error_code, message.error_facts, timezone.now()) if refused else {}
+    return JsonResponse(body(message, language), headers=told)
 
 
 def body(message: Message, language: str) -> dict[str, Any]:

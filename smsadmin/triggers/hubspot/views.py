@@ -45,7 +45,7 @@ def _execute(request: HttpRequest, call: calls.Call) -> HttpResponse:
         execution = parse.execution(call.payload)
     except parse.PayloadError as error:
         return calls.refuse(request, call.connection, str(error))
-    return JsonResponse(_run(execution, call.connection, request.GET.get("action")))
+    return _run(execution, call.connection, request.GET.get("action"))
 
 
 def _answered(
@@ -64,7 +64,7 @@ def _answered(
         )
 
 
-def _run(execution: Execution, connection: Connection, action_id: str | None) -> dict[str, Any]:
+def _run(execution: Execution, connection: Connection, action_id: str | None) -> HttpResponse:
     language = connection.workspace.language
     can_reply_later = bool(connection.secrets.get("access_token"))
     waits = waiters.enter()
@@ -78,7 +78,7 @@ def _run(execution: Execution, connection: Connection, action_id: str | None) ->
         elif not message.is_settled:
             answer.promise(message)
         with timezone.override(connection.workspace.zone):
-            return answer.body(message, language)
+            return answer.response(message, language)
     finally:
         if waits:
             waiters.leave(in_vain=in_vain)

@@ -1,0 +1,112 @@
+"""What every address of the API does around its own work: who calls, how often, and how an error is told."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+import structlog
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.csrf import csrf_exempt
+
+from smsadmin.api import keys, limiting
+from smsadmin.api.models import Key
+from smsadmin.api.problems import Problem, not_found
+
+logger = structlog.get_logger(__name__)
+
+View = Callable[..., HttpResponse]
+READS = ("GET", "HEAD")
+
+
+class Call(HttpRequest):
+    """A request past the guards: whose key it carries, and when it came in."""
+
+    key: Key
+    now: datetime
+
+
+def endpoint(view: View) -> View:
+    """A view that reads, for callers with a key. Everything else that may come of it is a problem+json."""
+
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        request.now = timezone.now()
+        request.key = _key(request, request.now)
+        limiting.count(request.key, request.now)
+        keys.used(request.key, request.now)
+        return view(request, *args, **kwargs)
+
+    return public(wraps(view)(guarded))
+
+
+def public(view: View) -> View:
+    """A view that reads, for everybody."""
+
+    @csrf_exempt
+    @wraps(view)
+    def told(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            if request.method not in READS:
+                raise _wrong_method(request)
+            response = view(request, *args, **kwargs)
+        except Problem as problem:
+            response = problem.response
+        except DatabaseError as error:
+            logger.warning("api.put_off", path=request.path, error=str(error))
+            response = _not_now().response
+        except Exception:
+            logger.exception("api.failed", path=request.path)
+            response = _failed().response
+        patch_vary_headers(response, ["Authorization"])
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return told
+
+
+@public
+def nothing_here(request: HttpRequest, path: str = "") -> HttpResponse:
+    """Any address under /api/ that is not one of the API's."""
+    raise not_found(f"There is nothing at {request.path}. /api/v1/openapi.json lists every address.")
+
+
+def _key(request: HttpRequest, now: datetime) -> Key:
+    """The key of the call; raises the Problem (401) of one without a key that is in force."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.casefold() != "bearer" or not token.strip():
+        raise _unauthorized("KEY_MISSING", "Send a key: Authorization: Bearer smsadmin_…", error="")
+    key = keys.of_token(token.strip())
+    if key is None:
+        raise _unauthorized("KEY_UNKNOWN", "No key has this token. Make one under Settings, API keys.")
+    if key.revoked_at:
+        raise _unauthorized("KEY_REVOKED", f"The key {key.prefix} was revoked. Use another one.")
+    if key.is_expired(now):
+        raise _unauthorized("KEY_EXPIRED", f"The key {key.prefix} has expired. Make a new one.")
+    return key
+
+
+def _unauthorized(code: str, detail: str, error: str = "invalid_token") -> Problem:
+    challenge = 'Bearer realm="smsadmin"' + (f', error="{error}"' if error else "")
+    return Problem(401, code, detail, {"WWW-Authenticate": challenge})
+
+
+def _wrong_method(request: HttpRequest) -> Problem:
+    allowed = ", ".join(READS)
+    return Problem(
+        405,
+        "METHOD_NOT_ALLOWED",
+        f"{request.path} takes {allowed}, not {request.method}.",
+        {"Allow": allowed},
+    )
+
+
+def _not_now() -> Problem:
+    detail = "The database cannot be reached now; make the same request again later."
+    return Problem(503, "NOT_NOW", detail, {"Retry-After": "5"})
+
+
+def _failed() -> Problem:
+    return Problem(500, "INTERNAL_ERROR", "smsadmin itself failed at this request. Its log says why.")

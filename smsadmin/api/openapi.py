@@ -1,0 +1,317 @@
+"""The description of the API, as OpenAPI 3.1. Tests hold real answers against it."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from smsadmin.api.endpoint import public
+from smsadmin.api.problems import CONTENT_TYPE
+from smsadmin.api.quotas import MOST_MESSAGES, MOST_ROWS, MOST_SEGMENTS, PAGE, Traffic
+from smsadmin.core.windows import Window
+from smsadmin.quotas.models import Scope, Unit
+
+Json = dict[str, Any]
+
+
+@public
+def description(request: HttpRequest) -> HttpResponse:
+    """For everybody: it says nothing of any workspace."""
+    return JsonResponse(document())
+
+
+def document() -> Json:
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "smsadmin",
+            "version": "1",
+            "description": "What numbers and users may still send. Times are UTC. Every error is a problem (RFC 9457).",
+        },
+        "servers": [{"url": settings.BASE_URL}],
+        "security": [{"key": []}],
+        "paths": {
+            "/api/v1/quotas/": {"get": _list()},
+            "/api/v1/quotas/numbers/{number}": {"get": _one("number", "E.164, or the id.", "+12025550101")},
+            "/api/v1/quotas/users/{user}": {
+                "get": _one("user", "Email address, or the id.", "mia@example.com")
+            },
+            "/api/v1/quotas/fit": {"get": _fit()},
+            "/api/v1/openapi.json": {"get": _description()},
+        },
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": _schemas(),
+            "headers": _headers(),
+            "responses": _problems(),
+        },
+    }
+
+
+# --- Operations --------------------------------------------------------------------------------------
+
+
+def _list() -> Json:
+    return {
+        "operationId": "listQuotas",
+        "summary": "What every number and user may still send",
+        "description": "Numbers first, then users, by id. Follow `next` until it is null.",
+        "parameters": [
+            _query("scope", {"type": "string", "enum": list(Scope.values)}, "Numbers or users alone."),
+            _query("limit", _whole(1, MOST_ROWS, PAGE), "Most rows of one answer."),
+            _query("cursor", {"type": "string"}, "From the `next` of the answer before."),
+        ],
+        "responses": {
+            "200": _answer("One page.", "Quotas", {"results": [EXAMPLE_HOLDER], "next": None}),
+            **_refused("400", "401", "429"),
+        },
+    }
+
+
+def _one(name: str, words: str, example: str) -> Json:
+    return {
+        "operationId": f"get{name.title()}Quota",
+        "summary": f"What one {name} may still send",
+        "parameters": [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": words,
+                "schema": {"type": "string"},
+                "example": example,
+            }
+        ],
+        "responses": {
+            "200": _answer("Where nothing is left, with the headers of the binding limit.", "Headroom")
+            | {"headers": _named_headers(*RATE_LIMIT)},
+            **_refused("400", "401", "404", "429"),
+        },
+    }
+
+
+def _fit() -> Json:
+    described = "Counts what is held already as ahead of it, and nothing that others may send meanwhile."
+    user = "One of the number's users: email address, or the id. Without it only the number counts."
+    return {
+        "operationId": "fitsQuota",
+        "summary": "Would so many messages fit, and until when?",
+        "description": described,
+        "parameters": [
+            _query("number", {"type": "string"}, "E.164 (write %2B for +), or the id.") | {"required": True},
+            _query("user", {"type": "string"}, user),
+            _query("messages", _whole(1, MOST_MESSAGES, 1), "How many."),
+            _query("segments", _whole(1, MOST_SEGMENTS, 1), "Segments of each."),
+            _query(
+                "kind",
+                {"type": "string", "enum": list(Traffic.values), "default": Traffic.ALERTING.value},
+                "Marketing leaves what is kept of every limit for replies and alerting.",
+            ),
+        ],
+        "responses": {
+            "200": _answer(
+                "Where they do not fit, with the headers of the binding limit.", "Fit", EXAMPLE_FIT
+            )
+            | {"headers": _named_headers(*RATE_LIMIT)},
+            **_refused("400", "401", "429"),
+        },
+    }
+
+
+def _description() -> Json:
+    schema = {"type": "object"}
+    return {
+        "operationId": "getDescription",
+        "summary": "This description",
+        "security": [],
+        "responses": {
+            "200": {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": schema}}}
+        },
+    }
+
+
+def _query(name: str, schema: Json, words: str) -> Json:
+    return {"name": name, "in": "query", "description": words, "schema": schema}
+
+
+def _answer(words: str, schema: str, example: Any = None) -> Json:
+    content: Json = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    if example is not None:
+        content["example"] = example
+    return {"description": words, "content": {"application/json": content}}
+
+
+def _refused(*statuses: str) -> Json:
+    every = [*statuses, "405", "500", "503"]
+    return {status: {"$ref": f"#/components/responses/{status}"} for status in every}
+
+
+# --- Headers and problems ----------------------------------------------------------------------------
+
+RATE_LIMIT = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+RETRY = "Retry-After"
+
+
+def _headers() -> Json:
+    words = {
+        "RateLimit-Limit": "The limit.",
+        "RateLimit-Remaining": "What is left of it.",
+        "RateLimit-Reset": "Seconds until it starts anew.",
+        RETRY: "Seconds after which the same request may be made again.",
+    }
+    schema = {"type": "integer", "minimum": 0}
+    found: Json = {name: {"description": said, "schema": schema} for name, said in words.items()}
+    found["WWW-Authenticate"] = {"description": "What is asked for: a key.", "schema": {"type": "string"}}
+    found["Allow"] = {"description": "The methods that the address takes.", "schema": {"type": "string"}}
+    return found
+
+
+def _named_headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _problems() -> Json:
+    told: dict[str, tuple[str, tuple[str, ...]]] = {
+        "400": ("A parameter cannot be used; `parameter` and `value` name it.", ()),
+        "401": ("There is no key, or none that is in force.", ("WWW-Authenticate",)),
+        "404": ("There is no such number, user or address.", ()),
+        "405": ("The address takes GET and HEAD alone.", ("Allow",)),
+        "429": ("The key made too many requests this minute.", (*RATE_LIMIT, RETRY)),
+        "500": ("smsadmin itself failed.", ()),
+        "503": ("The database cannot be reached now.", (RETRY,)),
+    }
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": words, "headers": _named_headers(*names), "content": content}
+        for status, (words, names) in told.items()
+    }
+
+
+# --- Schemas -----------------------------------------------------------------------------------------
+
+TEXT: Json = {"type": "string"}
+MOMENT: Json = {"type": "string", "format": "date-time", "examples": ["2026-11-22T10:08:00Z"]}
+COUNT: Json = {"type": "integer", "minimum": 0}
+
+
+def _schemas() -> Json:
+    usage = {
+        "window": {"type": "string", "enum": [window.value for window in Window]},
+        "zone": {**TEXT, "description": "Whose calendar the window follows (IANA)."},
+        "unit": {"type": "string", "enum": list(Unit.values)},
+        "limit": COUNT,
+        "used": COUNT,
+        "left": COUNT,
+        "left_for_marketing": {
+            **COUNT,
+            "description": "`left` without what is kept for replies and alerting.",
+        },
+        "resets_at": MOMENT,
+    }
+    ends = {
+        **_or_null(MOMENT),
+        "description": "When it is used up at its window's pace so far, if before the reset.",
+    }
+    limit = usage | {"runs_out_at": ends}
+    holder = {"id": {"type": "integer"}, "name": TEXT}
+    told = {
+        "limits": {"type": "array", "items": _ref("Limit")},
+        "binding": {**_or_null(_ref("Limit")), "description": "The limit that runs out first."},
+    }
+    return {
+        "Limit": _object(limit),
+        "NumberHeadroom": _object({"scope": {"const": "number"}, **holder, "number": TEXT, **told}),
+        "UserHeadroom": _object({"scope": {"const": "user"}, **holder, "email": TEXT, **told}),
+        "Headroom": {"oneOf": [_ref("NumberHeadroom"), _ref("UserHeadroom")]},
+        "Quotas": _object(
+            {
+                "results": {"type": "array", "items": _ref("Headroom")},
+                "next": _or_null({**TEXT, "format": "uri"}),
+            }
+        ),
+        "Wait": _object({"count": {"type": "integer", "minimum": 1}, "until": MOMENT}),
+        "FullLimit": _object({"scope": {"type": "string", "enum": list(Scope.values)}, **usage}),
+        "Fit": _object(
+            {
+                "fits": {"type": "boolean", "description": "Whether all of them have room now."},
+                "never": {"type": "boolean", "description": "Whether one of them is larger than a limit."},
+                "messages": COUNT,
+                "now": {**COUNT, "description": "How many of them have room now."},
+                "done_at": {**_or_null(MOMENT), "description": "When the last has room; null for never."},
+                "waits": {
+                    "type": "array",
+                    "items": _ref("Wait"),
+                    "description": "When the others have room, soonest first.",
+                },
+                "binding": {
+                    **_or_null(_ref("FullLimit")),
+                    "description": "The limit that lets the fewest go now.",
+                },
+            }
+        ),
+        "Problem": _problem(),
+    }
+
+
+def _problem() -> Json:
+    members = {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "code": TEXT}
+    bad = {"parameter": TEXT, "value": TEXT}
+    return {
+        "type": "object",
+        "properties": members | bad,
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+def _object(properties: Json) -> Json:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _or_null(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _whole(least: int, most: int, default: int) -> Json:
+    return {"type": "integer", "minimum": least, "maximum": most, "default": default}
+
+
+# --- Examples ----------------------------------------------------------------------------------------
+
+_MINUTE: Json = {
+    "window": "minute",
+    "zone": "UTC",
+    "unit": "messages",
+    "limit": 200,
+    "used": 150,
+    "left": 50,
+    "left_for_marketing": 30,
+    "resets_at": "2026-11-22T10:08:00Z",
+}
+_LIMIT: Json = _MINUTE | {"runs_out_at": "2026-11-22T10:07:40Z"}
+EXAMPLE_HOLDER: Json = {
+    "scope": "number",
+    "id": 3,
+    "name": "Sales US",
+    "number": "+12025550101",
+    "limits": [_LIMIT],
+    "binding": _LIMIT,
+}
+EXAMPLE_FIT: Json = {
+    "fits": False,
+    "never": False,
+    "messages": 120,
+    "now": 50,
+    "done_at": "2026-11-22T10:08:00Z",
+    "waits": [{"count": 70, "until": "2026-11-22T10:08:00Z"}],
+    "binding": {"scope": "number", **_MINUTE},
+}

@@ -1,0 +1,242 @@
+"""What numbers and users may still send, and whether so many messages would fit: /api/v1/quotas/."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+
+from smsadmin.actions.models import ActionVersion
+from smsadmin.api.endpoint import Call, endpoint
+from smsadmin.api.parameters import Number as WholeNumber
+from smsadmin.api.parameters import OneOf, Query
+from smsadmin.api.problems import bad_parameter, not_found
+from smsadmin.directory import book
+from smsadmin.directory.models import Agent, Number
+from smsadmin.quotas import headers, headroom
+from smsadmin.quotas.counting import Usage
+from smsadmin.quotas.headroom import Fit, Headroom, Standing
+from smsadmin.quotas.models import Scope
+from smsadmin.quotas.positions import Holder
+from smsadmin.sending import quota
+from smsadmin.sending.quota import Demand
+
+Traffic = ActionVersion.Traffic
+#: Rows of one answer, by default and at most.
+PAGE, MOST_ROWS = 100, 500
+MOST_MESSAGES = 10_000
+#: More than the longest text has.
+MOST_SEGMENTS = 100
+
+
+# --- Numbers and users -------------------------------------------------------------------------------
+
+
+class Cursor(forms.CharField):
+    """Where the answer before ended: a scope, and an id of it."""
+
+    def clean(self, value: Any) -> tuple[str, int] | None:
+        text: str = super().clean(value)
+        if not text:
+            return None
+        scope, _, last = text.partition("-")
+        if scope not in Scope.values or not (last.isascii() and last.isdecimal() and len(last) < 19):
+            raise ValidationError("Follow the “next” of an answer as it is.")
+        return scope, int(last)
+
+
+class ListQuery(Query):
+    scope = OneOf(Scope.values)
+    cursor = Cursor(required=False)
+    limit = WholeNumber(1, MOST_ROWS, PAGE)
+
+
+@endpoint
+def quotas(request: Call) -> HttpResponse:
+    """Every number, then every user, page by page."""
+    asked = ListQuery.of(request)
+    waiting = _after(asked["cursor"], _holders(request.key.workspace_id, asked["scope"]))
+    shown = waiting[: asked["limit"]]
+    is_all = len(shown) == len(waiting)
+    found = headroom.of(request.key.workspace_id, shown, request.now)
+    next_page = None if is_all else _next(shown[-1], asked)
+    return JsonResponse({"results": [_headroom(each) for each in found], "next": next_page})
+
+
+def _holders(workspace_id: int, scope: str) -> list[Holder]:
+    """Those that are in the directory now, numbers first, by id."""
+    known = book.of(workspace_id)
+    found: list[Holder] = []
+    if scope in ("", Scope.NUMBER):
+        found += sorted(known.numbers.values(), key=lambda number: number.pk)
+    if scope in ("", Scope.USER):
+        found += sorted(known.agents.values(), key=lambda agent: agent.pk)
+    return [holder for holder in found if holder.gone_at is None]
+
+
+def _after(cursor: tuple[str, int] | None, holders: list[Holder]) -> list[Holder]:
+    return [holder for holder in holders if cursor is None or _place(holder) > cursor]
+
+
+def _place(holder: Holder) -> tuple[str, int]:
+    """Sorts numbers before users, as their scopes sort."""
+    return (Scope.NUMBER if isinstance(holder, Number) else Scope.USER).value, holder.pk
+
+
+def _next(last: Holder, asked: dict[str, Any]) -> str:
+    scope, pk = _place(last)
+    query = {"scope": asked["scope"], "limit": asked["limit"], "cursor": f"{scope}-{pk}"}
+    kept = {name: value for name, value in query.items() if value}
+    return f"{settings.BASE_URL}{reverse('api-quotas')}?{urlencode(kept)}"
+
+
+@endpoint
+def number(request: Call, which: str) -> HttpResponse:
+    """One number, by E.164 or id."""
+    Query.of(request)
+    found = _number(request.key.workspace_id, which)
+    if found is None:
+        raise not_found(f"There is no number “{which}” in the directory. {_NUMBER_IS}")
+    return _one(request, found)
+
+
+@endpoint
+def user(request: Call, which: str) -> HttpResponse:
+    """One user, by email or id."""
+    Query.of(request)
+    found = _user(request.key.workspace_id, which)
+    if found is None:
+        raise not_found(f"There is no user “{which}” in the directory. {_USER_IS}")
+    return _one(request, found)
+
+
+_NUMBER_IS = "Give it as +12025550123, or by its id."
+_USER_IS = "Give the email address, or the id."
+
+
+def _one(request: Call, holder: Holder) -> HttpResponse:
+    found = headroom.of_one(holder, request.now)
+    tightest = found.binding.usage if found.binding else None
+    told = headers.of_usage(tightest, request.now) if tightest and not tightest.left else {}
+    return JsonResponse(_headroom(found), headers=told)
+
+
+def _number(workspace_id: int, which: str) -> Number | None:
+    known = book.of(workspace_id)
+    found = known.by_e164.get(which) or known.numbers.get(_id(which))
+    return found if found and found.gone_at is None else None
+
+
+def _user(workspace_id: int, which: str) -> Agent | None:
+    known = book.of(workspace_id)
+    found = known.by_email.get(which.casefold()) or known.agents.get(_id(which))
+    return found if found and found.gone_at is None else None
+
+
+def _id(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+# --- Would so many messages fit? ---------------------------------------------------------------------
+
+
+class FitQuery(Query):
+    number = forms.CharField(strip=False, error_messages={"required": _NUMBER_IS})
+    user = forms.CharField(required=False)
+    messages = WholeNumber(1, MOST_MESSAGES, 1)
+    segments = WholeNumber(1, MOST_SEGMENTS, 1)
+    kind = OneOf(Traffic.values, Traffic.ALERTING)
+
+    def clean_number(self) -> str:
+        """In a query a bare + is a space."""
+        value: str = self.cleaned_data["number"]
+        return f"+{value[1:]}" if value.startswith(" ") else value
+
+
+@endpoint
+def fit(request: Call) -> HttpResponse:
+    """Whether so many messages would fit now, and when the others would."""
+    asked = FitQuery.of(request)
+    demand = _demand(request.key.workspace_id, asked)
+    found = headroom.fit(request.key.workspace_id, demand, asked["messages"], request.now)
+    told = {}
+    if found.binding and not found.fits:
+        told = headers.of_usage(found.binding, request.now, priority=demand.priority)
+    return JsonResponse(_fit(found, request.now), headers=told)
+
+
+def _demand(workspace_id: int, asked: dict[str, Any]) -> Demand:
+    sender, agent = _number(workspace_id, asked["number"]), None
+    if sender is None:
+        detail = f"There is no number “{asked['number']}” in the directory. {_NUMBER_IS}"
+        raise bad_parameter("number", asked["number"], detail)
+    if asked["user"]:
+        agent = _user_of(sender, asked["user"])
+    return Demand(sender, agent, asked["segments"], quota.has_priority(asked["kind"]))
+
+
+def _user_of(sender: Number, which: str) -> Agent:
+    agent = _user(sender.workspace_id, which)
+    if agent is None:
+        raise bad_parameter("user", which, f"There is no user “{which}” in the directory. {_USER_IS}")
+    if agent.pk not in book.of(sender.workspace_id).on_number.get(sender.pk, ()):
+        detail = f"{agent.email} is not a user of {sender.e164} in Aircall. Give one of its users, or none."
+        raise bad_parameter("user", which, detail)
+    return agent
+
+
+# --- As JSON -----------------------------------------------------------------------------------------
+
+
+def _headroom(found: Headroom) -> dict[str, Any]:
+    return {
+        **_named(found.holder),
+        "limits": [_standing(each) for each in found.limits],
+        "binding": _standing(found.binding) if found.binding else None,
+    }
+
+
+def _named(holder: Holder) -> dict[str, Any]:
+    if isinstance(holder, Number):
+        return {"scope": "number", "id": holder.pk, "number": holder.e164, "name": holder.name}
+    return {"scope": "user", "id": holder.pk, "email": holder.email, "name": holder.name}
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    return {**_usage(standing.usage), "runs_out_at": _moment(standing.runs_out_at)}
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    limit = usage.limit
+    return {
+        "window": limit.window.value,
+        "zone": limit.zone,
+        "unit": str(limit.unit),
+        "limit": limit.limit,
+        "used": usage.used,
+        "left": usage.left,
+        "left_for_marketing": usage.left_for(priority=False),
+        "resets_at": _moment(usage.resets_at),
+    }
+
+
+def _fit(found: Fit, now: datetime) -> dict[str, Any]:
+    binding = found.binding
+    return {
+        "fits": found.fits,
+        "never": found.is_never,
+        "messages": found.asked,
+        "now": found.now,
+        "done_at": _moment(found.done_at(now)),
+        "waits": [{"count": wait.count, "until": _moment(wait.until)} for wait in found.waits],
+        "binding": {"scope": str(binding.limit.scope), **_usage(binding)} if binding else None,
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    """UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None

@@ -1,0 +1,15 @@
+"""The API. What has no address of its own is answered in its form too."""
+
+from django.urls import path
+
+from smsadmin.api import endpoint, openapi, quotas
+
+urlpatterns = [
+    path("v1/openapi.json", openapi.description, name="api-openapi"),
+    path("v1/quotas/", quotas.quotas, name="api-quotas"),
+    path("v1/quotas/numbers/<str:which>", quotas.number, name="api-quota-number"),
+    path("v1/quotas/users/<str:which>", quotas.user, name="api-quota-user"),
+    path("v1/quotas/fit", quotas.fit, name="api-quota-fit"),
+    path("", endpoint.nothing_here),
+    path("<path:path>", endpoint.nothing_here),
+]

@@ -1,0 +1,87 @@
+"""A workspace with a key, and its API as a program calls it: without a session, through few middlewares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.cache import cache as shared_cache
+from django.test import Client
+from django.utils import timezone
+
+from smsadmin import cache
+from smsadmin.api import keys
+from smsadmin.api.models import Key
+from smsadmin.directory.models import Agent, Number
+from smsadmin.sending import bell
+from smsadmin.workspaces.models import Member, Workspace
+from tests.factories import make_agent, make_member, make_number, make_workspace, put_on
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
+    """Nothing remembered or counted by another test; requests are answered as smsadmin.wsgi answers these paths."""
+    settings.MIDDLEWARE = settings.MACHINE_MIDDLEWARE
+    monkeypatch.setattr(bell, "ring", lambda connection_id: None)
+    cache.forget()
+    shared_cache.clear()
+    yield
+    cache.forget()
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def owner(workspace: Workspace) -> Member:
+    return make_member(workspace)
+
+
+@pytest.fixture
+def number(workspace: Workspace) -> Number:
+    found = make_number(workspace, "+12025550101", name="Sales US", country="US")
+    put_on(found, make_agent(workspace, "mia@example.com"))
+    return found
+
+
+@pytest.fixture
+def mia(number: Number) -> Agent:
+    return number.agents.get()
+
+
+@dataclass
+class Program:
+    """Somebody's program with its key."""
+
+    key: Key
+    token: str
+    client: Client
+
+    def get(self, path: str, **query: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return self.client.get(f"/api/v1/{path}", query, headers=headers)
+
+
+def make_program(member: Member, **columns: Any) -> Program:
+    key, token = keys.make(member.workspace, "Planner", member.user, timezone.now(), None)
+    Key.objects.filter(pk=key.pk).update(**columns)
+    return Program(key, token, Client())
+
+
+@pytest.fixture
+def program(owner: Member) -> Program:
+    return make_program(owner)
+
+
+def told(response: Any, status: int, code: str) -> dict[str, Any]:
+    """The problem that a call was answered with; it must be this one, and complete."""
+    assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
+    problem: dict[str, Any] = response.json()
+    assert (problem["status"], problem["code"], problem["type"]) == (status, code, "about:blank")
+    assert problem["title"]
+    assert problem["detail"]
+    return problem

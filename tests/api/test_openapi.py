@@ -1,0 +1,121 @@
+"""The description says what is true: real answers are held against it."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern
+from jsonschema import Draft202012Validator
+
+from smsadmin.api import openapi
+from smsadmin.api.urls import urlpatterns
+from smsadmin.directory.models import Number
+from smsadmin.quotas.models import Rule
+from tests.api.conftest import Program
+
+DOCUMENT = openapi.document()
+CHECK = Draft202012Validator.FORMAT_CHECKER
+
+
+def faults(schema: dict[str, Any], value: Any) -> list[str]:
+    """What a value has that its schema does not allow."""
+    validator = Draft202012Validator({**schema, "components": DOCUMENT["components"]}, format_checker=CHECK)
+    return [error.message for error in validator.iter_errors(value)]
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """What a $ref leads to."""
+    if "$ref" not in part:
+        return part
+    found: Any = DOCUMENT
+    for name in part["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found  # type: ignore[no-any-return]
+
+
+def described(path: str, response: Any) -> list[str]:
+    """What an answer has that the description of its path does not say."""
+    operation = DOCUMENT["paths"][path]["get"]
+    said = resolved(operation["responses"][str(response.status_code)])
+    content = said["content"][response["Content-Type"]]
+    wrong = faults(content["schema"], response.json())
+    named = {*said.get("headers", {})}
+    return wrong + [
+        name for name in ("Retry-After", *openapi.RATE_LIMIT) if name in response and name not in named
+    ]
+
+
+def test_every_address_is_described() -> None:
+    real = {f"/api/{each.pattern}" for each in urlpatterns if isinstance(each, URLPattern) and each.name}
+    assert {re.sub(r"\{\w+\}", "<str:which>", path) for path in DOCUMENT["paths"]} == real
+
+
+def test_it_is_served_to_everybody(db: None) -> None:
+    response = Client().get("/api/v1/openapi.json")
+    assert (response.status_code, response.json()) == (200, DOCUMENT)
+
+
+def test_its_own_schemas_are_sound_and_its_references_lead_somewhere() -> None:
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            if "$ref" in part:
+                assert resolved(part)
+            for each in part.values():
+                walk(each)
+        elif isinstance(part, list):
+            for each in part:
+                walk(each)
+
+    walk(DOCUMENT)
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_its_examples_are_what_it_describes() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert faults(schemas["Headroom"], openapi.EXAMPLE_HOLDER) == []
+    assert faults(schemas["Fit"], openapi.EXAMPLE_FIT) == []
+
+
+def test_its_operations_have_ids_of_their_own() -> None:
+    ids = [path["get"]["operationId"] for path in DOCUMENT["paths"].values()]
+    assert len({*ids}) == len(ids)
+
+
+LIST, NUMBER, USER = "/api/v1/quotas/", "/api/v1/quotas/numbers/{number}", "/api/v1/quotas/users/{user}"
+FIT = "/api/v1/quotas/fit"
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(
+    ("path", "call", "query"),
+    [
+        (LIST, "quotas/", {}),
+        (LIST, "quotas/", {"limit": 1}),
+        (NUMBER, "quotas/numbers/+12025550101", {}),
+        (USER, "quotas/users/mia@example.com", {}),
+        (FIT, "quotas/fit", {"number": "+12025550101", "messages": 300}),
+        (FIT, "quotas/fit", {"number": "+12025550101", "user": "mia@example.com"}),
+        (LIST, "quotas/", {"limit": "x"}),
+        (FIT, "quotas/fit", {}),
+        (NUMBER, "quotas/numbers/x", {}),
+        (USER, "quotas/users/x", {}),
+    ],
+)
+def test_answers_are_as_described(
+    program: Program, number: Number, path: str, call: str, query: dict[str, Any], full: bool
+) -> None:
+    if full:
+        Rule.objects.update(limit=0)
+    assert described(path, program.get(call, **query)) == []
+
+
+@pytest.mark.parametrize(("path", "call"), [(LIST, "quotas/"), (USER, "quotas/users/mia@example.com")])
+def test_refusals_are_as_described(
+    program: Program, number: Number, settings: Any, path: str, call: str
+) -> None:
+    assert described(path, program.client.get(f"/api/v1/{call}")) == []
+    settings.API_REQUESTS_PER_MINUTE = 0
+    assert described(path, program.get(call)) == []
+    assert described(path, program.client.post(f"/api/v1/{call}")) == []
