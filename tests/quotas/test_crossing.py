@@ -334,7 +334,12 @@ def test_a_limit_of_a_new_zone_waits_for_its_counter(workspace: Workspace, numbe
     send(number)
 
     crossing.sweep(NOW)
-    assert thresholds(zone="Asia/Tokyo") == [80, 90, 100, 50]  # the first was crossed before it was counted there
+    assert thresholds(zone="Asia/Tokyo") == [
+        80,
+        90,
+        100,
+        50,
+    ]  # the first was crossed before it was counted there
 
 
 # --- What will run out --------------------------------------------------------------------------------
