@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from smsadmin.quotas.models import Rule
 from tests.factories import make_workspace
 
-BEFORE, AFTER = ("quotas", "0003_rules_for_whom_and_recounts"), ("quotas", "0007_who_gave_the_reason")
+BEFORE, AFTER = ("quotas", "0003_rules_for_whom_and_recounts"), ("quotas", "0004_documented_rules")
 
 
 def migrated_to(target: tuple[str, str]) -> Any:

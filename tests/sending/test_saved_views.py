@@ -2,8 +2,10 @@
 
 import html
 import re
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
@@ -157,3 +159,13 @@ def test_a_shared_view_that_may_name_a_recipient_is_not_for_those_who_see_no_num
 
     assert [name for name, _ in shown(editor)] == ["Ada", "All", "Found"]
     assert [name for name, _ in shown(viewer)] == ["All", "Mine"]
+
+
+def test_an_earlier_view_of_what_counts_asks_for_the_rest_of_its_filter(workspace):
+    migration = import_module("smsadmin.sending.migrations.0010_saved_views_without_counted")
+    saved = SavedView.objects.create(workspace=workspace, name="Counted", query="status=counted&number=7")
+    other = SavedView.objects.create(workspace=workspace, name="Sent", query="status=sent")
+    migration.forwards(apps, None)
+    saved.refresh_from_db()
+    other.refresh_from_db()
+    assert (saved.query, other.query) == ("number=7", "status=sent")

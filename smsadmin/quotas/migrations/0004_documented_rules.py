@@ -42,7 +42,7 @@ def forwards(apps, schema_editor):
 
 def _document(rules, key, scope, window, figure):
     rules = rules.filter(scope=scope, window=window)
-    rules.update(preset=key, documented=figure)
+    rules.update(preset=key, documented=figure, binding=True)
     rules.filter(limit__gt=figure).update(reason="Set before reasons were asked for.")
 
 
