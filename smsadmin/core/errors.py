@@ -191,7 +191,9 @@ class UserQuotaExceeded(SendError):
         "{subject} has used {used} of {limit} {unit} per {window}, and the last {kept} are kept for replies and "
         "alerts; there is room again at {resets}."
     )
-    fix = gettext_noop("Send as another user, spread the sends, or wait. This limit cannot be raised.")
+    fix = gettext_noop(
+        "Send as another user, spread the sends, or wait. Aircall's own limits cannot be raised, yours can."
+    )
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
 
 
@@ -204,7 +206,9 @@ class NumberQuotaExceeded(SendError):
         "{subject} has used {used} of {limit} {unit} per {window}, and the last {kept} are kept for replies and "
         "alerts; there is room again at {resets}."
     )
-    fix = gettext_noop("Send from another number, spread the sends, or wait. This limit cannot be raised.")
+    fix = gettext_noop(
+        "Send from another number, spread the sends, or wait. Aircall's own limits cannot be raised, yours can."
+    )
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"
 
 

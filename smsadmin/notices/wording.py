@@ -134,7 +134,7 @@ def of_code(code: str) -> str:
 def why(facts: dict[str, Any]) -> str:
     """The sentence of a cause, from its facts."""
     error = errors.CATALOGUE.get(facts["code"])
-    return explain.said(error.text, facts["error"]) if error else facts["code"]
+    return explain.said(error.sentence(facts["error"]), facts["error"]) if error else facts["code"]
 
 
 def _fix(facts: dict[str, Any]) -> str:
