@@ -77,10 +77,6 @@ SENTENCES: dict[str, str] = {
     "quota.held_behind": gettext_noop(
         "Held, as others of its line wait already: the first of them until {resets}"
     ),
-    "quota.held_after": gettext_noop("Held until after {resets}: very many messages wait before it"),
-    "quota.held_in_vain": gettext_noop(
-        "Held, but there will be no room before {expires}, as far as is known now; then it is given up"
-    ),
     "quota.would_hold": gettext_noop(
         "Would be held until {resets}: {subject} has used {used} of {limit} {unit} per {window}"
     ),

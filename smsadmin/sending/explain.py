@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext, pgettext_lazy
 
 from smsadmin import phrases
 from smsadmin.core import errors, numbers
@@ -63,6 +63,12 @@ class Explained:
     sentence: str
 
 
+_HELD_AFTER = gettext_noop("Held until after {resets}: very many messages wait before it")
+_HELD_IN_VAIN = gettext_noop(
+    "Held, but there will be no room before {expires}, as far as is known now; then it is given up"
+)
+
+
 def sentence(message: Message, expected: Expected | None = None) -> str:
     """What stopped the message, or why and until when it is held, with its values; "" when nothing did.
 
@@ -80,12 +86,12 @@ def sentence(message: Message, expected: Expected | None = None) -> str:
 def _held(message: Message, expected: Expected | None) -> str:
     if expected and expected.is_in_vain:
         until = message.expires_at
-        return said(SENTENCES["quota.held_in_vain"], {"expires": until.isoformat()} if until else {})
+        return said(_HELD_IN_VAIN, {"expires": until.isoformat()} if until else {})
     until = expected.at if expected else message.next_attempt_at
-    say = "quota.held_share" if message.error_facts.get("kept") else "quota.held"
+    text = SENTENCES["quota.held_share" if message.error_facts.get("kept") else "quota.held"]
     if expected and expected.is_after:
-        say = "quota.held_after"
-    return said(SENTENCES[say], {**message.error_facts, **({"resets": until.isoformat()} if until else {})})
+        text = _HELD_AFTER
+    return said(text, {**message.error_facts, **({"resets": until.isoformat()} if until else {})})
 
 
 def cause(message: Message) -> str:

@@ -55,8 +55,8 @@ class Hold:
         """What a rehearsal says of it, with so many in its line already."""
         if self.is_behind:
             return warned("quota", "quota.would_hold_behind", resets=self.until.isoformat(), ahead=ahead)
-        say = "quota.would_hold_share" if self._is_of_share else "quota.would_hold"
-        return warned("quota", say, **self.reason.facts)
+        facts = self.reason.facts
+        return warned("quota", "quota.would_hold_share" if self._is_of_share else "quota.would_hold", **facts)
 
     @property
     def _is_of_share(self) -> bool:
