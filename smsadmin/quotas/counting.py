@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from django.db import connection
 from django.db.models import Case, F, IntegerField, Value, When
 from django.db.models.functions import Greatest
@@ -82,9 +83,15 @@ def _position(meter: Meter, used: Iterable[int]) -> dict[str, Any]:
 
 
 def _one(statement: str, parameters: dict[str, Any]) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchone()
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchone()
+    # psycopg's own cursor prepares on the server what comes often; Django's never does, and planning costs more than
+    # counting.
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as prepared:
+        return prepared.execute(statement, parameters, prepare=True).fetchone()
 
 
 def _reservation(meter: Meter, segments: int, now: datetime, *, priority: bool) -> tuple[str, dict[str, Any]]:
