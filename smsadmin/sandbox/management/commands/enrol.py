@@ -59,13 +59,19 @@ class Command(BaseCommand):
         deadline = None
         while not progress["done"] or (progress["blocked"] and time.monotonic() < (deadline or float("inf"))):
             if progress["done"]:
-                deadline = deadline or time.monotonic() + wait
+                if deadline is None:
+                    deadline = time.monotonic() + wait
+                    self._say_that_it_waits(progress["blocked"], wait)
                 time.sleep(POLL_SECONDS)
             progress = self._answer("GET", f"enrol/{progress['id']}", params={"wait": POLL_SECONDS})
             if self.stdout.isatty():
                 self.stdout.write(f"\r{summary(progress)}", ending="")
                 self.stdout.flush()
         return progress
+
+    def _say_that_it_waits(self, blocked: int, wait: float) -> None:
+        if wait and not self.stdout.isatty():  # a terminal shows the progress instead
+            self.stdout.write(f"{blocked} blocked: waiting {wait:.0f} s at most to hear of them (--wait)")
 
     def _answer(self, method: str, path: str, **options: Any) -> Any:
         try:
