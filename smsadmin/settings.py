@@ -161,8 +161,12 @@ else:
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Counts sign-ins and the API's requests. Memory does for one web process, which is what `make run` starts.
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+# Count sign-ins, and the API's requests. Memory does for one web process, which is what `make run` starts; each has its
+# own there, or sign-ins would push the counts of requests out, and such counts those of sign-ins.
+CACHES = {
+    "default": env.cache_url("CACHE_URL", default="locmemcache://"),
+    "api": env.cache_url("CACHE_URL", default="locmemcache://api?max_entries=100000"),
+}
 
 # --- Celery -----------------------------------------------------------------------------------------
 

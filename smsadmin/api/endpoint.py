@@ -6,20 +6,24 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from django.db import DatabaseError
+from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
+from redis.exceptions import RedisError
 
 from smsadmin.api import keys, limiting
 from smsadmin.api.models import Key
-from smsadmin.api.problems import Problem, not_found
+from smsadmin.api.problems import Problem, bad_request, not_found
 
 logger = structlog.get_logger(__name__)
 
 View = Callable[..., HttpResponse]
 READS = ("GET", "HEAD")
+#: What the database, and a cache that several processes share, raise while they cannot be reached.
+UNREACHABLE = (OperationalError, InterfaceError, RedisError)
 
 
 class Call(HttpRequest):
@@ -45,16 +49,27 @@ def endpoint(view: View) -> View:
 def public(view: View) -> View:
     """A view that reads, for everybody."""
 
+    def reading(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method not in READS:
+            raise _wrong_method(request)
+        return view(request, *args, **kwargs)
+
+    return _telling(wraps(view)(reading))
+
+
+def _telling(view: View) -> View:
+    """A view whose errors are problems."""
+
     @csrf_exempt
     @wraps(view)
     def told(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            if request.method not in READS:
-                raise _wrong_method(request)
             response = view(request, *args, **kwargs)
         except Problem as problem:
             response = problem.response
-        except DatabaseError as error:
+        except SuspiciousOperation as error:  # more parameters than Django reads
+            response = bad_request(f"This request is not read: {error}").response
+        except UNREACHABLE as error:
             logger.warning("api.put_off", path=request.path, error=str(error))
             response = _not_now().response
         except Exception:
@@ -67,7 +82,7 @@ def public(view: View) -> View:
     return told
 
 
-@public
+@_telling
 def nothing_here(request: HttpRequest, path: str = "") -> HttpResponse:
     """Any address under /api/ that is not one of the API's."""
     raise not_found(f"There is nothing at {request.path}. /api/v1/openapi.json lists every address.")
@@ -104,7 +119,7 @@ def _wrong_method(request: HttpRequest) -> Problem:
 
 
 def _not_now() -> Problem:
-    detail = "The database cannot be reached now; make the same request again later."
+    detail = "What smsadmin keeps cannot be reached now; make the same request again later."
     return Problem(503, "NOT_NOW", detail, {"Retry-After": "5"})
 
 

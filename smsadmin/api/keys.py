@@ -9,6 +9,7 @@ import hmac
 import re
 import secrets
 import string
+from collections import defaultdict
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -57,6 +58,16 @@ def used(key: Key, now: datetime) -> None:
         return
     before = Q(last_used_at=None) | Q(last_used_at__lte=now - _USED_WITHIN)
     Key.objects.filter(before, pk=key.pk).update(last_used_at=now)
+
+
+def by_maker(workspace: Workspace, now: datetime) -> dict[int, list[Key]]:
+    """The keys in force, by the id of who made them: they work on when a person leaves who may know their tokens."""
+    found: dict[int, list[Key]] = defaultdict(list)
+    in_force = Q(expires_at=None) | Q(expires_at__gt=now)
+    keys = Key.objects.filter(in_force, workspace=workspace, revoked_at=None, created_by__isnull=False)
+    for key in keys.order_by("name"):
+        found[key.created_by_id or 0].append(key)
+    return found
 
 
 def revoke(key: Key, now: datetime) -> None:

@@ -6,8 +6,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from smsadmin.api.endpoint import public
+from smsadmin.api.parameters import Query
 from smsadmin.api.problems import CONTENT_TYPE
-from smsadmin.api.quotas import MOST_MESSAGES, MOST_ROWS, MOST_SEGMENTS, PAGE, Traffic
+from smsadmin.api.quotas import MOST_MESSAGES, MOST_ROWS, MOST_SEGMENTS, MOST_WAITS, PAGE, Traffic
 from smsadmin.core.windows import Window
 from smsadmin.quotas.models import Scope, Unit
 
@@ -17,6 +18,7 @@ Json = dict[str, Any]
 @public
 def description(request: HttpRequest) -> HttpResponse:
     """For everybody: it says nothing of any workspace."""
+    Query.of(request)
     return JsonResponse(document())
 
 
@@ -110,7 +112,7 @@ def _fit() -> Json:
         ],
         "responses": {
             "200": _answer(
-                "Where they do not fit, with the headers of the binding limit.", "Fit", EXAMPLE_FIT
+                "Where they have to wait, with the headers of the binding limit.", "Fit", EXAMPLE_FIT
             )
             | {"headers": _named_headers(*RATE_LIMIT)},
             **_refused("400", "401", "429"),
@@ -125,7 +127,8 @@ def _description() -> Json:
         "summary": "This description",
         "security": [],
         "responses": {
-            "200": {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": schema}}}
+            "200": {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": schema}}},
+            **_refused("400"),
         },
     }
 
@@ -156,7 +159,7 @@ def _headers() -> Json:
     words = {
         "RateLimit-Limit": "The limit.",
         "RateLimit-Remaining": "What is left of it.",
-        "RateLimit-Reset": "Seconds until it starts anew.",
+        "RateLimit-Reset": "Seconds until there is room again.",
         RETRY: "Seconds after which the same request may be made again.",
     }
     schema = {"type": "integer", "minimum": 0}
@@ -172,13 +175,13 @@ def _named_headers(*names: str) -> Json:
 
 def _problems() -> Json:
     told: dict[str, tuple[str, tuple[str, ...]]] = {
-        "400": ("A parameter cannot be used; `parameter` and `value` name it.", ()),
+        "400": ("The request cannot be read, or a parameter of it, which `parameter` and `value` name.", ()),
         "401": ("There is no key, or none that is in force.", ("WWW-Authenticate",)),
         "404": ("There is no such number, user or address.", ()),
         "405": ("The address takes GET and HEAD alone.", ("Allow",)),
         "429": ("The key made too many requests this minute.", (*RATE_LIMIT, RETRY)),
         "500": ("smsadmin itself failed.", ()),
-        "503": ("The database cannot be reached now.", (RETRY,)),
+        "503": ("The database or the cache cannot be reached now.", (RETRY,)),
     }
     content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
@@ -241,7 +244,14 @@ def _schemas() -> Json:
                 "waits": {
                     "type": "array",
                     "items": _ref("Wait"),
+                    "maxItems": MOST_WAITS,
                     "description": "When the others have room, soonest first.",
+                },
+                "further": {**COUNT, "description": "How many have room after the last of `waits`."},
+                "exact": {
+                    "type": "boolean",
+                    "description": "False: more is held before them than was looked at, so they have room then at "
+                    "the soonest.",
                 },
                 "binding": {
                     **_or_null(_ref("FullLimit")),
@@ -297,7 +307,14 @@ _MINUTE: Json = {
     "left_for_marketing": 30,
     "resets_at": "2026-11-22T10:08:00Z",
 }
-_LIMIT: Json = _MINUTE | {"runs_out_at": "2026-11-22T10:07:40Z"}
+_HOUR: Json = _MINUTE | {
+    "window": "hour",
+    "limit": 1_000,
+    "used": 600,
+    "left": 400,
+    "left_for_marketing": 300,
+}
+_LIMIT: Json = _HOUR | {"resets_at": "2026-11-22T11:00:00Z", "runs_out_at": "2026-11-22T10:50:00Z"}
 EXAMPLE_HOLDER: Json = {
     "scope": "number",
     "id": 3,
@@ -313,5 +330,7 @@ EXAMPLE_FIT: Json = {
     "now": 50,
     "done_at": "2026-11-22T10:08:00Z",
     "waits": [{"count": 70, "until": "2026-11-22T10:08:00Z"}],
+    "further": 0,
+    "exact": True,
     "binding": {"scope": "number", **_MINUTE},
 }

@@ -40,7 +40,8 @@ class OneOf(forms.CharField):
 
 
 class Query(forms.Form):
-    """The parameters of one address. Unknown ones are refused: a misspelt one would be left out in silence."""
+    """The parameters of one address. Unknown ones, empty ones and a second value of one are refused: they would be
+    left out in silence."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> dict[str, Any]:
@@ -49,6 +50,11 @@ class Query(forms.Form):
         for name in request.GET:
             if name not in form.fields:
                 raise bad_parameter(name, request.GET[name], _unknown(name, list(form.fields)))
+        for name, values in request.GET.lists():
+            if len(values) > 1:
+                raise bad_parameter(name, values[-1], f"{name} is there {len(values)} times. Give it once.")
+            if not values[0]:
+                raise bad_parameter(name, "", f"{name} is empty. Give a value, or leave it out.")
         for name, errors in form.errors.items():
             value = request.GET.get(name, "")
             raise bad_parameter(name, value, f"{name} is {_said(value)}. {' '.join(map(str, errors))}")

@@ -41,6 +41,11 @@ class Problem(Exception):
         )
 
 
+def bad_request(detail: str) -> Problem:
+    """A request that cannot be read at all."""
+    return Problem(400, "BAD_REQUEST", detail)
+
+
 def bad_parameter(name: str, value: str, detail: str) -> Problem:
     """A part of the query that cannot be used. `detail` says what it must be."""
     return Problem(400, "BAD_PARAMETER", detail, parameter=name, value=value)

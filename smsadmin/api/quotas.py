@@ -31,6 +31,8 @@ PAGE, MOST_ROWS = 100, 500
 MOST_MESSAGES = 10_000
 #: More than the longest text has.
 MOST_SEGMENTS = 100
+#: Of a limit by the minute thousands could be listed.
+MOST_WAITS = 100
 
 
 # --- Numbers and users -------------------------------------------------------------------------------
@@ -163,10 +165,15 @@ def fit(request: Call) -> HttpResponse:
     asked = FitQuery.of(request)
     demand = _demand(request.key.workspace_id, asked)
     found = headroom.fit(request.key.workspace_id, demand, asked["messages"], request.now)
-    told = {}
-    if found.binding and not found.fits:
-        told = headers.of_usage(found.binding, request.now, priority=demand.priority)
-    return JsonResponse(_fit(found, request.now), headers=told)
+    return JsonResponse(_fit(found, request.now), headers=_of_fit(found, demand, request.now))
+
+
+def _of_fit(found: Fit, demand: Demand, now: datetime) -> headers.Headers:
+    """The limit in the way, and when the next of them have room: later than its reset where others wait before them."""
+    if not (found.binding and found.waits):
+        return {}
+    left = found.binding.left_for(priority=demand.priority)
+    return headers.rate_limit(found.binding.limit.limit, left, found.waits[0].until, now)
 
 
 def _demand(workspace_id: int, asked: dict[str, Any]) -> Demand:
@@ -225,14 +232,16 @@ def _usage(usage: Usage) -> dict[str, Any]:
 
 
 def _fit(found: Fit, now: datetime) -> dict[str, Any]:
-    binding = found.binding
+    binding, listed = found.binding, found.waits[:MOST_WAITS]
     return {
         "fits": found.fits,
         "never": found.is_never,
         "messages": found.asked,
         "now": found.now,
         "done_at": _moment(found.done_at(now)),
-        "waits": [{"count": wait.count, "until": _moment(wait.until)} for wait in found.waits],
+        "waits": [{"count": wait.count, "until": _moment(wait.until)} for wait in listed],
+        "further": sum(wait.count for wait in found.waits[MOST_WAITS:]),
+        "exact": found.is_exact,
         "binding": {"scope": str(binding.limit.scope), **_usage(binding)} if binding else None,
     }
 

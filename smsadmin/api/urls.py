@@ -10,6 +10,11 @@ urlpatterns = [
     path("v1/quotas/numbers/<str:which>", quotas.number, name="api-quota-number"),
     path("v1/quotas/users/<str:which>", quotas.user, name="api-quota-user"),
     path("v1/quotas/fit", quotas.fit, name="api-quota-fit"),
+    # With or without a slash at the end: who follows a redirect may lose the key on the way.
+    path("v1/quotas", quotas.quotas),
+    path("v1/quotas/numbers/<str:which>/", quotas.number),
+    path("v1/quotas/users/<str:which>/", quotas.user),
+    path("v1/quotas/fit/", quotas.fit),
     path("", endpoint.nothing_here),
     path("<path:path>", endpoint.nothing_here),
 ]

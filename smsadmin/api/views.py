@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -17,6 +18,7 @@ from smsadmin.api.forms import KeyForm
 from smsadmin.api.models import Key
 from smsadmin.dashboard.pages import render_page
 from smsadmin.workspaces.access import editor_required
+from smsadmin.workspaces.models import Member
 from smsadmin.workspaces.requests import WorkspaceRequest
 
 
@@ -61,6 +63,8 @@ def _page(
 ) -> HttpResponse:
     now = timezone.now()
     listed = Key.objects.filter(workspace=request.workspace).select_related("created_by")
+    members = Member.objects.filter(workspace=request.workspace, user=OuterRef("created_by"))
+    listed = listed.annotate(maker_is_here=Exists(members))
     rows = [(key, _state(key.revoked_at is not None, key.is_expired(now))) for key in listed.order_by("-pk")]
     context = {
         "rows": sorted(rows, key=lambda row: row[1] != "active"),

@@ -9,13 +9,13 @@ from statistics import median_low
 from typing import Any, Literal
 
 from smsadmin.core.errors import gettext_noop
+from smsadmin.core.numbers import is_french_mobile
 from smsadmin.core.segments import Measure
 from smsadmin.core.tokens import Rendered
 
 MOST_SEGMENTS = 10  # Aircall help: SMS/MMS billing and segments; 1,600 characters of GSM-7 would be 11
 
 #: Aircall help, "French messaging limitations": segments of a French mobile number, and characters of one text.
-FRENCH_MOBILE = re.compile(r"\+33[67][0-9]{8}")
 FRENCH_SEGMENTS = {"hour": 100, "day": 1_000, "month": 10_000}
 FRENCH_CHARACTERS = 670
 
@@ -145,7 +145,7 @@ def _too_many_segments(text: Text) -> Iterator[Advice]:
 
 
 def _french_number(text: Text) -> Iterator[Advice]:
-    if not FRENCH_MOBILE.fullmatch(text.sender):
+    if not is_french_mobile(text.sender):
         return
     yield Advice("french_mobile", {"sender": text.sender, **FRENCH_SEGMENTS})
     if text.size.characters > FRENCH_CHARACTERS:

@@ -172,11 +172,11 @@ class UserNotOnNumber(SendError):
 class UserOutOfSegments(SendError):
     code = "USER_OUT_OF_SEGMENTS"
     text = gettext_noop(
-        "{email} has {left} of {limit} message segments left this month; this text needs {needed}."
+        "{email} has {left} of {limit} message segments per {window} left; this text needs {needed}."
     )
     kept_text = gettext_noop(
-        "{email} has {left} of {limit} message segments left this month, and the last {kept} are kept for replies and "
-        "alerts."
+        "{email} has {left} of {limit} message segments per {window} left, and the last {kept} are kept for replies "
+        "and alerts."
     )
     fix = gettext_noop("Send as another user or without one; the budget starts anew at {resets}.")
     whose, stage, place = Whose.QUOTA, Stage.CHECK, "quotas"

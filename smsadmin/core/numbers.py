@@ -13,6 +13,7 @@ from phonenumbers import (
     PhoneNumberType,
     ValidationResult,
 )
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number
 
 Kind = Literal[
     "mobile",
@@ -125,12 +126,28 @@ def read(raw: str, region: str | None = None) -> Number:
     return _judged(number, e164, local_only=possible == ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
+#: Ranges that a country's plan keeps for mobile lines (ITU: national numbering plans), given out by now or not: the
+#: metadata knows those alone that are.
+_PLANNED_MOBILE = re.compile(r"\+33[67][0-9]{8}")
+
+
 def kind_of(e164: str) -> Kind:
-    """Which kind of line a number is, "unknown" where it cannot be read."""
+    """Which kind of line a number is, "unknown" where neither it nor its country's plan tells."""
     try:
-        return read(e164).kind
+        kind = read(e164).kind
     except NumberError:
         return "unknown"
+    return "mobile" if kind == "unknown" and _PLANNED_MOBILE.fullmatch(e164) else kind
+
+
+def is_french_mobile(e164: str) -> bool:
+    return e164.startswith("+33") and kind_of(e164) == "mobile"
+
+
+def zone_of(e164: str) -> str:
+    """The time zone of where a number is at home, by IANA name, "" where nobody knows or it may be one of several."""
+    zones = time_zones_for_geographical_number(phonenumbers.parse(e164)) if E164.fullmatch(e164) else ()
+    return zones[0] if len(zones) == 1 and "/" in zones[0] and zones[0] != UNKNOWN_TIMEZONE else ""
 
 
 def e164_strict(raw: str) -> str:

@@ -14,7 +14,7 @@ from smsadmin.directory import mirror
 from smsadmin.directory.models import Refresh
 from smsadmin.failures import groups
 from smsadmin.failures.forms import TODAY
-from smsadmin.quotas import positions
+from smsadmin.quotas import forecast, positions
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.words import column
 from smsadmin.sending.filters import log_url
@@ -81,7 +81,7 @@ def risks(workspace: Workspace, now: datetime) -> Sequence[Risk]:
             f"{each.holder.name} · {column(each.tightest.limit)}",
             each.tightest,
             positions.usage_url(each.scope, each.holder.pk, each.tightest, now),
-            positions.ends_at(each.tightest, now) if each.tightest.left else None,
+            forecast.runs_out_at(each.tightest, now),
         )
         for each in positions.at_risk(workspace.pk, now)
     ]

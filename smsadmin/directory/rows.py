@@ -125,7 +125,7 @@ def latest_sent_as(member: Member, agent: Agent) -> list[Entry]:
 
 
 def _entries(messages: Iterable[Message], member: Member) -> list[Entry]:
-    return [Entry(each, explain.sentence(each)) for each in reading.for_reader(messages, member)]
+    return [Entry(*each) for each in explain.sentences(reading.for_reader(messages, member))]
 
 
 # --- Quotas -----------------------------------------------------------------------------------------

@@ -129,6 +129,9 @@ class RuleForm(forms.ModelForm):
         label=gettext_lazy("Limits per"),
         choices=Rule.Window.choices,
         widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy(
+            "Per minute, one burst of messages brings a notice of each share that is chosen, minute after minute."
+        ),
         error_messages={"required": gettext_lazy("Choose at least one window.")},
     )
     units = forms.MultipleChoiceField(

@@ -20,8 +20,8 @@ _WILL_RUN_OUT = gettext_noop(
     "If it goes on like this, {who} will have used up the limit of {limit} {unit} per {window} at {runs_out}."
 )
 _USED = gettext_noop("{used} of {limit} {unit}")
-_UNTIL = gettext_noop("{window} in {zone}, until {ends}")
-_OVER = gettext_noop("{window} in {zone}, over since {ends}")
+_UNTIL = gettext_noop("{window} in {calendar}, until {ends}")
+_OVER = gettext_noop("{window} in {calendar}, over since {ends}")
 _NOTHING_LEFT = gettext_noop("Until then every message is refused or held, as its action says.")
 _AT_THE_LIMIT = gettext_noop("From {limit} {unit} on messages are refused or held, as their actions say.")
 _KEPT = gettext_noop(
@@ -62,9 +62,15 @@ def lines(facts: dict[str, Any], now: datetime) -> list[tuple[str, str]]:
     over = is_over(facts, now)
     found = [
         (_("Used"), _said(_USED, facts)),
-        (_("Window"), _said(_OVER if over else _UNTIL, facts)),
+        (_("Window"), _window(facts, _OVER if over else _UNTIL)),
     ]
     return found if over else [*found, (_("What happens"), _what_happens(facts))]
+
+
+def _window(facts: dict[str, Any], text: str) -> str:
+    """Always with its zone; a sentence names it only where that is not UTC."""
+    ends = _moment(facts["resets_at"])
+    return said(text, {"window": facts["window"], "calendar": facts["zone"], "ends": ends})
 
 
 def is_over(facts: dict[str, Any], now: datetime) -> bool:
@@ -92,7 +98,6 @@ def _said(text: str, facts: dict[str, Any]) -> str:
     values = {
         **{name: facts[name] for name in names},
         "who": _who(facts),
-        "ends": _moment(facts["resets_at"]),
         "runs_out": _moment(facts["runs_out_at"]) if facts["runs_out_at"] else "",
         "room": _figure(facts["limit"] - facts["kept"]),
         "kept": _figure(facts["kept"]),

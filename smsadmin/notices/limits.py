@@ -6,13 +6,14 @@ transaction, so of several at once one counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from smsadmin.core.ids import uuid7
 from smsadmin.core.windows import Window, resets_at
 from smsadmin.directory.models import Agent, Number
 from smsadmin.notices import telling
@@ -27,11 +28,16 @@ logger = structlog.get_logger(__name__)
 #: What is told one by one where there is too much for that.
 _URGENT = (100, 90, Crossing.FORECAST, 80, 50)
 
+#: So long a notice stays open once its window is over: what ran out in the night is seen in the morning. That of an
+#: hour or minute is no use to anybody by then.
+STAYS = {Window.DAY: timedelta(days=1), Window.MONTH: timedelta(days=1)}
+
 Holders = Mapping[tuple[str, int], Number | Agent]
 
 
 def sweep(now: datetime | None = None) -> None:
-    """Holds what was crossed against every rule for limits that is switched on. What goes wrong for one is logged."""
+    """Holds what was crossed against every rule for limits that is switched on, then closes what is over. What goes
+    wrong for one rule is logged."""
     now = now or timezone.now()
     rules = NoticeRule.objects.filter(enabled=True, when=NoticeRule.When.QUOTA)
     for rule in rules.select_related("workspace", "endpoint").order_by("pk"):
@@ -39,6 +45,7 @@ def sweep(now: datetime | None = None) -> None:
             look(rule, now)
         except Exception:
             logger.exception("notices.look_failed", workspace=rule.workspace_id, rule=rule.pk)
+    telling.close(now)
 
 
 def look(rule: NoticeRule, now: datetime) -> None:
@@ -81,17 +88,30 @@ def _untold(rule: NoticeRule, since: datetime, now: datetime) -> list[Crossing]:
 
 
 def _tell(rule: NoticeRule, crossings: Sequence[Crossing], now: datetime) -> None:
-    """The most urgent ones one by one, the others together."""
+    """The most urgent ones one by one, the others together; the mildest is sent first, so listed last."""
     holders = _holders(rule.workspace_id, crossings)
     known = [each for each in crossings if (each.scope, each.subject_id) in holders]  # the others are deleted
     ranked = sorted(known, key=_urgency)
-    for each in ranked[:MOST_TOLD]:
+    alone, others = ranked[:MOST_TOLD], ranked[MOST_TOLD:]
+    pks = sorted(uuid7() for _ in range(len(alone) + 1))  # those of one millisecond come in any order
+    if others:
+        facts = {"limits": len(others), "crossings": [each.pk for each in others]}
+        key, closes_at = f"quota {rule.pk} from {others[0].pk}", max(_closes_at(each) for each in others)
+        telling.tell(rule, Notice.Kind.QUOTA_MORE, key, facts, now, pk=pks[0], closes_at=closes_at)
+    for pk, each in zip(pks[1:], reversed(alone), strict=True):
         kind = Notice.Kind.QUOTA_FORECAST if each.threshold == Crossing.FORECAST else Notice.Kind.QUOTA
         facts = _facts(each, holders[each.scope, each.subject_id], now)
-        telling.tell(rule, kind, f"quota {rule.pk} {each.pk}", facts, now)
-    if others := ranked[MOST_TOLD:]:
-        facts = {"limits": len(others), "crossings": [each.pk for each in others]}
-        telling.tell(rule, Notice.Kind.QUOTA_MORE, f"quota {rule.pk} from {others[0].pk}", facts, now)
+        key = f"quota {rule.pk} {each.pk}"
+        telling.tell(rule, kind, key, facts, now, pk=pk, closes_at=_closes_at(each))
+
+
+def _ends_at(each: Crossing) -> datetime:
+    """When its window is over."""
+    return resets_at(Window(each.window), each.began_at, each.zone)
+
+
+def _closes_at(each: Crossing) -> datetime:
+    return _ends_at(each) + STAYS.get(Window(each.window), timedelta(0))
 
 
 def _urgency(each: Crossing) -> tuple[int, float, int]:
@@ -111,7 +131,6 @@ def _holders(workspace_id: int, crossings: Iterable[Crossing]) -> Holders:
 
 def _facts(each: Crossing, holder: Number | Agent, now: datetime) -> dict[str, Any]:
     """What notices.limit_words needs; the moments as texts."""
-    ends = resets_at(Window(each.window), each.began_at, each.zone)
     return {
         "crossings": [each.pk],
         "scope": each.scope,
@@ -125,7 +144,7 @@ def _facts(each: Crossing, holder: Number | Agent, now: datetime) -> dict[str, A
         "used": each.used,
         "limit": each.limit,
         "kept": _kept(each, holder, now),
-        "resets_at": ends.isoformat(),
+        "resets_at": _ends_at(each).isoformat(),
         "runs_out_at": each.runs_out_at.isoformat() if each.runs_out_at else None,
     }
 

@@ -125,7 +125,8 @@ class Notice(models.Model):
     them, so nothing has to be deleted from here with it.
 
     `key` is what it is about, once: the same again is no second notice. It is shown until somebody of the workspace
-    dismisses it, for everybody: whoever took it on spares the others.
+    dismisses it, for everybody: whoever took it on spares the others. One of a limit is dismissed by nobody at
+    `closes_at`, for its window is over.
     """
 
     class Kind(models.TextChoices):
@@ -145,6 +146,7 @@ class Notice(models.Model):
     key = models.CharField(max_length=80)
     at = models.DateTimeField()
     facts: Any = models.JSONField(default=dict)
+    closes_at = models.DateTimeField(null=True)
     dismissed_at = models.DateTimeField(null=True)
     dismissed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 
@@ -157,10 +159,20 @@ class Notice(models.Model):
                 name="open_notice",
                 condition=models.Q(dismissed_at__isnull=True),
             ),
+            models.Index(
+                fields=["closes_at"],
+                name="notice_that_closes",
+                condition=models.Q(dismissed_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def closed_itself(self) -> bool:
+        """Whether it was dismissed by the end of its window."""
+        return self.dismissed_at is not None and self.dismissed_at == self.closes_at
 
 
 class Delivery(models.Model):

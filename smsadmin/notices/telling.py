@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from smsadmin.core.ids import uuid7
 from smsadmin.notices import bell
@@ -12,19 +14,31 @@ from smsadmin.notices.models import Delivery, Endpoint, Notice, NoticeRule
 from smsadmin.workspaces.models import User, Workspace
 
 
-def tell(rule: NoticeRule, kind: Notice.Kind, key: str, facts: Mapping[str, Any], now: datetime) -> Notice:
+def tell(
+    rule: NoticeRule,
+    kind: Notice.Kind,
+    key: str,
+    facts: Mapping[str, Any],
+    now: datetime,
+    *,
+    pk: UUID | None = None,
+    closes_at: datetime | None = None,
+) -> Notice:
     """Writes a notice for whom the rule names; a worker delivers it after the commit.
 
-    `facts` are what notices.wording needs, without any recipient's number. Raises IntegrityError where the workspace
-    has a notice with this key.
+    `facts` are what notices.wording needs, without any recipient's number. `pk`: its place in the list, where several
+    are told at once; `closes_at`: when it stops being news by itself. Raises IntegrityError where the workspace has a
+    notice with this key.
     """
     notice = Notice.objects.create(
+        id=pk or uuid7(),
         workspace_id=rule.workspace_id,
         rule=rule,
         kind=kind,
         key=key,
         at=now,
         facts={**facts, "rule": rule.name},
+        closes_at=closes_at,
     )
     Delivery.objects.bulk_create(_deliveries(notice, rule.emails, rule.endpoint, now))
     transaction.on_commit(bell.ring)
@@ -77,6 +91,11 @@ def _deliveries(
             Delivery(notice=notice, channel=channel, address=host, endpoint=endpoint, next_attempt_at=now)
         )
     return found
+
+
+def close(now: datetime) -> None:
+    """Dismisses those whose time is over."""
+    Notice.objects.filter(dismissed_at=None, closes_at__lte=now).update(dismissed_at=F("closes_at"))
 
 
 def open_notices(workspace: Workspace) -> int:

@@ -1,26 +1,31 @@
 """Comparing a workspace's counters with its log, every night or when somebody asks, and putting right what differs.
 
-First all counters at once, without a lock: what is counted meanwhile makes some look different. Those are counted again
-under their own lock, which everything that counts waits for, so what still differs did not come from traffic. The
-same run writes down what each month took, and deletes what nobody looks at after thirteen months.
+First all counters without a lock. On PostgreSQL they and the log are seen as they were at one moment, so what differs
+is wrong; elsewhere what is counted meanwhile may make some look different. Those that differ are counted again under
+their lock, which everything that counts waits for, and are put right. Minutes are not compared: one is over before
+anybody reads of it. The same run writes down what each month took, and deletes what nobody looks at after thirteen
+months.
 
 The row of a comparison is the queue (models.Recount): asked for, then taken by one worker, which has a lease on it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from smsadmin.core.windows import Moment, Window, resets_at, started_at
-from smsadmin.quotas import bell, recount
+from smsadmin.privacy.models import Part, Purge
+from smsadmin.quotas import bell, counting, recount, rulebook
 from smsadmin.quotas.models import Counter, Crossing, Kept, MonthUse, Recount, Scope, Unit
 from smsadmin.quotas.recount import Span, Used
+from smsadmin.quotas.rulebook import UTC_ZONE
 from smsadmin.sending.dispatch import stopping
 from smsadmin.workspaces.models import Workspace
 
@@ -29,8 +34,6 @@ logger = structlog.get_logger(__name__)
 LEASE = timedelta(minutes=5)
 #: Counters that are put right before the comparison says how far it is, which renews the lease.
 STEP = 50
-#: A message takes its time between being accepted and being counted, and may miss its window by that.
-LATE = timedelta(seconds=10)
 #: Segments are corrected, and messages given back, up to so long after a month ended.
 SETTLES = timedelta(days=7)
 MONTHS = 12
@@ -38,6 +41,8 @@ KEPT = timedelta(days=396)
 
 Clock = Callable[[], datetime]
 Drift = dict[str, Any]
+
+_COMPARED = [window for window in Window if window is not Window.MINUTE]
 
 
 class Stopped(Exception):
@@ -69,15 +74,17 @@ def run(workspace_id: int, clock: Clock = timezone.now) -> None:
     if row is None:
         return
     try:
-        counters = list(Counter.objects.filter(workspace=workspace_id).order_by("pk"))
-        for batch in _batches(_differing(workspace_id, counters, clock()), STEP):
-            row.drifts += [drift for pk in batch for drift in put_right(pk, clock)]
+        forget_zones(workspace_id)
+        since = kept_since(workspace_id)
+        for batch in _batches(_differing(row, since, clock), STEP):
+            row.drifts += [drift for pk in batch for drift in put_right(pk, since, clock)]
             _keep(row, clock(), drifts=row.drifts)
         for span in _months(row, clock()):
             write_month(workspace_id, span)
             _keep(row, clock())
         clean_up(workspace_id, clock())
-        _keep(row, clock(), counters=len(counters), finished_at=clock())
+        counters = Counter.objects.filter(workspace=workspace_id).count()
+        _keep(row, clock(), counters=counters, finished_at=clock())
     except Stopped:
         _mine(row).update(lease_until=None)  # the sweep rings for it again
         logger.info("quotas.comparison_stopped", workspace=workspace_id)
@@ -100,75 +107,140 @@ def _mine(row: Recount) -> Any:
 
 def _keep(row: Recount, now: datetime, **found: Any) -> None:
     """Writes what was found so far and renews the lease; raises Stopped when this worker is not to go on."""
+    _renew(row, now, **found)
+    if stopping.is_set() and "finished_at" not in found:
+        raise Stopped
+
+
+def _renew(row: Recount, now: datetime, **found: Any) -> None:
+    """The same for a worker that is not through with a step; raises Stopped when another one has taken over."""
     if not _mine(row).update(lease_until=now + LEASE, **found):
         raise Stopped
     row.lease_until = now + LEASE
-    if stopping.is_set() and "finished_at" not in found:
-        raise Stopped
 
 
 # --- Counters -----------------------------------------------------------------------------------------
 
 
-def _differing(workspace_id: int, counters: Iterable[Counter], now: datetime) -> list[int]:
-    """The counters that say something else than the log; a few statements for all of them."""
-    found: dict[tuple[str, str], Mapping[int, Mapping[str, Used]]] = {}
-    differing = []
-    for counter in counters:
-        whose = counter.scope, counter.zone
-        if whose not in found:
-            found[whose] = recount.windows(workspace_id, *whose, now)
-        if _drifts(counter, found[whose][counter.subject_id], now):
-            differing.append(counter.pk)
-    return differing
+def forget_zones(workspace_id: int) -> None:
+    """Deletes the counters of zones that no rule names any more.
+
+    One by one: two that are locked at once could wait for a message in a circle.
+    """
+    zones = rulebook.read(workspace_id).zones
+    for counter in Counter.objects.filter(workspace=workspace_id).exclude(zone__in=zones):
+        counter.delete()
+
+
+def kept_since(workspace_id: int) -> datetime | None:
+    """Since when what a purge deletes is kept as figures, where something may have been deleted before.
+
+    That is as long as there are comparisons. A window that began earlier may have counted what nobody can find again.
+    """
+    if not Purge.objects.filter(workspace=workspace_id, part=Part.MESSAGE, cursor__isnull=False).exists():
+        return None
+    return Recount.objects.filter(workspace=workspace_id).order_by("at").values_list("at", flat=True).first()
+
+
+def _differing(row: Recount, since: datetime | None, clock: Clock) -> list[int]:
+    """The counters that say something else than the log; one statement for all of a scope and zone."""
+    kinds = Counter.objects.filter(workspace=row.workspace_id).order_by("scope", "zone")
+    differing: list[int] = []
+    for scope, zone in kinds.values_list("scope", "zone").distinct():
+        differing += _differing_in(row.workspace_id, scope, zone, since, clock())
+        _renew(row, clock())
+    return sorted(differing)
+
+
+def _differing_in(
+    workspace_id: int, scope: str, zone: str, since: datetime | None, now: datetime
+) -> list[int]:
+    with _one_view():
+        counters = counting.counters(workspace_id, scope)
+        found = recount.windows(workspace_id, scope, zone, now)
+    return [
+        own[zone].pk
+        for subject_id, own in counters.items()
+        if zone in own
+        and counting.is_complete(own, zone)
+        and _drifts(own[zone], found[subject_id], since, now)
+    ]
+
+
+@contextmanager
+def _one_view() -> Iterator[None]:
+    """What is read in it is as it was at one moment, on PostgreSQL; SQLite would let nobody write meanwhile."""
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 @transaction.atomic
-def put_right(pk: int, clock: Clock = timezone.now) -> list[Drift]:
+def put_right(pk: int, since: datetime | None, clock: Clock = timezone.now) -> list[Drift]:
     """Counts one counter again, under its lock, and sets it to what the log says; what differed.
 
     It is one of its own transaction: a message that is being counted waits for it, and it for that message.
     """
-    counter = Counter.objects.select_for_update().filter(pk=pk).first()
+    counter = _locked(pk)
     if counter is None:
         return []
     now = clock()
     found = recount.windows_of(counter, now)
-    drifts = _drifts(counter, found, now)
-    if drifts:
-        late = recount.windows_of(counter, now, LATE)
-        drifts = [drift for drift in drifts if not _came_late(drift, late)]
+    drifts = _drifts(counter, found, since, now)
     for drift in drifts:
-        window = Window(drift["window"])
-        setattr(counter, f"{window}_at", Moment.of(now, counter.zone).in_window(window))
-        for unit in Unit:
-            setattr(counter, f"{window}_{unit}", found[window].of(unit))
         logger.warning("quotas.drift", workspace=counter.workspace_id, **drift)
     if drifts:
-        counter.save()
+        _bring_to(counter, found, {drift["window"] for drift in drifts}, now)
     return drifts
 
 
-def _drifts(counter: Counter, found: Mapping[str, Used], now: datetime) -> list[Drift]:
+def _locked(pk: int) -> Counter | None:
+    """The counter, where it is there and complete. That of its subject in UTC is locked first, as wherever counted."""
+    known = Counter.objects.filter(pk=pk).values_list("scope", "subject_id", "zone").first()
+    if known is None:
+        return None
+    scope, subject_id, zone = known
+    its = Counter.objects.filter(scope=scope, subject_id=subject_id).select_for_update()
+    own = {each.zone: each for name in (UTC_ZONE, zone) for each in its.filter(zone=name)}
+    return own.get(zone) if counting.is_complete(own, zone) else None
+
+
+def _bring_to(counter: Counter, found: Mapping[str, Used], wrong: set[str], now: datetime) -> None:
+    """Sets the windows that are wrong, and those that are over, to what was found: all begin anew at one moment."""
+    moment = Moment.of(now, counter.zone)
+    for window in Window:
+        if window in wrong or getattr(counter, f"{window}_at") < moment.in_window(window):
+            recount.put(counter, window, found[window], now)
+    counter.save()
+
+
+def _drifts(
+    counter: Counter, found: Mapping[str, Used], since: datetime | None, now: datetime
+) -> list[Drift]:
     """Where a counter differs from what was found in the log, in the windows that hold `now`.
 
-    A window that has not begun was counted by a server whose clock is ahead: of that one nothing is known yet.
+    One in a later minute was counted by a server whose clock is ahead: nothing is known of it yet. A window that began
+    before `since` is never lowered (kept_since).
     """
     moment, whose = Moment.of(now, counter.zone), {"scope": counter.scope, "subject": counter.subject_id}
+    if counter.minute_at > moment.minute:
+        return []
     drifts = []
-    for window in Window:
-        here, at = moment.in_window(window), getattr(counter, f"{window}_at")
+    for window in _COMPARED:
+        is_current = getattr(counter, f"{window}_at") == moment.in_window(window)
+        may_be_lowered = since is None or started_at(window, now, counter.zone) >= since
         for unit in Unit:
-            counted = getattr(counter, f"{window}_{unit}") if at == here else 0
-            if at <= here and counted != found[window].of(unit):
+            counted, of_log = (
+                getattr(counter, f"{window}_{unit}") if is_current else 0,
+                found[window].of(unit),
+            )
+            if counted < of_log or (counted > of_log and may_be_lowered):
                 where = {"zone": counter.zone, "window": window.value, "unit": unit.value}
-                drifts.append({**whose, **where, "counted": counted, "found": found[window].of(unit)})
+                drifts.append({**whose, **where, "counted": counted, "found": of_log})
     return drifts
-
-
-def _came_late(drift: Drift, late: Mapping[str, Used]) -> bool:
-    """Whether messages that were accepted just before the window began, and counted in it, explain the difference."""
-    return bool(drift["found"] < drift["counted"] <= late[drift["window"]].of(drift["unit"]))
 
 
 def _batches(items: Sequence[int], size: int) -> Iterator[list[int]]:

@@ -7,21 +7,25 @@ the same figures.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, F, IntegerField, Value, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from smsadmin.core.windows import Moment, Window, resets_at, started_at
+from smsadmin.core.windows import Moment, Window, resets_at
 from smsadmin.quotas import recount, rulebook
 from smsadmin.quotas.models import Counter, Unit
 from smsadmin.quotas.rulebook import UTC_ZONE, Limit, Meter, Subject
+
+#: Of each subject its counters, by zone.
+Counters = Mapping[int, Mapping[str, Counter]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +56,65 @@ class QuotaExceeded(Exception):
         super().__init__(f"{usage.limit.column} of {subject.scope} {subject.subject_id}")
 
 
+class ClockBehind(Exception):
+    """Others have counted in a later minute, which began at `at`: this message is to be counted in that one too."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        super().__init__(at.isoformat())
+
+
+#: What a counter says of its windows.
+_FIGURES = [f"{window}_{column}" for window in Window for column in ("at", *Unit.values)]
+
+
 # --- Counting ----------------------------------------------------------------------------------------
 
 
 def reserve(
     subjects: Iterable[Subject], segments: int, now: datetime, *, priority: bool = True
 ) -> list[dict[str, Any]]:
-    """Counts one message of `segments` segments for each subject, or raises QuotaExceeded.
+    """Counts one message of `segments` segments for each subject, in the windows that hold `now`.
 
     Call it inside a transaction; subjects come number first. A message without priority leaves what is kept for those
     that have it. Returns the position of each counter after counting, as {"scope", "subject", "<window>_<unit>":
-    used …} with the "zone" where that is not UTC, ready to be stored on the message.
+    used …} with the "zone" where that is not UTC, ready to be stored on the message. Raises QuotaExceeded, or
+    ClockBehind where others have counted in a later minute.
     """
-    return [_count(meter, segments, now, priority=priority) for meter in rulebook.meters(subjects, now)]
+    positions, turn = [], 0
+    for meter in rulebook.meters(subjects, now):
+        turn, *used = _count(meter, segments, now, turn, priority=priority)
+        positions.append(_position(meter, used))
+    return positions
 
 
-def _count(meter: Meter, segments: int, now: datetime, *, priority: bool) -> dict[str, Any]:
-    statement, parameters = _reservation(meter, segments, now, priority=priority)
+def _count(meter: Meter, segments: int, now: datetime, turn: int, *, priority: bool) -> Sequence[int]:
+    """Counts in one counter: its turn, and what is used of each limit. `turn`: that of the subject in UTC."""
+    statement, parameters = _reservation(meter, segments, now, turn, priority=priority)
     while (row := _one(statement, parameters)) is None:
-        if no_room := _full(meter, segments, now, priority=priority):
-            raise QuotaExceeded(meter.subject, no_room)
-        make_counter(meter.subject, meter.zone, now)  # there was none, or another request has just made it
-    return _position(meter, row[1:])
+        counter = _counter(meter.subject, meter.zone)
+        if counter and (meter.zone == UTC_ZONE or counter.turns == turn - 1):
+            _raise_if_stopped(counter, meter, segments, now, priority=priority)
+        else:
+            make_counter(meter.subject, meter.zone, now, turn - 1)
+    return row
 
 
-def _position(meter: Meter, used: Iterable[int]) -> dict[str, Any]:
+def _counter(subject: Subject, zone: str) -> Counter | None:
+    return Counter.objects.filter(scope=subject.scope, subject_id=subject.subject_id, zone=zone).first()
+
+
+def _raise_if_stopped(
+    counter: Counter, meter: Meter, segments: int, now: datetime, *, priority: bool
+) -> None:
+    """Why the counter did not count; if for nothing, another request has changed it since."""
+    if (at := not_before(counter, now)) > now:
+        raise ClockBehind(at)
+    if no_room := _spent(usage_of({meter.zone: counter}, meter.limits, now), segments, priority=priority):
+        raise QuotaExceeded(meter.subject, no_room)
+
+
+def _position(meter: Meter, used: Sequence[int]) -> dict[str, Any]:
     found: dict[str, Any] = {"scope": meter.subject.scope, "subject": meter.subject.subject_id}
     found |= zip((limit.column for limit in meter.limits), used, strict=True)
     return found if meter.zone == UTC_ZONE else {**found, "zone": meter.zone}
@@ -94,10 +132,13 @@ def _one(statement: str, parameters: dict[str, Any]) -> Any:
         return prepared.execute(statement, parameters, prepare=True).fetchone()
 
 
-def _reservation(meter: Meter, segments: int, now: datetime, *, priority: bool) -> tuple[str, dict[str, Any]]:
+def _reservation(
+    meter: Meter, segments: int, now: datetime, turn: int, *, priority: bool
+) -> tuple[str, dict[str, Any]]:
     """The one statement that tests every limit and counts: no row comes back when any limit has no room.
 
-    A window's number never falls, also when the clocks of two servers disagree.
+    It counts in exactly the windows of `now`, so none comes back either when the counter is in a later minute; nor, in
+    another zone than UTC, when the counter missed a turn.
     """
     subject, moment = meter.subject, Moment.of(now, meter.zone)
     parameters: dict[str, Any] = {
@@ -105,48 +146,54 @@ def _reservation(meter: Meter, segments: int, now: datetime, *, priority: bool) 
         "subject": subject.subject_id,
         "zone": meter.zone,
         "segments": segments,
+        "turn": turn,
     }
     for window in Window:
         parameters[window.value] = moment.in_window(window)
     for index, limit in enumerate(meter.limits):
         parameters[f"limit{index}"] = limit.room(priority=priority)
-    return _statement(tuple(limit.column for limit in meter.limits)), parameters
+    columns = tuple(limit.column for limit in meter.limits)
+    return _statement(columns, in_utc=meter.zone == UTC_ZONE), parameters
 
 
-_statements: dict[tuple[str, ...], str] = {}
+@cache
+def _statement(columns: tuple[str, ...], *, in_utc: bool) -> str:
+    sets, amounts = ["turns = turns + 1"], {}
+    for window in Window:
+        sets.append(f"{window}_at = %({window})s")
+        for unit, amount in (("messages", "1"), ("segments", "%(segments)s")):
+            column = f"{window}_{unit}"
+            amounts[column] = f"CASE WHEN {window}_at = %({window})s THEN {column} ELSE 0 END + {amount}"
+            sets.append(f"{column} = {amounts[column]}")
+    room = "".join(f" AND {amounts[column]} <= %(limit{i})s" for i, column in enumerate(columns))
+    missed_none = "" if in_utc else " AND turns = %(turn)s - 1"
+    returned = "".join(f", {column}" for column in columns)
+    return (
+        f"UPDATE quotas_counter SET {', '.join(sets)} "  # noqa: S608 (our own column names)
+        "WHERE scope = %(scope)s AND subject_id = %(subject)s AND zone = %(zone)s "
+        f"AND minute_at <= %(minute)s{missed_none}{room} RETURNING turns{returned}"
+    )
 
 
-def _statement(columns: tuple[str, ...]) -> str:
-    if columns not in _statements:
-        sets, amounts = [], {}
-        for window in Window:
-            current = f"{window}_at >= %({window})s"
-            sets.append(f"{window}_at = CASE WHEN {current} THEN {window}_at ELSE %({window})s END")
-            for unit, amount in (("messages", "1"), ("segments", "%(segments)s")):
-                column = f"{window}_{unit}"
-                amounts[column] = f"CASE WHEN {current} THEN {column} ELSE 0 END + {amount}"
-                sets.append(f"{column} = {amounts[column]}")
-        room = "".join(f" AND {amounts[column]} <= %(limit{i})s" for i, column in enumerate(columns))
-        returned = "".join(f", {column}" for column in columns)
-        _statements[columns] = (
-            f"UPDATE quotas_counter SET {', '.join(sets)} "  # noqa: S608 (our own column names)
-            f"WHERE scope = %(scope)s AND subject_id = %(subject)s AND zone = %(zone)s{room} "
-            f"RETURNING id{returned}"
-        )
-    return _statements[columns]
+def make_counter(subject: Subject, zone: str, now: datetime, turns: int = 0) -> None:
+    """Gives the subject a counter in a zone, with what the log says it has used. In UTC harmless when it has one; in
+    another zone it takes the place of one that missed a turn.
 
-
-def make_counter(subject: Subject, zone: str, now: datetime) -> None:
-    """Gives the subject a counter in a zone, with what the log says it has used; harmless when it has one.
-
-    Belongs into the transaction that has the subject's counter in UTC, where it has one: so nothing is counted
-    meanwhile.
+    `turns`: how many the subject has had in UTC, as far as the log knows them. Belongs into the transaction that has
+    the subject's counter in UTC, where it has one: so nothing is counted meanwhile.
     """
     counter = Counter(
         workspace_id=subject.workspace_id, scope=subject.scope, subject_id=subject.subject_id, zone=zone
     )
     recount.fill(counter, now)
-    Counter.objects.bulk_create([counter], ignore_conflicts=True)
+    if zone == UTC_ZONE:
+        Counter.objects.bulk_create([counter], ignore_conflicts=True)
+        return
+    counter.turns = turns
+    known = ["scope", "subject_id", "zone"]
+    Counter.objects.bulk_create(
+        [counter], update_conflicts=True, unique_fields=known, update_fields=["turns", *_FIGURES]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +245,11 @@ def _adjust(pk: int, moment: Moment, change: Change) -> None:
 
 def full(subject: Subject, segments: int, now: datetime, *, priority: bool = True) -> Usage | None:
     """The limit that has no room; the one whose window resets last, for that is when there is room again."""
-    spent = [each for each in usage(subject, now) if not each.has_room(segments, priority=priority)]
-    return max(spent, key=lambda each: each.resets_at, default=None)
+    return _spent(usage(subject, now), segments, priority=priority)
 
 
-def _full(meter: Meter, segments: int, now: datetime, *, priority: bool) -> Usage | None:
-    found = usage_of(_counters(meter.subject), meter.limits, now)
-    spent = [each for each in found if not each.has_room(segments, priority=priority)]
+def _spent(usages: Iterable[Usage], segments: int, *, priority: bool) -> Usage | None:
+    spent = [each for each in usages if not each.has_room(segments, priority=priority)]
     return max(spent, key=lambda each: each.resets_at, default=None)
 
 
@@ -214,45 +259,88 @@ def never(subject: Subject, segments: int, now: datetime, *, priority: bool = Tr
     return any(limit.amount(segments) > limit.room(priority=priority) for limit in limits)
 
 
-def _counters(subject: Subject) -> dict[str, Counter]:
-    found = Counter.objects.filter(scope=subject.scope, subject_id=subject.subject_id)
-    return {counter.zone: counter for counter in found}
+def counters(workspace_id: int, scope: str) -> Counters:
+    """All counters of a scope as they are stored: by subject, then by zone. One query."""
+    return _by_subject(Counter.objects.filter(workspace_id=workspace_id, scope=scope))
 
 
-def counters(workspace_id: int, scope: str) -> dict[int, dict[str, Counter]]:
-    """All counters of a scope: by subject, then by zone. One query."""
+def _by_subject(rows: Iterable[Counter]) -> Counters:
     found: dict[int, dict[str, Counter]] = defaultdict(dict)
-    for counter in Counter.objects.filter(workspace_id=workspace_id, scope=scope):
+    for counter in rows:
         found[counter.subject_id][counter.zone] = counter
     return found
+
+
+def completed(counters: Counters, subjects: Iterable[Subject], now: datetime) -> Counters:
+    """The counters with those of the subjects that are missing in the zone of a rule, or missed a turn there, as the
+    log has them; nothing is stored. All subjects are of one workspace and scope. One query for each such zone."""
+    lacking: dict[tuple[str, datetime], list[Subject]] = defaultdict(list)
+    for meter in incomplete(counters, subjects, now):
+        in_utc = counters[meter.subject.subject_id][UTC_ZONE]
+        lacking[meter.zone, not_before(in_utc, now)].append(meter.subject)
+    found = {subject_id: dict(own) for subject_id, own in counters.items()}
+    for (zone, at), those in lacking.items():
+        only = [subject.subject_id for subject in those]
+        used = recount.windows(those[0].workspace_id, those[0].scope, zone, at, only)
+        for subject in those:
+            made = Counter(scope=subject.scope, subject_id=subject.subject_id, zone=zone)
+            for window in Window:
+                recount.put(made, window, used[subject.subject_id][window], at)
+            found[subject.subject_id][zone] = made
+    return found
+
+
+def incomplete(counters: Counters, subjects: Iterable[Subject], now: datetime) -> list[Meter]:
+    """Where a subject that has sent lacks a counter that a rule asks for, or has one that missed a turn."""
+    return [
+        meter
+        for meter in rulebook.meters(subjects, now)
+        if (own := counters.get(meter.subject.subject_id)) and not is_complete(own, meter.zone)
+    ]
+
+
+def is_complete(own: Mapping[str, Counter], zone: str) -> bool:
+    """Whether a subject's counter in a zone is there and has counted all that was counted in UTC."""
+    in_utc, counter = own.get(UTC_ZONE), own.get(zone)
+    return in_utc is None or (counter is not None and counter.turns == in_utc.turns)
+
+
+def complete(workspace_id: int, scope: str, subjects: Sequence[Subject], now: datetime) -> Counters:
+    """All counters of a scope, after those that `completed` would make up were stored."""
+    found = counters(workspace_id, scope)
+    lacking = incomplete(found, subjects, now)
+    for meter in lacking:
+        _store(meter, now)
+    return counters(workspace_id, scope) if lacking else found
+
+
+@transaction.atomic
+def _store(meter: Meter, now: datetime) -> None:
+    its = Counter.objects.filter(scope=meter.subject.scope, subject_id=meter.subject.subject_id)
+    if in_utc := its.filter(zone=UTC_ZONE).select_for_update().first():
+        make_counter(meter.subject, meter.zone, not_before(in_utc, now), in_utc.turns)
 
 
 def usage(subject: Subject, now: datetime | None = None) -> list[Usage]:
     """Every limit of a subject with what is used and when it resets; counts nothing and locks nothing."""
     now = now or timezone.now()
-    return usage_of(_counters(subject), rulebook.limits(subject, now), now)
+    its = _by_subject(Counter.objects.filter(scope=subject.scope, subject_id=subject.subject_id))
+    own = completed(its, [subject], now).get(subject.subject_id, {})
+    return usage_of(own, rulebook.limits(subject, now), now)
 
 
 def usage_of(counters: Mapping[str, Counter], limits: Iterable[Limit], now: datetime) -> list[Usage]:
-    """The same for counters already read, by zone (none: nothing was ever counted)."""
-    return [
-        Usage(limit, _used(counters, limit, now), resets_at(limit.window, now, limit.zone))
-        for limit in limits
-    ]
+    """The same for counters already read, and completed, by zone (none: nothing was ever counted)."""
+    return [_usage(counters.get(limit.zone), limit, now) for limit in limits]
 
 
-def _used(counters: Mapping[str, Counter], limit: Limit, now: datetime) -> int:
-    counter = counters.get(limit.zone)
-    if counter is None and counters:  # the rule is new: its counter is made with the next message
-        return _used_by_log(next(iter(counters.values())), limit, now)
-    if counter is None or getattr(counter, f"{limit.window}_at") < Moment.of(now, limit.zone).in_window(
-        limit.window
-    ):
-        return 0
-    return int(getattr(counter, limit.column))
+def _usage(counter: Counter | None, limit: Limit, now: datetime) -> Usage:
+    at = not_before(counter, now) if counter else now
+    here = Moment.of(at, limit.zone).in_window(limit.window)
+    used = getattr(counter, limit.column) if getattr(counter, f"{limit.window}_at", None) == here else 0
+    return Usage(limit, used, resets_at(limit.window, at, limit.zone))
 
 
-def _used_by_log(counter: Counter, limit: Limit, now: datetime) -> int:
-    since, until = started_at(limit.window, now, limit.zone), resets_at(limit.window, now, limit.zone)
-    found = recount.counted(counter.scope, counter.subject_id, since, until)
-    return found.segments if limit.unit == Unit.SEGMENTS else found.messages
+def not_before(counter: Counter, now: datetime) -> datetime:
+    """The moment, or the beginning of the counter's minute where another server's clock is ahead."""
+    return max(now, datetime.fromtimestamp(counter.minute_at * 60, UTC))

@@ -16,11 +16,11 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from smsadmin.core.windows import Window, started_at
+from smsadmin.core.windows import Moment, started_at
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import counting, forecast, rulebook
 from smsadmin.quotas.counting import Usage
-from smsadmin.quotas.models import Counter, Crossing, Scope
+from smsadmin.quotas.models import Counter, Crossing, Scope, Unit
 from smsadmin.quotas.rulebook import UTC_ZONE, Limit, Meter, Subject
 from smsadmin.workspaces.models import Workspace
 
@@ -96,31 +96,31 @@ def sweep(now: datetime | None = None) -> None:
 
 def look(workspace_id: int, now: datetime) -> None:
     """Writes what the counters of a workspace have reached, and what will run out. Few queries, however many there
-    are."""
+    are, and some more for each counter that is to be made first, as a new rule asks for it."""
     found = [each for scope in Scope.values for each in _reached(workspace_id, scope, now)]
     if found:
         write(_not_written(workspace_id, found))
 
 
 def _reached(workspace_id: int, scope: str, now: datetime) -> Iterator[Crossing]:
-    counters, book = counting.counters(workspace_id, scope), rulebook.of(workspace_id)
-    if not counters:
-        return
     holders = (Number if scope == Scope.NUMBER else Agent).objects.filter(workspace_id=workspace_id)
-    for holder in holders:
-        its = counters.get(holder.pk, {})
-        for meter in book.meters(Subject.of(holder), now):
-            if counter := its.get(meter.zone):  # that of a new zone is made with the next message
-                yield from _by(counter, meter, now)
+    subjects, book = [Subject.of(holder) for holder in holders], rulebook.of(workspace_id)
+    counters = counting.complete(workspace_id, scope, subjects, now)
+    for subject in subjects:
+        its = counters.get(subject.subject_id, {})
+        for meter in book.meters(subject, now):
+            if counter := its.get(meter.zone):
+                yield from _by(its, meter, counting.not_before(counter, now))
 
 
-def _by(counter: Counter, meter: Meter, now: datetime) -> Iterator[Crossing]:
-    """What one counter says."""
-    near = [limit for limit in meter.limits if _may_be_near(counter, limit)]
-    for usage in counting.usage_of({meter.zone: counter}, near, now):
+def _by(counters: Mapping[str, Counter], meter: Meter, now: datetime) -> Iterator[Crossing]:
+    """What one counter of a subject says; `counters` are all it has, by zone."""
+    near = [limit for limit in meter.limits if _may_be_near(counters[meter.zone], limit)]
+    for usage in counting.usage_of(counters, near, now):
         for threshold in _between(0, usage.used, usage.limit):
             yield _crossing(meter.subject, usage.limit, threshold, usage.used, now)
-        if runs_out_at := _forecast(usage, now):
+        runs_out_at = forecast.runs_out_at(usage, now)
+        if runs_out_at and _is_let(usage, runs_out_at, counters, meter.subject, now):
             soon = _crossing(meter.subject, usage.limit, Crossing.FORECAST, usage.used, now)
             soon.runs_out_at = runs_out_at
             yield soon
@@ -131,9 +131,22 @@ def _may_be_near(counter: Counter, limit: Limit) -> bool:
     return bool(getattr(counter, limit.column) >= forecast.LEAST_USED * limit.limit)
 
 
-def _forecast(usage: Usage, now: datetime) -> datetime | None:
-    """A minute is over before anybody reads that it will run out."""
-    return None if usage.limit.window is Window.MINUTE else forecast.runs_out_at(usage, now)
+def _is_let(
+    usage: Usage, until: datetime, counters: Mapping[str, Counter], subject: Subject, now: datetime
+) -> bool:
+    """Whether the other limits of the subject let what is left be used until then."""
+    its = counting.usage_of(counters, rulebook.limits(subject, now), now)
+    return all(_lets(other, usage, until, now) for other in its)
+
+
+def _lets(other: Usage, usage: Usage, until: datetime, now: datetime) -> bool:
+    """By what is left of the other limit now, and of each of its windows that begin until then."""
+    limit = other.limit
+    first, last = (Moment.of(at, limit.zone).in_window(limit.window) for at in (now, until))
+    room = other.left + (last - first) * limit.limit
+    # A message has one segment at least; how many at most, a limit of messages does not say.
+    is_open = (limit.unit, usage.limit.unit) == (Unit.MESSAGES, Unit.SEGMENTS)
+    return room > 0 if is_open else room >= usage.left
 
 
 # --- Writing ------------------------------------------------------------------------------------------

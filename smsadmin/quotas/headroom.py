@@ -8,16 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from smsadmin.core.status import Status
-from smsadmin.directory import book
+from django.db.models import Q, QuerySet
+
 from smsadmin.directory.models import Number
 from smsadmin.quotas import counting, forecast, positions
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Scope
 from smsadmin.quotas.positions import Holder, Position
-from smsadmin.sending import room
+from smsadmin.sending import expected, lines, room
+from smsadmin.sending.lines import Line
 from smsadmin.sending.models import Message
-from smsadmin.sending.quota import Demand, has_priority
+from smsadmin.sending.quota import Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """A number or user with its limits. `binding`: the one that runs out first, of those without room the one that
-    resets last; None where there are no limits."""
+    """A number or user with its limits. `binding`: the one that stops its messages first (positions.first); None where
+    there are no limits."""
 
     holder: Holder
     limits: tuple[Standing, ...]
@@ -57,9 +58,6 @@ def of_one(holder: Holder, now: datetime) -> Headroom:
 
 def _headroom(position: Position) -> Headroom:
     limits = tuple(Standing(usage, forecast.runs_out_at(usage, position.now)) for usage in position.usages)
-    spent = [each for each in limits if not each.usage.left]
-    if spent:  # there is room when the last of them resets
-        return Headroom(position.holder, limits, max(spent, key=lambda each: each.usage.resets_at))
     tightest = position.tightest if limits else None
     return Headroom(position.holder, limits, next((x for x in limits if x.usage is tightest), None))
 
@@ -79,7 +77,8 @@ class Wait:
 class Fit:
     """How many messages have room `now`, and when the others do; `is_never`: one of them is larger than a limit.
 
-    `binding`: the limit that lets the fewest of them go now, None where there is none.
+    `binding`: the limit that lets the fewest of them go now, None where there is none. Where it is not `is_exact`, more
+    messages are held before these than were looked at: these have room then at the soonest.
     """
 
     asked: int
@@ -87,6 +86,7 @@ class Fit:
     waits: tuple[Wait, ...]
     is_never: bool
     binding: Usage | None
+    is_exact: bool = True
 
     @property
     def fits(self) -> bool:
@@ -102,7 +102,7 @@ class Fit:
 
 def fit(workspace_id: int, demand: Demand, asked: int, now: datetime) -> Fit:
     """Whether `asked` messages like this one would fit, behind what is held already and if nothing else is sent."""
-    ahead = _held(workspace_id, now)
+    ahead, is_exact = _ahead(workspace_id, demand, now)
     demands = [*(each for each, _ in ahead), *[demand] * asked]
     expiries = [*(expires_at for _, expires_at in ahead), *[None] * asked]
     moments = room.when_room(workspace_id, demands, now, expiries)
@@ -115,19 +115,36 @@ def fit(workspace_id: int, demand: Demand, asked: int, now: datetime) -> Fit:
         waits=tuple(Wait(count, until) for until, count in sorted(later.items())),
         is_never=None in own,
         binding=_binding(demand, leaving, now),
+        is_exact=is_exact,
     )
 
 
-def _held(workspace_id: int, now: datetime) -> list[tuple[Demand, datetime | None]]:
-    """What each held message takes, and when it is given up, in the order in which they came in."""
-    held = Message.objects.filter(workspace=workspace_id, status=Status.HELD, expires_at__gt=now)
-    rows = held.order_by("pk").values_list("number_id", "agent_id", "segments", "traffic", "expires_at")
-    known = book.of(workspace_id)
-    return [
-        (Demand(known.numbers[number], known.agents.get(agent), size, has_priority(traffic)), expires_at)
+def _ahead(
+    workspace_id: int, demand: Demand, now: datetime
+) -> tuple[list[tuple[Demand, datetime | None]], bool]:
+    """What each held message that may be in the way takes, and when it is given up, in the order in which they came in;
+    and whether these are all, for at most expected.MOST are looked at."""
+    held = lines.waiting(now).filter(workspace=workspace_id, number__isnull=False)
+    columns = ("number_id", "agent_id", "segments", "traffic", "expires_at")
+    rows = held.filter(_connected(held, demand)).order_by("pk").values_list(*columns)[: expected.MOST + 1]
+    demands = lines.Demands(workspace_id)
+    found = [
+        (demands[Line(number, agent, traffic), size], expires_at)
         for number, agent, size, traffic, expires_at in rows
-        if number in known.numbers
     ]
+    return found[: expected.MOST], len(rows) <= expected.MOST
+
+
+def _connected(held: QuerySet[Message], demand: Demand) -> Q:
+    """Those that count in a quota of the message, or in one of a message that does, and so on: one user's messages go
+    out from several numbers, and one number's as several users."""
+    numbers, agents = {demand.number.pk}, {demand.agent.pk} if demand.agent else set()
+    pairs = set(held.order_by().values_list("number_id", "agent_id").distinct())
+    while joined := {(number, agent) for number, agent in pairs if number in numbers or agent in agents}:
+        pairs -= joined
+        numbers |= {number for number, _agent in joined}
+        agents |= {agent for _number, agent in joined if agent}
+    return Q(number__in=numbers)
 
 
 def _binding(demand: Demand, leaving: Sequence[Demand], now: datetime) -> Usage | None:

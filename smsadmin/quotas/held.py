@@ -1,6 +1,6 @@
 """Held messages as people look at them: the lines of a workspace, and the messages in them with when each leaves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -152,34 +152,57 @@ def shown(chosen: Chosen, before: str, after: str, member: Member, now: datetime
     if not counts:
         return Shown(0)
     page, earlier, later = _page(held, before, after)
-    first, last = lines.heads(held), {Line.of(each): each for each in lines.tails(held)}
-    leaves = expected.of([*page, *first, *last.values()], now)
-    queues = [_queue(each, last[Line.of(each)], counts, leaves) for each in sorted(first, key=_by_name)]
+    listed = _by_name(counts)[:MOST_LINES]
+    first, last = _ends(held, listed)
+    leaves = expected.of([*page, *first.values(), *last.values()], now)
+    readable = {Line.of(each): each for each in reading.for_reader([*first.values()], member)}
     return Shown(
         total=sum(counts.values()),
-        queues=queues[:MOST_LINES],
-        more=max(len(queues) - MOST_LINES, 0),
+        queues=[_queue(readable[line], last[line], counts[line], leaves) for line in listed if line in first],
+        more=len(counts) - len(listed),
         rows=[_row(message, leaves) for message in reading.for_reader(page, member)],
         earlier=earlier,
         later=later,
     )
 
 
+def _by_name(found: Iterable[Line]) -> list[Line]:
+    """The lines in the order of their numbers' and users' names. Two queries."""
+    found = list(found)
+    numbers = Number.objects.in_bulk({line.number_id for line in found})
+    agents = Agent.objects.in_bulk({line.agent_id for line in found if line.agent_id})
+
+    def names(line: Line) -> tuple[str, int, str, str]:
+        agent = agents[line.agent_id].name if line.agent_id else ""
+        return numbers[line.number_id].name.casefold(), line.number_id, agent, line.traffic
+
+    return sorted(found, key=names)
+
+
+def _ends(held: QuerySet[Message], listed: Sequence[Line]) -> tuple[dict[Line, Message], dict[Line, Message]]:
+    """The first and the last message of these lines."""
+    of_numbers = held.filter(number__in={line.number_id for line in listed})
+    both = lines.heads(of_numbers), lines.tails(of_numbers)
+    first, last = ({Line.of(each): each for each in ends} for ends in both)
+    return {line: first[line] for line in listed if line in first and line in last}, last
+
+
 def _page(held: QuerySet[Message], before: str, after: str) -> tuple[list[Message], UUID | None, UUID | None]:
     """One page of the messages, and the ids from which those before and after it go on."""
     rows = held.select_related("number", "agent", "action").defer(*Message.LONG, "body")
-    if cursor := _uuid(before):
+    if cursor := uuid_of(before):
         found = list(rows.filter(pk__lt=cursor).order_by("-pk")[: PER_PAGE + 1])
         page = found[:PER_PAGE][::-1]
         earlier = page[0].pk if len(found) > PER_PAGE else None
         return page, earlier, page[-1].pk if page else None
-    cursor = _uuid(after)
+    cursor = uuid_of(after)
     found = list((rows.filter(pk__gt=cursor) if cursor else rows)[: PER_PAGE + 1])
     page = found[:PER_PAGE]
     return page, page[0].pk if cursor and page else None, page[-1].pk if len(found) > PER_PAGE else None
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(text: str) -> UUID | None:
+    """An id of an address; None for what is none."""
     try:
         return UUID(text)
     except ValueError:
@@ -190,9 +213,7 @@ def _row(message: Message, leaves: Mapping[UUID, Expected]) -> Row:
     return Row(message, explain.sentence(message, leaves[message.pk]), leaves[message.pk])
 
 
-def _queue(
-    first: Message, last: Message, counts: Mapping[Line, int], leaves: Mapping[UUID, Expected]
-) -> Queue:
+def _queue(first: Message, last: Message, count: int, leaves: Mapping[UUID, Expected]) -> Queue:
     line, soon = Line.of(first), leaves[first.pk]
     query = replace(
         Chosen(first.workspace_id),
@@ -200,17 +221,7 @@ def _queue(
         user=line.agent_id or NOBODY,
         kind=line.traffic,
     ).query
-    return Queue(first, counts.get(line, 1), explain.sentence(first, soon), soon, leaves[last.pk], query)
-
-
-def _by_name(message: Message) -> tuple[str, int, str, str]:
-    number, agent = message.number, message.agent
-    return (
-        number.name.casefold() if number else "",
-        message.number_id or 0,
-        agent.name if agent else "",
-        message.traffic,
-    )
+    return Queue(first, count, explain.sentence(first, soon), soon, leaves[last.pk], query)
 
 
 class HeldFilter(forms.Form):

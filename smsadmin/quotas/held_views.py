@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from smsadmin.core.errors import SendError
 from smsadmin.dashboard.pages import render_page
+from smsadmin.dashboard.templatetags.ui import grouped
 from smsadmin.quotas import held
 from smsadmin.quotas.held import Chosen
 from smsadmin.sending import explain, intervene
@@ -89,11 +90,14 @@ def _wanted(request: WorkspaceRequest, now: datetime) -> Wanted:
     back = f"{reverse('quota-held')}?{chosen.query}" if chosen.query else reverse("quota-held")
     query = [("do", request.GET["do"])]
     if request.GET.get("all"):
-        newest = _uuid(request.POST.get("newest", "")) or chosen.rows(now).values_list("pk", flat=True).last()
+        newest = (
+            held.uuid_of(request.POST.get("newest", ""))
+            or chosen.rows(now).values_list("pk", flat=True).last()
+        )
         chosen = replace(chosen, newest=newest)
         query += [("all", "1"), *parse_qsl(chosen.query)]
     else:
-        ids = tuple(pk for given in request.GET.getlist("id")[:MOST] if (pk := _uuid(given)))
+        ids = tuple(pk for given in request.GET.getlist("id")[:MOST] if (pk := held.uuid_of(given)))
         chosen = Chosen(request.workspace.pk, ids=ids)
         query += [("id", str(pk)) for pk in ids]
         if request.GET.get("from") == "message" and len(ids) == 1:
@@ -101,13 +105,6 @@ def _wanted(request: WorkspaceRequest, now: datetime) -> Wanted:
             query.append(("from", "message"))
     count = chosen.rows(now).count()
     return Wanted(chosen, count, min(count, MOST), urlencode(query), back)
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _rows(chosen: Chosen, now: datetime) -> list[Message]:
@@ -137,14 +134,17 @@ def _release(request: WorkspaceRequest, rows: Sequence[Message], now: datetime) 
     if count:
         _tell(request, ngettext("%(n)s message is released.", "%(n)s messages are released.", count), count)
     if kept:
-        stays = ngettext("%(n)s message stays held:", "%(n)s messages stay held:", kept) % {"n": kept}
-        messages.warning(request, " ".join((stays, *list(dict.fromkeys(why.values()))[:3])))
+        reasons = " ".join(list(dict.fromkeys(why.values()))[:3])
+        stays = ngettext(
+            "%(n)s message stays held: %(reasons)s", "%(n)s messages stay held: %(reasons)s", kept
+        )
+        messages.warning(request, stays % {"n": grouped(kept), "reasons": reasons})
     _tell_of_others(request, len(rows) - count - kept)
 
 
 def _tell(request: WorkspaceRequest, words: str, count: int) -> None:
     if count:
-        messages.success(request, words % {"n": count})
+        messages.success(request, words % {"n": grouped(count)})
 
 
 def _tell_of_others(request: WorkspaceRequest, count: int) -> None:
@@ -154,7 +154,7 @@ def _tell_of_others(request: WorkspaceRequest, count: int) -> None:
             "%(n)s messages had left or ended meanwhile; nothing was changed about them.",
             count,
         )
-        messages.info(request, words % {"n": count})
+        messages.info(request, words % {"n": grouped(count)})
 
 
 ACTS: dict[str, Callable[[WorkspaceRequest, Sequence[Message], datetime], None]] = {

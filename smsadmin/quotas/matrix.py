@@ -1,5 +1,6 @@
 """The matrix of the quota page: numbers, users, and each number as each of its users, by window."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +10,16 @@ from django import forms
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from smsadmin.core.numbers import pretty
 from smsadmin.core.windows import Window, resets_at, started_at
 from smsadmin.directory.forms import Filter
 from smsadmin.directory.models import Number
-from smsadmin.quotas import positions, words
+from smsadmin.quotas import forecast, positions, words
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Scope
-from smsadmin.quotas.positions import ORDERS, Holder, Pair, Position, counted_url, ends_at, usage_url
+from smsadmin.quotas.positions import ORDERS, Holder, Pair, Position, counted_url, usage_url
 from smsadmin.quotas.rulebook import UTC_ZONE
 from smsadmin.workspaces.models import Workspace
 
@@ -28,11 +29,14 @@ MOST_NAMED = 200
 
 PAIR = "pair"
 
+#: Three digits of a number at least, as people write them.
+_SPELLING = re.compile(r"\+?[\s()./-]*(?:\d[\s()./-]*){3,}")
+
 #: Which of the two caps of a pair binds first: words, and the icon beside them.
 SIDES = {
-    "number": (gettext_lazy("number binds first"), "phone"),
-    "user": (gettext_lazy("user binds first"), "user"),
-    "both": (gettext_lazy("both bind at once"), "checks"),
+    "number": (gettext_lazy("stops first: the number"), "phone"),
+    "user": (gettext_lazy("stops first: the user"), "user"),
+    "both": (gettext_lazy("both stop at once"), "checks"),
 }
 LEFT = {"number": gettext_lazy("user: %(left)s left"), "user": gettext_lazy("number: %(left)s left")}
 
@@ -43,7 +47,7 @@ class QuotaFilter(Filter):
     name = forms.CharField(label=gettext_lazy("Number or user"), required=False, max_length=120)
     country = forms.ChoiceField(label=gettext_lazy("Country"), required=False)
     order = forms.ChoiceField(
-        label=gettext_lazy("Order"),
+        label=pgettext_lazy("sorting", "Order"),
         required=False,
         choices=[
             ("", gettext_lazy("Runs out first")),
@@ -71,14 +75,19 @@ class QuotaFilter(Filter):
     def has(self, holder: Holder) -> bool:
         """Whether the holder is of that name, number or email."""
         name = self.chosen.get("name", "")
-        wanted, digits = name.casefold(), "".join(filter(str.isdigit, name))
+        wanted = name.casefold()
         if isinstance(holder, Number):
-            return wanted in holder.name.casefold() or bool(digits and digits in holder.e164)
+            return wanted in holder.name.casefold() or _is_part_of(holder.e164, name)
         return wanted in holder.name.casefold() or wanted in holder.email.casefold()
 
     def is_in(self, number: Holder) -> bool:
         country = self.chosen.get("country")
         return not country or (isinstance(number, Number) and number.country == country)
+
+
+def _is_part_of(e164: str, text: str) -> bool:
+    """Whether a text is a part of the number in some spelling, and not a name with a figure in it."""
+    return bool(_SPELLING.fullmatch(text)) and "".join(filter(str.isdigit, text)) in e164
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,15 +236,15 @@ def _pair_cell(pair: Pair, window: Window, unit: str) -> Cell | None:
     if found is None:
         return None
     holder = pair.agent if found.side == "user" else pair.number
-    side, icon = SIDES[found.side]
+    side, icon = SIDES[found.side] if found.usage.used else ("", "")
     other = ""
-    if found.other and found.side in LEFT:
+    if side and found.other and found.side in LEFT:
         left = number_format(found.other.left, force_grouping=True)
         other = str(LEFT[found.side]) % {"left": left}
     return Cell(
         found.usage,
         usage_url(holder.scope, holder.holder.pk, found.usage, holder.now),
-        _forecast(holder, found.usage),
+        forecast.runs_out_at(found.usage, holder.now),
         str(side),
         icon,
         other,
@@ -247,11 +256,7 @@ def _cell(position: Position, usage: Usage | None) -> Cell | None:
     if usage is None:
         return None
     url = usage_url(position.scope, position.holder.pk, usage, position.now)
-    return Cell(usage, url, _forecast(position, usage))
-
-
-def _forecast(position: Position, usage: Usage) -> datetime | None:
-    return ends_at(usage, position.now) if usage.left else None
+    return Cell(usage, url, forecast.runs_out_at(usage, position.now))
 
 
 def name_of(position: Position) -> Name:

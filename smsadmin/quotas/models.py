@@ -48,24 +48,28 @@ class Rule(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="quota_rules")
     scope = models.CharField(_("for each"), max_length=8, choices=Scope)
     window = models.CharField(_("window"), max_length=8, choices=Window)
-    zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    zone = models.CharField(_("time zone"), max_length=64, default="UTC", db_default="UTC")
     unit = models.CharField(_("unit"), max_length=8, choices=Unit, default=Unit.MESSAGES)
     limit = models.PositiveIntegerField(_("limit"))
 
-    country = models.CharField(_("country"), max_length=2, blank=True)
-    line = models.CharField(_("kind of line"), max_length=20, choices=Line, blank=True)
-    route = models.CharField(_("carried by"), max_length=10, choices=Connection.Kind, blank=True)
+    country = models.CharField(_("country"), max_length=2, blank=True, default="", db_default="")
+    line = models.CharField(
+        _("kind of line"), max_length=20, choices=Line, blank=True, default="", db_default=""
+    )
+    route = models.CharField(
+        _("carried by"), max_length=10, choices=Connection.Kind, blank=True, default="", db_default=""
+    )
     number = models.ForeignKey(Number, models.CASCADE, null=True, blank=True, related_name="+")
     agent = models.ForeignKey(Agent, models.CASCADE, null=True, blank=True, related_name="+")
 
-    enabled = models.BooleanField(_("switched on"), default=True)
+    enabled = models.BooleanField(_("switched on"), default=True, db_default=True)
     effective_from = models.DateTimeField(_("effective from"), null=True, blank=True)  # None: always
     source = models.CharField(_("source"), max_length=200, blank=True)
-    note = models.CharField(_("note"), max_length=500, blank=True)
-    preset = models.CharField(max_length=40, blank=True)
+    note = models.CharField(_("note"), max_length=500, blank=True, default="", db_default="")
+    preset = models.CharField(max_length=40, blank=True, default="", db_default="")
     documented = models.PositiveIntegerField(null=True)
-    binding = models.BooleanField(default=False)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    binding = models.BooleanField(default=False, db_default=False)
+    reason = models.CharField(_("reason"), max_length=500, blank=True, default="", db_default="")
     reason_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     reason_at = models.DateTimeField(null=True)
 
@@ -114,7 +118,9 @@ class PriorityShare(models.Model):
 class Counter(models.Model):
     """What one number or user has used, in the newest window of each kind, as the calendar of `zone` has it.
 
-    Everybody who has sent has a counter in UTC, and one in each other zone that a limit of theirs names.
+    Everybody who has sent has a counter in UTC, and one in each other zone that a limit of theirs names. That in UTC
+    numbers the messages it counts (`turns`). One in another zone has the number of the last that it counted: where that
+    is not the same, it missed some while no rule named its zone, and is made from the log again.
 
     `minute_at` and its like are the window's number (core.windows.Moment); a count belongs to that window
     alone, so a count under an older number means zero now.
@@ -123,7 +129,8 @@ class Counter(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="quota_counters")
     scope = models.CharField(max_length=8, choices=Scope)
     subject_id = models.BigIntegerField()  # directory.Number or directory.Agent
-    zone = models.CharField(max_length=64, default="UTC")
+    zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
+    turns = models.BigIntegerField(default=0, db_default=0)
     minute_at = models.BigIntegerField(default=0)
     minute_messages = models.PositiveIntegerField(default=0)
     minute_segments = models.PositiveIntegerField(default=0)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Count
 
 from smsadmin.core.ids import first_uuid7
-from smsadmin.core.windows import Moment, Window, resets_at, started_at
+from smsadmin.core.windows import Window, resets_at, started_at
 from smsadmin.directory.models import Agent, Association, Number
 from smsadmin.quotas import counting, forecast, recount, rulebook
 from smsadmin.quotas.counting import Usage
@@ -56,8 +56,13 @@ class Position:
 
     @property
     def tightest(self) -> Usage:
-        """The limit that runs out first, else the fullest."""
-        return min(self.usages, key=lambda usage: (ends_at(usage, self.now) or _NEVER, -share(usage)))
+        """The limit that stops its messages first (`first`)."""
+        return first(self.usages, self.now)
+
+    @property
+    def stopped_by(self) -> Usage | None:
+        """The limit that lets none of its messages leave before it resets; None where all have something left."""
+        return self.tightest if self.usages and not self.tightest.left else None
 
     @cached_property
     def by_key(self) -> dict[Key, Usage]:
@@ -66,6 +71,18 @@ class Position:
 
 def share(usage: Usage) -> float:
     return usage.used / usage.limit.limit if usage.limit.limit else 1.0
+
+
+def first(usages: Iterable[Usage], now: datetime) -> Usage:
+    """Of several limits the one that stops messages first: of those used up the one that resets last, for there is room
+    only then; else the one that runs out first, else the fullest."""
+    return min(usages, key=lambda usage: _urgency(usage, now))
+
+
+def _urgency(usage: Usage, now: datetime) -> tuple[bool, float, float]:
+    if not usage.left:
+        return False, -usage.resets_at.timestamp(), 0
+    return True, (ends_at(usage, now) or _NEVER).timestamp(), -share(usage)
 
 
 def ends_at(usage: Usage, now: datetime) -> datetime | None:
@@ -105,11 +122,8 @@ def of_holders(
     holders: Sequence[Holder], counters: Mapping[int, Mapping[str, Counter]], now: datetime
 ) -> list[Position]:
     """These numbers or users, which are all of one workspace and scope, by their counters in each zone."""
-    made_up = _missing(holders, counters, now)
-    return [
-        of_holder(holder, {**made_up.get(holder.pk, {}), **counters.get(holder.pk, {})}, now)
-        for holder in holders
-    ]
+    counters = counting.completed(counters, map(Subject.of, holders), now)
+    return [of_holder(holder, counters.get(holder.pk, {}), now) for holder in holders]
 
 
 def one(holder: Holder, now: datetime) -> Position:
@@ -123,32 +137,6 @@ def of_holder(holder: Holder, counters: Mapping[str, Counter], now: datetime) ->
     subject = Subject.of(holder)
     limits = rulebook.limits(subject, now)
     return Position(subject.scope, holder, counting.usage_of(counters, limits, now), now)
-
-
-def _missing(
-    holders: Sequence[Holder], counters: Mapping[int, Mapping[str, Counter]], now: datetime
-) -> dict[int, dict[str, Counter]]:
-    """The counters that a new rule's zone still lacks, as the log has them; not saved: the next message makes them."""
-    lacking = [
-        meter
-        for meter in rulebook.meters(map(Subject.of, holders), now)
-        if (own := counters.get(meter.subject.subject_id)) and meter.zone not in own
-    ]
-    found: dict[int, dict[str, Counter]] = {}
-    for zone in {meter.zone for meter in lacking}:
-        subjects = [meter.subject for meter in lacking if meter.zone == zone]
-        used = recount.windows(subjects[0].workspace_id, subjects[0].scope, zone, now)
-        for subject in subjects:
-            columns = _columns(used.get(subject.subject_id, {}), Moment.of(now, zone))
-            found.setdefault(subject.subject_id, {})[zone] = Counter(zone=zone, **columns)
-    return found
-
-
-def _columns(used: Mapping[str, recount.Used], moment: Moment) -> dict[str, int]:
-    columns = {f"{window}_at": moment.in_window(window) for window in Window}
-    for window, amount in used.items():
-        columns |= {f"{window}_{unit}": amount.of(unit) for unit in Unit}
-    return columns
 
 
 def at_risk(workspace_id: int, now: datetime, most: int = 5) -> list[Position]:
@@ -256,17 +244,18 @@ def pairs(
     listed = set(
         Association.objects.filter(number__workspace=workspace_id).values_list("number_id", "agent_id")
     )
-    sent = _sent(workspace_id, now)
+    rows = _sent(workspace_id, now)
+    sent = {(number, agent): n for number, agent, n in rows if number and agent}
     found = [
         Pair(by_number[number], by_agent[agent], sent.get((number, agent), 0), (number, agent) in listed)
         for number, agent in listed | sent.keys()
         if number in by_number and agent in by_agent
     ]
-    return sorted(found, key=ORDERS["first"]), sum(sent.values()) < MOST_LOOKED
+    return sorted(found, key=ORDERS["first"]), sum(n for *_, n in rows) < MOST_LOOKED
 
 
-def _sent(workspace_id: int, now: datetime) -> dict[tuple[int, int], int]:
-    """How many of the newest messages of this month each number sent as each user."""
+def _sent(workspace_id: int, now: datetime) -> list[tuple[int | None, int | None, int]]:
+    """How many of the newest messages of this month each number sent as each user, or as none."""
     began = started_at(Window.MONTH, now)
     of_month = Message.objects.filter(
         workspace=workspace_id,
@@ -277,8 +266,7 @@ def _sent(workspace_id: int, now: datetime) -> dict[tuple[int, int], int]:
     )
     newest = of_month.order_by("-pk").values("pk")[:MOST_LOOKED]
     rows = Message.objects.filter(pk__in=newest).values_list("number_id", "agent_id")
-    counted = rows.order_by().annotate(n=Count("pk"))
-    return {(number, agent): n for number, agent, n in counted if number and agent}
+    return list(rows.order_by().annotate(n=Count("pk")))
 
 
 # --- The log -----------------------------------------------------------------------------------------

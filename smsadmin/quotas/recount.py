@@ -69,18 +69,24 @@ def month(workspace_id: int, scope: str, span: Span) -> dict[int, Used]:
     return {subject_id: by["month"] for subject_id, by in found.items() if by["month"].messages}
 
 
-def windows(workspace_id: int, scope: str, zone: str, now: datetime) -> Mapping[int, Mapping[str, Used]]:
-    """What every number, or every user, of a workspace used in the windows of `zone` that hold `now`: by window."""
+def windows(
+    workspace_id: int, scope: str, zone: str, now: datetime, only: Sequence[int] | None = None
+) -> Mapping[int, Mapping[str, Used]]:
+    """What every number, or every user, of a workspace used in the windows of `zone` that hold `now`: by window.
+
+    `only`: the ids of those that are asked for.
+    """
     spans = window_spans(zone, now)
     messages = _messages(spans[Window.MONTH]).filter(workspace=workspace_id)
-    return _used(messages, Kept.objects.filter(workspace=workspace_id, scope=scope), scope, spans)
+    kept = Kept.objects.filter(workspace=workspace_id, scope=scope)
+    if only is not None:
+        messages, kept = messages.filter(**{f"{_HOLDER[scope]}__in": only}), kept.filter(subject_id__in=only)
+    return _used(messages, kept, scope, spans)
 
 
-def windows_of(counter: Counter, now: datetime, earlier: timedelta = timedelta()) -> Mapping[str, Used]:
-    """The same for the holder of one counter, with what was counted up to `earlier` before each window began."""
-    spans = {
-        window: (since - earlier, until) for window, (since, until) in window_spans(counter.zone, now).items()
-    }
+def windows_of(counter: Counter, now: datetime) -> Mapping[str, Used]:
+    """The same for the holder of one counter."""
+    spans = window_spans(counter.zone, now)
     messages = counted_messages(counter.scope, counter.subject_id, *spans[Window.MONTH])
     kept = _kept(counter.scope, counter.subject_id)
     return _used(messages, kept, counter.scope, spans)[counter.subject_id]
@@ -88,11 +94,15 @@ def windows_of(counter: Counter, now: datetime, earlier: timedelta = timedelta()
 
 def fill(counter: Counter, now: datetime) -> None:
     """Sets the counter to what the log says of the windows that hold `now`; nothing is saved."""
-    moment = Moment.of(now, counter.zone)
     for window, used in windows_of(counter, now).items():
-        setattr(counter, f"{window}_at", moment.in_window(Window(window)))
-        for unit in Unit:
-            setattr(counter, f"{window}_{unit}", used.of(unit))
+        put(counter, Window(window), used, now)
+
+
+def put(counter: Counter, window: Window, used: Used, now: datetime) -> None:
+    """Sets one window of the counter to what was used in that which holds `now`; nothing is saved."""
+    setattr(counter, f"{window}_at", Moment.of(now, counter.zone).in_window(window))
+    for unit in Unit:
+        setattr(counter, f"{window}_{unit}", used.of(unit))
 
 
 def window_spans(zone: str, now: datetime) -> dict[str, Span]:

@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from smsadmin.core import numbers
+from smsadmin.core.windows import Window, resets_at
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import rulebook, rules
 from smsadmin.quotas.models import PriorityShare, Rule, Scope
 from smsadmin.quotas.rule_presenters import named
 from smsadmin.workspaces.forms import time_zones
-from smsadmin.workspaces.models import Connection, User
+from smsadmin.workspaces.models import Connection, User, Workspace
 
 #: Far above what any provider carries, so a mistyped zero too many is noticed.
 MOST = 100_000_000
@@ -24,6 +25,7 @@ LEAST_LETTERS = 10
 FOR_WHOM: dict[str, tuple[str, ...]] = {Scope.NUMBER: ("number", "country", "line"), Scope.USER: ("agent",)}
 #: What of them is empty when it does not apply.
 EMPTY: dict[str, Any] = {"number": None, "agent": None, "country": "", "line": "", "route": ""}
+TOO_LONG = gettext_lazy("Write at most %(limit_value)s characters; these are %(show_value)s.")
 #: Who carries messages; a HubSpot portal only asks for them.
 CARRIERS = [(kind.value, kind.label) for kind in Connection.Kind if kind != Connection.Kind.HUBSPOT]
 
@@ -38,7 +40,7 @@ class _LimitField(forms.IntegerField):
                 "required": gettext_lazy("Say how many are the most."),
                 "invalid": gettext_lazy("Write a whole number."),
                 "min_value": gettext_lazy(
-                    "A limit of 0 would stop every message. 1 is the least; to stop messages switch off their actions."
+                    "1 is the least: less would stop every message. To stop messages switch off their actions."
                 ),
                 "max_value": gettext_lazy("No provider carries that many: leave a limit out instead."),
             },
@@ -46,19 +48,27 @@ class _LimitField(forms.IntegerField):
 
 
 class _StartField(forms.DateTimeField):
-    """A moment in the zone of who looks at the page, to the minute."""
+    """A moment of this century in the zone of who looks at the page, to the minute. `past`: what to do instead of
+    naming one that is over."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, past: Any, **options: Any) -> None:
         super().__init__(
             label=gettext_lazy("Holds from"),
             error_messages={
                 "required": gettext_lazy("Say from when on it holds."),
                 "invalid": gettext_lazy("Write a date and a time, as in 2026-12-01 00:00."),
+                "far": gettext_lazy("Write a year from 2000 to 2099."),
+                "past": past,
             },
             **options,
         )
+
+    def validate(self, value: datetime | None) -> None:
+        super().validate(value)
+        if value and value.year not in range(2000, 2100):
+            raise forms.ValidationError(self.error_messages["far"], "far")
 
 
 class RuleForm(forms.ModelForm):
@@ -69,11 +79,26 @@ class RuleForm(forms.ModelForm):
 
     limit = _LimitField()
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    #: What the form's rule is to replace.
+    replaced: Rule | None = None
+    #: Whether the form does nothing else than switching its rule off.
+    switches_off = False
+
+    def __init__(self, now: datetime, *args: Any, **options: Any) -> None:
+        """`now`: when the form is looked at or sent."""
         super().__init__(*args, **options)
+        self.now = now
         self.before = copy(self.instance)  # checking a form fills its instance
         if self.instance.documented is None:
             self.fields.pop("reason", None)
+        if isinstance(zone := self.fields.get("zone"), forms.ChoiceField):
+            zone.choices = _zones(self.instance.workspace)
+
+    def clean_effective_from(self) -> datetime | None:
+        start: datetime | None = self.cleaned_data["effective_from"]
+        if start and start <= self.now and start != self.before.effective_from:
+            raise forms.ValidationError(self.fields["effective_from"].error_messages["past"], "past")
+        return start
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -108,16 +133,18 @@ class RuleForm(forms.ModelForm):
             self.add_error("effective_from", text % {"other": named(taken[0])})
 
     def _has_a_reason(self, wanted: Rule, values: dict[str, Any]) -> None:
+        if "reason" not in self.fields:
+            return
         if not rules.departures(wanted):
             values["reason"] = ""
         elif sum(character.isalpha() for character in values["reason"]) < LEAST_LETTERS:
             text = _("This departs from what the provider documents. Write why, in at least a few words.")
             self.add_error("reason", text)
 
-    def keep(self, person: User, now: datetime) -> Rule:
+    def keep(self, person: User) -> Rule:
         """Saves the valid form; a changed reason is the person's."""
-        if self.has_changed() or self.instance.pk is None:
-            rules.sign(self.instance, person, now)
+        if self.instance.reason != self.before.reason or not rules.departures(self.instance):
+            rules.sign(self.instance, person, self.now)
         return self.save()
 
 
@@ -142,7 +169,11 @@ class OwnRuleForm(RuleForm):
         initial=rulebook.UTC_ZONE,
         help_text=gettext_lazy("Whose minutes, hours, days and months. Providers count in UTC."),
     )
-    effective_from = _StartField(required=False, help_text=gettext_lazy("In your time zone. Empty: at once."))
+    effective_from = _StartField(
+        required=False,
+        help_text=gettext_lazy("In your time zone. Empty: at once."),
+        past=gettext_lazy("That is past. Leave it empty: the rule holds at once then."),
+    )
 
     class Meta:
         model = Rule
@@ -159,9 +190,9 @@ class OwnRuleForm(RuleForm):
         }
         help_texts = {
             "number": gettext_lazy(
-                "With one number chosen, its country, kind and provider say nothing more."
+                "With one number chosen, no country, kind or provider is kept: they say nothing more."
             ),
-            "agent": gettext_lazy("With one user chosen, the provider says nothing more."),
+            "agent": gettext_lazy("With one user chosen, no provider is kept: it says nothing more."),
             "line": gettext_lazy(
                 "In North America nobody can tell mobile from fixed lines: choose “fixed line or mobile” there."
             ),
@@ -171,6 +202,8 @@ class OwnRuleForm(RuleForm):
         error_messages = {
             "window": {"required": gettext_lazy("Choose the window.")},
             "unit": {"required": gettext_lazy("Choose messages or segments.")},
+            "source": {"max_length": TOO_LONG},
+            "note": {"max_length": TOO_LONG},
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -216,15 +249,24 @@ def _countries(own: set[str]) -> list[Any]:
     return [*([(_("Of your numbers"), ours)] if ours else []), (_("Others"), others)]
 
 
-def _reason_field() -> forms.CharField:
+def _zones(workspace: Workspace) -> list[Any]:
+    """Those of the workspace and its numbers first."""
+    every = time_zones()
+    e164s = Number.objects.filter(workspace=workspace, gone_at=None).values_list("e164", flat=True)
+    own = {rulebook.UTC_ZONE, workspace.time_zone, *map(numbers.zone_of, e164s)}
+    near = [(name, words) for name, words in every if name in own]
+    others = [(name, words) for name, words in every if name not in own]
+    return [(_("Of your workspace"), near), (_("Others"), others)]
+
+
+def _reason_field(needed_for: Any) -> forms.CharField:
     return forms.CharField(
         label=gettext_lazy("Reason"),
         required=False,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=gettext_lazy(
-            "Needed where this departs from what the provider documents. It is shown beside the rule, with your name."
-        ),
+        help_text=needed_for,
+        error_messages={"max_length": TOO_LONG},
     )
 
 
@@ -232,7 +274,12 @@ class DocumentedRuleForm(RuleForm):
     """What may be changed of a documented limit."""
 
     zone = OwnRuleForm.base_fields["zone"]
-    reason = _reason_field()
+    reason = _reason_field(
+        gettext_lazy(
+            "Needed for a limit above the documented one, for another zone than UTC, and to switch off what the "
+            "provider counts for everybody. It is shown beside the rule, with your name."
+        )
+    )
 
     class Meta:
         model = Rule
@@ -242,8 +289,18 @@ class DocumentedRuleForm(RuleForm):
 class ReplacingRuleForm(RuleForm):
     """What may be changed of a rule that replaces a documented one."""
 
-    effective_from = _StartField(help_text=gettext_lazy("In your time zone."))
-    reason = _reason_field()
+    effective_from = _StartField(
+        help_text=gettext_lazy("In your time zone."),
+        past=gettext_lazy(
+            "That is past. To change what holds now, change the rule itself; else name a later moment."
+        ),
+    )
+    reason = _reason_field(
+        gettext_lazy(
+            "Needed for a limit above the documented one, and to switch off what the provider counts for everybody. "
+            "It is shown beside the rule, with your name."
+        )
+    )
 
     class Meta:
         model = Rule
@@ -251,19 +308,29 @@ class ReplacingRuleForm(RuleForm):
 
 
 class ReplacementForm(ReplacingRuleForm):
-    """What is to replace a rule from a moment in the future on. `now`: which is not past then."""
+    """What is to replace a rule from a moment in the future on; an edge of its own calendar is suggested."""
+
+    def __init__(self, now: datetime, replaced: Rule, *args: Any, **options: Any) -> None:
+        window = Window.MONTH if replaced.window == Window.MONTH else Window.DAY
+        initial = {"effective_from": resets_at(window, now, replaced.zone)}
+        super().__init__(now, *args, instance=rules.replacement(replaced), initial=initial, **options)
+        self.replaced = replaced
+
+
+class SwitchOffForm(RuleForm):
+    """Switches off what holds for everybody unasked: why. A reason that it had was for something else."""
+
+    switches_off = True
+    limit = None  # type: ignore[assignment]
+    reason = _reason_field(gettext_lazy("It is shown beside the rule, with your name."))
+
+    class Meta:
+        model = Rule
+        fields = ["reason"]
 
     def __init__(self, now: datetime, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.now = now
-
-    def clean_effective_from(self) -> datetime:
-        start: datetime = self.cleaned_data["effective_from"]
-        if start <= self.now:
-            raise forms.ValidationError(
-                _("That is past. To change what holds now, change the rule itself; else name a later moment.")
-            )
-        return start
+        super().__init__(now, *args, initial={"reason": ""}, **options)
+        self.instance.enabled = False
 
 
 def form_of(rule: Rule) -> type[RuleForm]:
@@ -281,6 +348,8 @@ class PriorityShareForm(forms.ModelForm):
         error_messages={
             "required": gettext_lazy("Say how many percent; 0 keeps nothing."),
             "invalid": gettext_lazy("Write a whole number."),
+            "min_value": gettext_lazy("0 is the least: it keeps nothing."),
+            "max_value": gettext_lazy("%(limit_value)s is the most: other messages need room too."),
         },
     )
 

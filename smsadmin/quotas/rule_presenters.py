@@ -17,7 +17,7 @@ from smsadmin.quotas import rulebook, rules
 from smsadmin.quotas.documented import translated
 from smsadmin.quotas.models import Rule, Scope, Unit
 from smsadmin.quotas.rulebook import UTC_ZONE, Rulebook, Subject
-from smsadmin.quotas.rules import Standing
+from smsadmin.quotas.rules import Bound, Standing
 
 _WINDOWS = list(Window)
 
@@ -202,29 +202,28 @@ def effect(rule: Rule, now: datetime) -> str:
     begins = ""
     if rule.effective_from and state is Standing.TO_COME:
         begins = _("It begins on %(moment)s.") % {"moment": full_time(rule.effective_from)}
-    said = [begins, _binds(rule.scope, found.holders), _tighter(found.tighter)]
-    return " ".join(filter(None, said))
+    return " ".join(filter(None, [begins, _applies(rule.scope, found.holders), _tightest(found)]))
 
 
-def _binds(scope: str, count: int) -> str:
+def _applies(scope: str, count: int) -> str:
     if scope == Scope.NUMBER:
-        said = ngettext("It binds %(n)s of your numbers.", "It binds %(n)s of your numbers.", count)
+        said = ngettext("It applies to %(n)s of your numbers.", "It applies to %(n)s of your numbers.", count)
         return said % {"n": grouped(count)} if count else _("None of your numbers falls under it.")
-    said = ngettext("It binds %(n)s of your users.", "It binds %(n)s of your users.", count)
+    said = ngettext("It applies to %(n)s of your users.", "It applies to %(n)s of your users.", count)
     return said % {"n": grouped(count)} if count else _("None of your users falls under it.")
 
 
-def _tighter(count: int) -> str:
-    if not count:
+def _tightest(found: Bound) -> str:
+    if found.tightest == found.holders:
         return ""
+    if not found.tightest:
+        return _("Another rule of the same window is as tight or tighter, so this one changes nothing.")
     said = ngettext(
-        "For %(n)s of them another rule of the same window is as tight or tighter, so this one changes nothing "
-        "there.",
-        "For %(n)s of them another rule of the same window is as tight or tighter, so this one changes nothing "
-        "there.",
-        count,
+        "For %(n)s of them it is the tightest of its window; for the others another rule is as tight or tighter.",
+        "For %(n)s of them it is the tightest of its window; for the others another rule is as tight or tighter.",
+        found.tightest,
     )
-    return said % {"n": grouped(count)}
+    return said % {"n": grouped(found.tightest)}
 
 
 def grouped(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
@@ -16,7 +17,14 @@ from smsadmin import cache
 from smsadmin.dashboard.pages import render_page
 from smsadmin.quotas import rule_presenters, rules
 from smsadmin.quotas.models import PriorityShare, Rule
-from smsadmin.quotas.rule_forms import OwnRuleForm, PriorityShareForm, ReplacementForm, RuleForm, form_of
+from smsadmin.quotas.rule_forms import (
+    OwnRuleForm,
+    PriorityShareForm,
+    ReplacementForm,
+    RuleForm,
+    SwitchOffForm,
+    form_of,
+)
 from smsadmin.quotas.rules import Departure
 from smsadmin.workspaces.access import editor_required, viewer_required
 from smsadmin.workspaces.models import Role, Workspace
@@ -64,48 +72,47 @@ def change_share(request: WorkspaceRequest) -> HttpResponse:
 @editor_required
 def new_rule(request: WorkspaceRequest) -> HttpResponse:
     """A rule of the workspace's own."""
-    return _rule_page(request, partial(OwnRuleForm, instance=Rule(workspace=request.workspace)))
+    blank = Rule(workspace=request.workspace)
+    return _rule_page(request, partial(OwnRuleForm, timezone.now(), instance=blank))
 
 
 @require_http_methods(["GET", "POST"])
 @editor_required
 def rule(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """One rule; ?off=1 begins with it switched off, which may need a reason."""
-    shown = _own(request, pk)
-    initial = {"enabled": False} if request.method == "GET" and request.GET.get("off") else None
-    return _rule_page(request, partial(form_of(shown), instance=shown, initial=initial))
+    """One rule; ?off=1 does nothing else than switching a binding one off."""
+
+    def build(*data: Any) -> RuleForm:
+        shown = _own(request, pk)
+        form = SwitchOffForm if shown.binding and request.GET.get("off") else form_of(shown)
+        return form(timezone.now(), *data, instance=shown)
+
+    return _rule_page(request, build)
 
 
 @require_http_methods(["GET", "POST"])
 @editor_required
 def replace(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Plans what replaces a rule from a moment in the future on."""
-    old = _own(request, pk)
-    build = partial(ReplacementForm, timezone.now(), instance=rules.replacement(old))
-    return _rule_page(request, build, replaced=old)
+    return _rule_page(request, lambda *data: ReplacementForm(timezone.now(), _own(request, pk), *data))
 
 
-def _rule_page(
-    request: WorkspaceRequest, build: Callable[..., RuleForm], replaced: Rule | None = None
-) -> HttpResponse:
-    """The form that `build` makes, and saving it; `replaced` is the rule that the form's replaces."""
+def _rule_page(request: WorkspaceRequest, build: Callable[..., RuleForm]) -> HttpResponse:
+    """The form that `build` makes of the rule as it is when that is called, and saving it."""
     if request.method == "GET":
-        return _form_page(request, build(), replaced)
+        return _form_page(request, build())
     with transaction.atomic():
         _one_at_a_time(request)
         form = build(request.POST)
         if not form.is_valid():
-            return _form_page(request, form, replaced, status=422)
-        saved = form.keep(request.user, timezone.now())
+            return _form_page(request, form, status=422)
+        saved = form.keep(request.user)
     cache.forget()
     _tell(request, saved)
     return redirect("quota-rules")
 
 
-def _form_page(
-    request: WorkspaceRequest, form: RuleForm, replaced: Rule | None, status: int = 200
-) -> HttpResponse:
-    shown = form.before
+def _form_page(request: WorkspaceRequest, form: RuleForm, status: int = 200) -> HttpResponse:
+    shown, replaced = form.before, form.replaced
     context = {
         "form": form,
         "rule": shown,
@@ -130,16 +137,16 @@ def _tell(request: WorkspaceRequest, saved: Rule) -> None:
 @editor_required
 def switch(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Switches a rule on, or off where that needs no reason; where it does, the page of the rule asks for it."""
-    shown = _own(request, pk)
-    shown.enabled = request.POST.get("enabled") == "1"
-    if Departure.OFF in rules.departures(shown):
-        messages.warning(
-            request, _("Nothing has changed yet: write why it is to be switched off, then save.")
-        )
-        return redirect(f"{reverse('quota-rule', args=[pk])}?off=1")
-    if not rules.departures(shown):
-        rules.sign(shown, request.user, timezone.now())
-    shown.save()
+    with transaction.atomic():
+        _one_at_a_time(request)
+        shown = _own(request, pk)
+        shown.enabled = request.POST.get("enabled") == "1"
+        if Departure.OFF in rules.departures(shown):
+            messages.warning(request, _("Nothing has changed yet: write why it is to be switched off."))
+            return redirect(f"{reverse('quota-rule', args=[pk])}?off=1")
+        if not rules.departures(shown):
+            rules.sign(shown, request.user, timezone.now())
+        shown.save(update_fields=["enabled", "reason", "reason_by", "reason_at"])
     cache.forget()
     _tell(request, shown)
     return redirect("quota-rules")
@@ -149,13 +156,15 @@ def switch(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @editor_required
 def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Documented limits that came with smsadmin stay; they can be switched off."""
-    shown = _own(request, pk)
-    name = rule_presenters.named(shown)
-    if shown.preset:
-        text = _("“%(rule)s” is documented by the provider, so it cannot be deleted, only switched off.")
-        messages.error(request, text % {"rule": name})
-        return redirect("quota-rules")
-    shown.delete()
+    with transaction.atomic():
+        _one_at_a_time(request)
+        shown = _own(request, pk)
+        name = rule_presenters.named(shown)
+        if shown.preset:
+            text = _("“%(rule)s” is documented by the provider, so it cannot be deleted, only switched off.")
+            messages.error(request, text % {"rule": name})
+            return redirect("quota-rules")
+        shown.delete()
     cache.forget()
     messages.success(request, _("“%(rule)s” is deleted.") % {"rule": name})
     return redirect("quota-rules")
@@ -167,5 +176,5 @@ def _own(request: WorkspaceRequest, pk: int) -> Rule:
 
 
 def _one_at_a_time(request: WorkspaceRequest) -> None:
-    """Two people who save the same rule at once would both find that there is none yet."""
+    """Taken before a rule is read that is to be changed: two people who do so at once would both find it as it was."""
     Workspace.objects.select_for_update().get(pk=request.workspace.pk)

@@ -91,6 +91,11 @@ class Rulebook:
             self._limits[key] = self._tightest(subject, now)
         return self._limits[key]
 
+    @property
+    def zones(self) -> set[str]:
+        """Those in which anything is counted, or may be again."""
+        return {UTC_ZONE, *(rule.zone for rule in self.rules)}
+
     def route(self, subject: Subject) -> str:
         """Which provider carries what the subject sends; "" where nobody knows."""
         return self.routes.get(subject.connection_id or 0, "")

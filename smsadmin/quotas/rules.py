@@ -34,10 +34,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How many fall under a rule, and for how many of them another rule of its window is as tight or tighter."""
+    """How many fall under a rule, and for how many of them none of its window is as tight or tighter."""
 
     holders: int
-    tighter: int
+    tightest: int
 
 
 def departures(rule: Rule) -> set[Departure]:
@@ -96,7 +96,7 @@ def bound(rule: Rule, book: Rulebook, holders: list[Subject], now: datetime) -> 
     """Whom the rule binds of these holders, as soon as it is effective."""
     at = max(rule.effective_from or now, now)
     under = [subject for subject in holders if book.is_for(rule, subject)]
-    return Bound(len(under), sum(not _is_tightest(rule, book, subject, at) for subject in under))
+    return Bound(len(under), sum(_is_tightest(rule, book, subject, at) for subject in under))
 
 
 def _is_tightest(rule: Rule, book: Rulebook, subject: Subject, at: datetime) -> bool:

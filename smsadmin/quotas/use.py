@@ -6,32 +6,35 @@ counters.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.fields.json import KT
-from django.db.models.functions import Coalesce, TruncMinute, TruncSecond
+from django.db.models.functions import Coalesce, TruncHour, TruncMinute, TruncSecond
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from smsadmin.core.errors import NumberQuotaExceeded, UserQuotaExceeded
+from smsadmin.core.errors import NumberQuotaExceeded
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
 from smsadmin.core.windows import Moment, Window, resets_at, started_at
-from smsadmin.quotas import charts, recount, words
+from smsadmin.quotas import charts, forecast, positions, recount, rule_presenters, words
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Kept, MonthUse, Recount, Rule, Scope, Unit
-from smsadmin.quotas.positions import Position, counted_url, ends_at, usage_url
+from smsadmin.quotas.positions import Position, counted_url, usage_url
 from smsadmin.quotas.recount import SEGMENTS, Used
 from smsadmin.quotas.rulebook import UTC_ZONE
+from smsadmin.sending import expected, lines
 from smsadmin.sending.filters import GIVEN_BACK, log_url
 from smsadmin.sending.models import Message
+from smsadmin.sending.search import CODES, USER_NO_ROOM
 
 MONTHS = 12
 MOST_LISTED = 5
@@ -44,8 +47,11 @@ STEPS = {
 }
 #: How many points the curve has within a row of the table.
 FINER = {Window.MINUTE: 5, Window.HOUR: 5, Window.DAY: 4, Window.MONTH: 8}
+#: What the log is counted by, so that every point of the curve is reached: a month's are three hours apart.
+GRAINS = {Window.MINUTE: TruncSecond, Window.MONTH: TruncHour}
 _QUARTER = timedelta(minutes=15)
-REFUSED = {Scope.NUMBER: NumberQuotaExceeded.code, Scope.USER: UserQuotaExceeded.code}
+#: How the log's filter calls the refusals for want of room.
+REFUSED = {Scope.NUMBER: NumberQuotaExceeded.code, Scope.USER: USER_NO_ROOM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +74,21 @@ class Chosen:
 
 
 def chosen(position: Position, window: str, unit: str, zone: str) -> Chosen:
-    """What an address asks for; the limit that runs out first decides what it leaves open or says wrongly."""
-    limits = [usage.limit for usage in position.usages]
-    first = position.tightest.limit if limits else None
-    is_window = window in [*Window]
-    if not is_window or unit not in Unit.values:
-        window = window if is_window else first.window if first else Window.DAY
-        units = [limit.unit for limit in limits if limit.window == window]
-        unit = first.unit if first and first.window == window else units[0] if units else Unit.MESSAGES
-    zones = [limit.zone for limit in limits if (limit.window, limit.unit) == (window, unit)]
-    zone = zone if zone in zones else (zones or [UTC_ZONE])[0]
-    return Chosen(Window(window), unit, zone, position.now, zones)
+    """What an address asks for; of the limits that it may mean the one that stops messages first decides what it leaves
+    open or says wrongly."""
+    has_window, has_unit = window in [*Window], unit in Unit.values
+    meant = [
+        usage
+        for usage in position.usages
+        if usage.limit.window == (window if has_window else usage.limit.window)
+        and usage.limit.unit == (unit if has_unit else usage.limit.unit)
+    ]
+    first = positions.first(meant, position.now).limit if meant else None
+    at = Window(window) if has_window else first.window if first else Window.DAY
+    unit = unit if has_unit else first.unit if first else Unit.MESSAGES
+    zones = [each.limit.zone for each in meant if (each.limit.window, each.limit.unit) == (at, unit)]
+    zone = zone if zone in zones else first.zone if first else UTC_ZONE
+    return Chosen(at, unit, zone, position.now, zones)
 
 
 # --- Moment by moment --------------------------------------------------------------------------------
@@ -101,8 +111,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Course:
-    """How a window was used until now. `usage`: its limit, None where it has none; `kept`: what of the total stands in
-    the log no more."""
+    """How a window was used until now. `usage`: its limit with what the picture says is used, None where it has none;
+    `kept`: what of the total stands in the log no more."""
 
     chosen: Chosen
     steps: Sequence[Step]
@@ -152,12 +162,9 @@ class Course:
         return self.total.of(self.chosen.unit)
 
     @property
-    def lasts(self) -> bool:
-        """Whether enough of the window is over to say that the limit lasts at its pace so far."""
-        if self.usage is None:
-            return False
-        elapsed = (self.chosen.now - self.chosen.began) / (self.chosen.ends - self.chosen.began)
-        return self.runs_out_at is None and self.used <= self.usage.limit.limit * elapsed
+    def outlook(self) -> str:
+        """What comes of the limit, by the name of the Outlook; "" where there is no limit."""
+        return forecast.outlook(self.usage, self.chosen.now).name if self.usage else ""
 
 
 def course(position: Position, asked: Chosen) -> Course:
@@ -166,7 +173,9 @@ def course(position: Position, asked: Chosen) -> Course:
     of_log = _of_log(position.scope, holder.pk, asked)
     of_kept = _of_kept(position.scope, holder.pk, asked)
     counted = sorted([*of_log, *of_kept], key=lambda each: each[0])
-    runs_out_at = ends_at(usage, asked.now) if usage and usage.left else None
+    if usage:  # the counter may have gone on meanwhile; picture and sentence are to say one thing
+        usage = replace(usage, used=sum((used for _at, used in counted), Used()).of(asked.unit))
+    runs_out_at = forecast.runs_out_at(usage, asked.now) if usage else None
     limit = usage.limit if usage else None
     return Course(
         chosen=asked,
@@ -187,14 +196,15 @@ def course(position: Position, asked: Chosen) -> Course:
 
 
 def _of_log(scope: str, holder_id: int, asked: Chosen) -> Iterator[tuple[datetime, Used]]:
-    """What was counted in each minute, or each second of a minute: whole ones of every zone."""
-    trunc = TruncSecond if asked.window == Window.MINUTE else TruncMinute
+    """What was counted in each second, minute or hour of the window's own calendar."""
+    trunc = GRAINS.get(asked.window, TruncMinute)
+    tzinfo = ZoneInfo(asked.zone) if trunc is TruncHour else UTC
     found = recount.counted_messages(scope, holder_id, asked.began, asked.ends)
-    rows = found.order_by().annotate(at=trunc("accepted_at", tzinfo=UTC)).values("at")
+    rows = found.order_by().annotate(at=trunc("accepted_at", tzinfo=tzinfo)).values("at")
     for at, *used in rows.annotate(n=Count("pk"), size=Coalesce(Sum(SEGMENTS), 0)).values_list(
         "at", "n", "size"
     ):
-        yield at, Used(*used)
+        yield max(at, asked.began), Used(*used)
 
 
 def _of_kept(scope: str, holder_id: int, asked: Chosen) -> list[tuple[datetime, Used]]:
@@ -319,22 +329,25 @@ class Figure:
 
 def held(position: Position) -> Figure:
     """The messages that wait for room now."""
-    waiting = _of_holder(position).filter(status=Status.HELD)
-    found = waiting.aggregate(count=Count("pk"), next_at=Min("next_attempt_at"))
+    waiting = lines.waiting(position.now).filter(**_whose(position))
+    heads = lines.heads(waiting)
+    leaves = expected.of(heads, position.now).values()
     url = f"{reverse('quota-held')}?{position.scope}={position.holder.pk}"
-    return Figure(found["count"], url, found["next_at"])
+    return Figure(
+        waiting.count() if heads else 0, url, min((each.at for each in leaves if each.at), default=None)
+    )
 
 
 def refused(position: Position, asked: Chosen) -> Figure:
     """The messages of the window that were refused because a limit of this very number or user had no room."""
-    code = REFUSED[Scope(position.scope)]
+    error = REFUSED[Scope(position.scope)]
     messages = _of_holder(position).filter(
         pk__gte=first_uuid7(asked.began),
         pk__lt=first_uuid7(asked.ends),
         status=Status.REJECTED,
-        error_code=code,
+        error_code__in=CODES.get(error, {error}),
     )
-    narrowed = {"status": Status.REJECTED, "error": code, "since": asked.began, "until": asked.ends}
+    narrowed = {"status": Status.REJECTED, "error": error, "since": asked.began, "until": asked.ends}
     return Figure(messages.count(), log_url(**_whose(position), **narrowed))
 
 
@@ -370,8 +383,46 @@ class Limited:
     runs_out_at: datetime | None
 
     @property
+    def rule_url(self) -> str:
+        """Where every member may read the rule."""
+        return f"{reverse('quota-rules')}#rule-{self.usage.limit.rule_id}"
+
+    @property
+    def source(self) -> str:
+        """Where the limit comes from, else its note."""
+        if self.rule is None:
+            return ""
+        return rule_presenters.source_of(self.rule) or rule_presenters.note_of(self.rule)
+
+    @property
+    def for_marketing(self) -> int:
+        """What is left without what is kept for replies and alerts."""
+        return self.usage.left_for(priority=False)
+
+    @property
+    def is_full_for_marketing(self) -> bool:
+        """Whether only replies and alerts have room."""
+        return bool(self.usage.left) and not self.for_marketing
+
+    @property
     def words(self) -> str:
         return words.column(self.usage.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The limit that lets no message leave before it resets."""
+
+    usage: Usage
+
+    @property
+    def words(self) -> str:
+        return words.column(self.usage.limit)
+
+
+def stopped_by(position: Position) -> Stopped | None:
+    """What stops every message now; None where nothing does."""
+    return Stopped(position.stopped_by) if position.stopped_by else None
 
 
 def limits(position: Position) -> list[Limited]:
@@ -384,7 +435,7 @@ def limits(position: Position) -> list[Limited]:
             usage,
             rules.get(usage.limit.rule_id or 0),
             usage_url(position.scope, position.holder.pk, usage, position.now),
-            ends_at(usage, position.now) if usage.left else None,
+            forecast.runs_out_at(usage, position.now),
         )
         for usage in position.usages
     ]

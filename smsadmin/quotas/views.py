@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -10,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from smsadmin.core.windows import Window
-from smsadmin.dashboard.pages import render_page
+from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import matrix, positions, use, words
 from smsadmin.quotas.matrix import QuotaFilter
@@ -37,7 +38,8 @@ def quotas(request: WorkspaceRequest) -> HttpResponse:
 @require_GET
 @viewer_required
 def number(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """One number's quota: how a window was used until now, of what, and the months before."""
+    """One number's quota: how a window was used until now, of what, and the months before; htmx asks for what
+    changes from minute to minute."""
     return _use(request, get_object_or_404(Number, pk=pk, workspace=request.workspace))
 
 
@@ -52,7 +54,7 @@ def _use(request: WorkspaceRequest, holder: Holder) -> HttpResponse:
     now = timezone.now()
     position = positions.one(holder, now)
     asked = use.chosen(position, *(request.GET.get(name, "") for name in ("window", "unit", "zone")))
-    context = {
+    context: dict[str, Any] = {
         "holder": holder,
         "scope": position.scope,
         "name": matrix.name_of(position),
@@ -63,15 +65,21 @@ def _use(request: WorkspaceRequest, holder: Holder) -> HttpResponse:
         "zones": [_option(asked, zone, zone=zone) for zone in asked.zones],
         "course": use.course(position, asked),
         "limits": use.limits(position),
-        "actions": use.actions(position, asked),
-        "workflows": use.workflows(position, asked),
+        "stopped_by": use.stopped_by(position),
         "held": use.held(position),
         "refused": use.refused(position, asked),
         "given_back": use.given_back(position, asked),
-        "history": use.history(position, asked.unit),
-        "table": _pairs(request, position, now),
     }
-    return render_page(request, "quotas/use.html", context, fragment="quotas/_use.html")
+    if not wants_fragment(
+        request
+    ):  # the rest costs more and changes little: it is not asked for again and again
+        context |= {
+            "actions": use.actions(position, asked),
+            "workflows": use.workflows(position, asked),
+            "history": use.history(position, asked.unit),
+            "table": _pairs(request, position, now),
+        }
+    return render_page(request, "quotas/use.html", context, fragment="quotas/_now.html")
 
 
 @dataclass(frozen=True, slots=True)

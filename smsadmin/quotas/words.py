@@ -37,7 +37,9 @@ def titled(window: str, unit: str, zone: str = UTC_ZONE) -> str:
     """A window's name with what is counted in it and by whose calendar, where that is not the usual."""
     if zone != UTC_ZONE:
         window = _("%(window)s in %(zone)s") % {"window": window, "zone": zone}
-    return f"{window}, {Unit(unit).label}" if unit != Unit.MESSAGES else window
+    if unit == Unit.MESSAGES:
+        return window
+    return _("%(window)s, %(unit)s") % {"window": window, "unit": Unit(unit).label}
 
 
 def span(since: datetime, until: datetime) -> str:

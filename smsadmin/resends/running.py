@@ -22,7 +22,6 @@ from smsadmin.core.errors import InternalError, SendError
 from smsadmin.core.message import SendRequest
 from smsadmin.privacy.masking import secrets_of
 from smsadmin.quotas.counting import QuotaExceeded
-from smsadmin.quotas.rulebook import Subject
 from smsadmin.resends import bell, making
 from smsadmin.resends.models import UNFINISHED, Resend, ResendItem
 from smsadmin.resends.reading import Read, Reader, Wanted
@@ -31,7 +30,8 @@ from smsadmin.sending.accept import again as send_again
 from smsadmin.sending.again import Reason
 from smsadmin.sending.dispatch import stopping
 from smsadmin.sending.models import Message
-from smsadmin.sending.quota import Demand
+from smsadmin.sending.quota import Demand, has_priority
+from smsadmin.sending.room import Closed
 
 logger = structlog.get_logger(__name__)
 
@@ -160,11 +160,11 @@ def _take(resend_id: UUID, now: datetime) -> Resend | None:
 
 @dataclass(slots=True)
 class _Work:
-    """One worker's turn at a resend it holds. `full` are the quotas without room, and when each resets."""
+    """One worker's turn at a resend it holds. `full` are the quotas in which it found no room."""
 
     resend: Resend
     sleep: Callable[[float], None]
-    full: dict[Subject, datetime] = field(default_factory=dict)
+    full: Closed = field(default_factory=Closed)
     reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -176,8 +176,9 @@ class _Work:
         while items := list(pending.filter(pk__gt=after)[:BATCH]):
             after = items[-1].pk
             self._try(items)
-        if self.full and pending.exists():
-            self.let_go(state=Resend.State.WAITING, waits_until=min(self.full.values()), attempts=0)
+        opens_at = self.full.opens_at
+        if opens_at and pending.exists():
+            self.let_go(state=Resend.State.WAITING, waits_until=opens_at, attempts=0)
         else:
             self.let_go(state=Resend.State.DONE, finished_at=timezone.now(), attempts=0)
 
@@ -258,7 +259,7 @@ class _Work:
         except SendError as error:
             return _stopped(error, message, ask)
         except QuotaExceeded as no_room:
-            self.full[no_room.subject] = no_room.usage.resets_at
+            self.full.close([no_room], priority=has_priority(ask.config.traffic))
             return None
         except IntegrityError:
             successor = again.successors([message.pk]).get(message.pk)
@@ -277,13 +278,12 @@ class _Work:
         return _sent_as(successor) if ours.exists() else _refused(Reason.AGAIN)
 
     def _is_full(self, ask: SendRequest) -> bool:
-        """Whether a message before it found no room in a quota that it counts in."""
+        """Whether a message before it, of as much priority at least, found no room in a quota that it counts in."""
         number, agent = making.line(ask)
-        now = timezone.now()
-        return number is not None and any(
-            subject in self.full and self.full[subject] > now
-            for subject in Demand(number, agent, segments=1).subjects
-        )
+        if number is None:
+            return False
+        demand = Demand(number, agent, segments=1, priority=has_priority(ask.config.traffic))
+        return self.full.stops(demand, timezone.now()) is not None
 
 
 def _sent_as(message: UUID) -> Outcome:

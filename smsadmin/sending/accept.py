@@ -1,5 +1,6 @@
 """The front door: every request leaves exactly one row, queued, held or rejected, and a repeat finds it again."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -96,20 +97,17 @@ def _queue(draft: Draft, now: datetime) -> Message:
         ledger.enter(message, demand, now, in_line=draft.ask.config.at_quota == "hold")
         return message
     except ledger.LineAhead as line:
-        return _held(draft, hold.behind(draft, line.first, now), now)
+        find = partial(hold.behind, draft, line.first, now)
     except counting.QuotaExceeded as full:
-        return _without_room(draft, full, now)
+        find = partial(hold.instead, draft, full, now)
+    return _held(draft, find, now)
 
 
-def _without_room(draft: Draft, full: counting.QuotaExceeded, now: datetime) -> Message:
+def _held(draft: Draft, find: Callable[[], hold.Hold], now: datetime) -> Message:
     try:
-        found = hold.instead(draft, full, now)
+        found = find()
     except errors.SendError as error:
         draft.trace.append(Step("quota", Verdict.REFUSED, error.code, error.facts))
         raise
-    return _held(draft, found, now)
-
-
-def _held(draft: Draft, found: hold.Hold, now: datetime) -> Message:
     draft.trace.append(found.step)
     return log.held(draft, found.reason, found.until, found.expires_at, now)

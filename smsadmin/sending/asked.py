@@ -66,8 +66,8 @@ class Asked:
 
 def _moment(time: str, now: datetime) -> datetime | None:
     try:
-        return search.moment(time, now)
-    except ValueError:
+        return search.moment(search.read_time(time, UTC), now)
+    except search.Unreadable:
         return None
 
 

@@ -1,24 +1,23 @@
 """When held messages will leave, as far as is known now: worked out when somebody reads it, and never stored.
 
-What is stored (`next_attempt_at`) is when the line is looked at anew; a message far back in it leaves much later, and
-sooner again when others are cancelled or a limit is raised.
+What is stored (`next_attempt_at`, and the reason) is kept up to date on the first of a line alone: when its line has
+room again. A message far back in it leaves much later, and sooner again when others are cancelled or a limit is raised.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from smsadmin.core.status import Status
-from smsadmin.directory import book
-from smsadmin.sending import lines, quota
+from smsadmin.sending import lines
 from smsadmin.sending.lines import Line
 from smsadmin.sending.models import Message
-from smsadmin.sending.quota import Demand
 from smsadmin.sending.room import when_room
 
 #: So many held messages are looked at, the first of each number.
@@ -30,12 +29,13 @@ class Expected:
     """When a held message leaves if nothing else is sent; None: not before it is given up.
 
     `is_after`: later than that, for more wait before it than are looked at. `ahead`: how many of its line are before
-    it, at least.
+    it, at least. `facts`: what the first of its line waits for, which is noted on that one alone.
     """
 
     at: datetime | None
     ahead: int
     is_after: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def is_in_vain(self) -> bool:
@@ -60,9 +60,11 @@ class _Simulation:
         self.known: dict[UUID, Expected] = {}
         self.length: Counter[Line] = Counter()
         self.latest: dict[int, datetime] = {}  # by number
+        self.facts: dict[Line, Mapping[str, Any]] = {}
         for row, moment in zip(rows, moments, strict=True):
             line = Line.of(row)
-            self.known[row.pk] = Expected(moment, self.length[line])
+            facts = self.facts.setdefault(line, row.error_facts)
+            self.known[row.pk] = Expected(moment, self.length[line], facts=facts)
             self.length[line] += 1
             if moment:
                 self.latest[line.number_id] = max(moment, self.latest.get(line.number_id, moment))
@@ -72,29 +74,16 @@ class _Simulation:
             return self.known[message.pk]
         line = Line.of(message)
         at = self.latest.get(line.number_id, message.next_attempt_at)
-        return Expected(at, self.length[line], is_after=True)
+        facts = self.facts.get(line, message.error_facts)
+        return Expected(at, self.length[line], is_after=True, facts=facts)
 
 
 def _simulated(held: list[Message], now: datetime) -> _Simulation:
     """Tries what waits at the numbers and for the users of these messages."""
     workspace_id = held[0].workspace_id
-    rows, demands = _waiting(held, now), _Demands(workspace_id)
+    rows, demands = _waiting(held, now), lines.Demands(workspace_id)
     asked = [demands[Line.of(row), row.segments] for row in rows]
     return _Simulation(rows, when_room(workspace_id, asked, now, [row.expires_at for row in rows]))
-
-
-class _Demands(dict[tuple[Line, int], Demand]):
-    """What a message of a line takes from quotas, by line and segments: few, however many messages there are."""
-
-    def __init__(self, workspace_id: int) -> None:
-        super().__init__()
-        self._book = book.of(workspace_id)
-
-    def __missing__(self, key: tuple[Line, int]) -> Demand:
-        line, segments = key
-        number, agent = self._book.numbers[line.number_id], self._book.agents.get(line.agent_id or 0)
-        self[key] = Demand(number, agent, segments, quota.has_priority(line.traffic))
-        return self[key]
 
 
 def _waiting(held: list[Message], now: datetime) -> list[Message]:
@@ -105,6 +94,6 @@ def _waiting(held: list[Message], now: datetime) -> list[Message]:
     found = lines.waiting(now).filter(
         Q(number__in=numbers) | Q(agent__in=agents), workspace=held[0].workspace_id
     )
-    columns = ("number", "agent", "traffic", "segments", "expires_at")
+    columns = ("number", "agent", "traffic", "segments", "expires_at", "error_facts")
     first = found.annotate(place=place).order_by("place", "pk").only(*columns)[:MOST]
     return sorted(first, key=lambda row: row.pk)

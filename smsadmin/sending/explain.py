@@ -13,6 +13,8 @@ from smsadmin import phrases
 from smsadmin.core import errors, numbers
 from smsadmin.core.status import Status
 from smsadmin.core.trace import SENTENCES, STEPS, Step, Verdict
+from smsadmin.quotas.rulebook import UTC_ZONE
+from smsadmin.sending import expected
 from smsadmin.sending.expected import Expected
 from smsadmin.sending.models import Message
 
@@ -83,15 +85,24 @@ def sentence(message: Message, expected: Expected | None = None) -> str:
     return why
 
 
+def sentences(messages: Iterable[Message]) -> list[tuple[Message, str]]:
+    """Each message with what stopped it, or when it leaves where it is held: worked out once for all of them."""
+    rows = list(messages)
+    leaves = expected.of(rows, timezone.now())
+    return [(row, sentence(row, leaves.get(row.pk))) for row in rows]
+
+
 def _held(message: Message, expected: Expected | None) -> str:
     if expected and expected.is_in_vain:
         until = message.expires_at
         return said(_HELD_IN_VAIN, {"expires": until.isoformat()} if until else {})
-    until = expected.at if expected else message.next_attempt_at
-    text = SENTENCES["quota.held_share" if message.error_facts.get("kept") else "quota.held"]
+    until, facts = message.next_attempt_at, message.error_facts
+    if expected:
+        until, facts = expected.at, expected.facts
+    text = SENTENCES["quota.held_share" if facts.get("kept") else "quota.held"]
     if expected and expected.is_after:
         text = _HELD_AFTER
-    return said(text, {**message.error_facts, **({"resets": until.isoformat()} if until else {})})
+    return said(text, {**facts, **({"resets": until.isoformat()} if until else {})})
 
 
 def cause(message: Message) -> str:
@@ -138,7 +149,10 @@ def _step(step: Step) -> str:
 
 def said(text: str, facts: dict[str, Any]) -> str:
     """A sentence of a catalogue in the reader's language, with its values as people read them."""
-    return errors.fill(_(text), {name: _shown(name, value) for name, value in facts.items()})
+    shown: dict[str, object] = {name: _shown(name, value) for name, value in facts.items()}
+    if "window" in shown and facts.get("zone", UTC_ZONE) != UTC_ZONE:
+        shown["window"] = _("%(window)s (%(zone)s)") % shown
+    return errors.fill(_(text), shown)
 
 
 def _shown(name: str, value: Any) -> str:

@@ -165,8 +165,11 @@ def _causes() -> list[tuple[str, list[tuple[str, str]]]]:
     """The codes by whose they are: the worst known is found under who has to mend it."""
     from smsadmin.sending.presenters import WHOSE  # which shows links into the log
 
+    names = {**NAMES, search.USER_NO_ROOM: _("User has no room, of messages or segments")}
+    found = {whose: _codes(whose) for whose in WHOSE}
+    found[errors.Whose.QUOTA] += [*search.CODES]
     return [
-        (str(words), [(code, f"{NAMES[code]} · {code}") for code in _codes(whose)])
+        (str(words), [(code, f"{names[code]} · {code}") for code in found[whose]])
         for whose, words in WHOSE.items()
     ]
 
@@ -393,8 +396,9 @@ class MessageFilter(django_filters.FilterSet):
 
 
 def _of_code(code: str) -> Q:
-    """The messages with this error, spelt as the partial index is."""
-    return ~Q(error_code="") & Q(error_code=code)
+    """The messages with this error, or one of those it stands for, spelt as the partial index is."""
+    wanted = search.CODES.get(code)
+    return ~Q(error_code="") & (Q(error_code__in=sorted(wanted)) if wanted else Q(error_code=code))
 
 
 def countries(workspace: Workspace) -> list[str]:

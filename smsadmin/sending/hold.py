@@ -6,21 +6,24 @@ where only what is kept for other messages is left; where a user has none, only 
 action holds waits behind its line, also where it finds room itself.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from heapq import heapify, heappop, heappush
+from itertools import chain, groupby, islice
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+import structlog
 from django.utils import timezone
 
 from smsadmin.core import errors
 from smsadmin.core.status import Status
 from smsadmin.core.trace import Step, warned
 from smsadmin.quotas.counting import QuotaExceeded
-from smsadmin.quotas.models import Scope
 from smsadmin.sending import bell, ledger, lines, log, quota
 from smsadmin.sending.lines import Line
 from smsadmin.sending.models import Message
@@ -29,7 +32,9 @@ from smsadmin.sending.resolve import Draft
 from smsadmin.sending.room import Closed, Quotas
 from smsadmin.sending.signals import settled
 
-MOST_AT_ONCE = 200  # messages of one number that one sweep looks at
+logger = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = 200  # messages of one number that one sweep releases or ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +85,33 @@ def instead(draft: Draft, full: QuotaExceeded, now: datetime) -> Hold:
     if quota.never(demand, now):
         draft.trace.append(warned("quota", "quota.never_held"))
         raise reason
-    expires_at = _expiry(draft, now)
-    if until > expires_at:
-        times = {"resets": until.isoformat(), "expires": expires_at.isoformat()}
-        draft.trace.append(warned("quota", "quota.not_held", **times))
-        raise reason
-    first = lines.first(Line.of_draft(draft))
+    expires_at = _expiry(draft, until, reason, now)
+    first = lines.first(Line.of_draft(draft), quota.largest(demand, now))
     if first and first.next_attempt_at and first.next_attempt_at > until:
         return behind(draft, first, now)
     return Hold(reason, until, expires_at)
 
 
 def behind(draft: Draft, first: Message, now: datetime) -> Hold:
-    """The hold of a message whose line waits already: for what the first of the line waits for, and as long."""
+    """The hold of a message whose line waits already: for what the first of the line waits for, and as long.
+
+    Raises the error that the first one waits for where that is longer than this one may wait: then the trace says so.
+    """
     assert first.next_attempt_at
-    error, expires_at = errors.CATALOGUE[first.error_code], _expiry(draft, now)
-    until = min(first.next_attempt_at, expires_at)
-    return Hold(error(**first.error_facts), until, expires_at, is_behind=True)
+    reason = errors.CATALOGUE[first.error_code](**first.error_facts)
+    return Hold(
+        reason, first.next_attempt_at, _expiry(draft, first.next_attempt_at, reason, now), is_behind=True
+    )
 
 
-def _expiry(draft: Draft, now: datetime) -> datetime:
-    return now + timedelta(minutes=draft.ask.config.hold_minutes)
+def _expiry(draft: Draft, until: datetime, reason: errors.SendError, now: datetime) -> datetime:
+    """When a message that has no room before `until` is given up. Raises the reason where that comes first."""
+    expires_at = now + timedelta(minutes=draft.ask.config.hold_minutes)
+    if until > expires_at:
+        times = {"resets": until.isoformat(), "expires": expires_at.isoformat()}
+        draft.trace.append(warned("quota", "quota.not_held", **times))
+        raise reason
+    return expires_at
 
 
 # --- The sweep -------------------------------------------------------------------------------------------
@@ -111,18 +122,43 @@ def release(now: datetime | None = None) -> None:
 
     It looks at what the quotas have left, not only at the time a line was put off to: so nothing is late where a limit
     was raised, or where somebody cancelled what stood before it. Nothing else about a message is looked at again: it
-    is sent as it was resolved when it came in.
+    is sent as it was resolved when it came in. What fails at one number holds up no other.
+
+    Without `now` each number's turn has the time at which it begins: a sweep may take longer than a window.
     """
-    now = now or timezone.now()
+    clock = timezone.now if now is None else lambda: now
     if not lines.waiting().exists():
         return
-    ended = log.expired(now)
-    for workspace_id, heads in _grouped(lines.heads(lines.waiting(now)), "workspace_id"):
-        quotas = Quotas(workspace_id, map(demand_of, heads), now)
-        for number_id, own in _grouped(heads, "number_id"):
-            ended += _Turn(number_id, now).take(own, quotas)
-    if ended:
-        settled.send(sender=Message, ids=ended)
+    ended: list[UUID] = []
+    try:
+        ended += log.expired(clock())
+        for workspace_id, heads in _grouped(lines.all_heads(clock()), "workspace_id"):
+            with _apart(workspace=workspace_id):
+                _release(workspace_id, heads, clock, ended)
+    finally:
+        if ended:
+            settled.send(sender=Message, ids=ended)
+
+
+def _release(
+    workspace_id: int, heads: list[Message], clock: Callable[[], datetime], ended: list[UUID]
+) -> None:
+    """Number after number of a workspace; `ended` has the messages that were refused."""
+    quotas = Quotas(workspace_id, map(demand_of, heads), clock())
+    for number_id, own in _grouped(heads, "number_id"):
+        now = clock()
+        quotas.come_to(now)
+        with _apart(workspace=workspace_id, number=number_id):
+            _Turn(quotas, now, ended).take(own)
+
+
+@contextmanager
+def _apart(**what: int) -> Iterator[None]:
+    """An error in here is logged, and what comes after it goes on."""
+    try:
+        yield
+    except Exception:
+        logger.exception("hold.failed", **what)
 
 
 def _grouped(messages: Iterable[Message], column: str) -> Iterable[tuple[int, list[Message]]]:
@@ -134,66 +170,82 @@ def _grouped(messages: Iterable[Message], column: str) -> Iterable[tuple[int, li
 class _Turn:
     """One sweep over the lines of a number: takes their messages in the order they came, as far as there is room."""
 
-    def __init__(self, number_id: int, now: datetime) -> None:
-        self.number_id, self.now = number_id, now
+    def __init__(self, quotas: Quotas, now: datetime, ended: list[UUID]) -> None:
+        self.quotas, self.now, self.ended = quotas, now, ended
         self.closed = Closed()
-        self.refused: list[UUID] = []
-        self.left = MOST_AT_ONCE
+        self.stopped: list[tuple[Message, Demand]] = []
+        self.accounts: set[int] = set()
 
-    def take(self, heads: list[Message], quotas: Quotas) -> list[UUID]:
-        """Releases from the lines that have room for their first message, and puts off those that are due and have
-        none; returns the messages that were refused."""
-        is_due = any(head.next_attempt_at <= self.now for head in heads if head.next_attempt_at)
-        moving: dict[Line, Demand] = {}
-        for head in heads:
-            demand = demand_of(head)
-            if self.closed.stops(demand):
-                continue
-            full = quotas.without_room(demand)
-            if not full or quota.never(demand, self.now):
-                moving[Line.of(head)] = demand
-                continue
-            self.closed.close(full, priority=demand.priority)
-            if is_due:
-                self._put_off(head, demand)
-        accounts: set[int] = set()
-        while moving and self.left > 0:
-            moving = self._move(moving, accounts)
-        for account in accounts:
-            bell.ring(account)
-        return self.refused
+    def take(self, heads: Iterable[Message]) -> None:
+        """Releases what has room, of all lines the oldest first; then puts off the first of each line that has none."""
+        try:
+            self._release(
+                [(each.pk, each, line) for line in map(self._line, heads) for each in islice(line, 1)]
+            )
+        finally:
+            for account in self.accounts:
+                bell.ring(account)
+        self._put_off()
 
-    def _move(self, moving: dict[Line, Demand], accounts: set[int]) -> dict[Line, Demand]:
-        """Releases from these lines until one of them finds no room; returns those that may go on."""
-        for message in lines.in_order(moving, self.now, self.left):
-            self.left -= 1
+    def _line(self, head: Message) -> Iterator[Message]:
+        """A line from its first message on, without those that no reset makes room for: they are not in the way, and
+        stay until their limit is raised or they are given up."""
+        largest = quota.largest(demand_of(head), self.now)
+        for message in chain([head], lines.after(head, largest, self.now)):
+            if message.segments <= largest and message.expires_at and message.expires_at > self.now:
+                yield message
+
+    def _release(self, fronts: list[tuple[UUID, Message, Iterator[Message]]]) -> None:
+        """From the lines with these messages in front; at most MOST_AT_ONCE."""
+        heapify(fronts)
+        left = MOST_AT_ONCE
+        while fronts and left:
+            _, message, line = heappop(fronts)
             demand = demand_of(message)
-            if error := switched_off(message):
-                if log.move(message.pk, Status.CANCELLED, self.now, error=error, asker=log.asker(message)):
-                    self.refused.append(message.pk)
-            elif quota.never(demand, self.now):
-                continue  # it is not in the way, and stays until its limit is raised or it is given up
+            if self._has_room(demand) and self._taken(message, demand):
+                left -= 1
+                for following in islice(line, 1):
+                    heappush(fronts, (following.pk, following, line))
             else:
-                try:
-                    if ledger.release(message, demand, self.now) and message.connection_id:
-                        accounts.add(message.connection_id)
-                except QuotaExceeded:
-                    self._put_off(message, demand)
-                    del moving[Line.of(message)]
-                    return {line: of for line, of in moving.items() if not self.closed.stops(of)}
-        return {}
+                self.stopped.append((message, demand))
 
-    def _put_off(self, message: Message, demand: Demand) -> None:
-        """Lets its line wait for the next reset, or all lines of its number and kind, where that is full."""
-        for full in quota.exceeded(demand, self.now):
-            self.closed.close([full.subject], priority=demand.priority)
-            whose = Q(number=self.number_id)
-            if full.subject.scope == Scope.USER:
-                whose &= Q(agent=message.agent_id)
-            if not demand.priority:
-                whose &= Q(traffic=quota.MARKETING)
-            reason = quota.refusal(demand, full)
-            log.put_off(whose, full.usage.resets_at, reason.code, reason.facts)
+    def _has_room(self, demand: Demand) -> bool:
+        """Whether there was room as the sweep began, without what it took since, and none before it found none."""
+        if self.closed.stops(demand, self.now):
+            return False
+        full = self.quotas.exceeded(demand)
+        self.closed.close(full, priority=demand.priority)
+        return not full
+
+    def _taken(self, message: Message, demand: Demand) -> bool:
+        """Queues a message or ends it; False where there is no room any more."""
+        if error := switched_off(message):
+            if log.move(message.pk, Status.CANCELLED, self.now, error=error, asker=log.asker(message)):
+                self.ended.append(message.pk)
+            return True
+        try:
+            if ledger.release(message, demand, self.now):
+                self.quotas.take(demand)
+                self.accounts |= {message.connection_id} if message.connection_id else set()
+        except QuotaExceeded as full:
+            self.closed.close([full, *quota.exceeded(demand, self.now)], priority=demand.priority)
+            return False
+        return True
+
+    def _put_off(self) -> None:
+        """Lets those in front that are due wait for the reset of what stops them; who stands behind them waits with
+        them. One statement for each reason."""
+        found: dict[tuple[Any, ...], list[UUID]] = defaultdict(list)
+        reasons: dict[tuple[Any, ...], tuple[datetime, errors.SendError]] = {}
+        for message, demand in self.stopped:
+            full = self.closed.stops(demand, self.now)
+            if full and message.next_attempt_at and message.next_attempt_at <= self.now:
+                reason = quota.refusal(demand, full)
+                key = (reason.code, *reason.facts.values())
+                found[key].append(message.pk)
+                reasons[key] = full.usage.resets_at, reason
+        for key, ids in found.items():
+            log.put_off(ids, *reasons[key])
 
 
 def switched_off(message: Message) -> errors.SendError | None:

@@ -16,9 +16,10 @@ from django.db import connection, transaction
 
 from smsadmin.core.windows import Moment, Window
 from smsadmin.quotas import counting, crossing, rulebook
+from smsadmin.quotas.counting import ClockBehind
 from smsadmin.quotas.models import Unit
 from smsadmin.quotas.rulebook import UTC_ZONE, Limit
-from smsadmin.sending import lines, log
+from smsadmin.sending import lines, log, quota
 from smsadmin.sending.lines import Line
 from smsadmin.sending.models import Message
 from smsadmin.sending.quota import Demand
@@ -40,12 +41,18 @@ class LineAhead(Exception):
 def enter(message: Message, demand: Demand, now: datetime, *, in_line: bool = False) -> None:
     """Counts the message for its number, then its user, and writes it, with their positions.
 
-    Raises QuotaExceeded when a limit has no room, IntegrityError when its key was used before, and for a message that
+    It is accepted `now`, or where this server's clock is behind another's in the minute that has begun there. Raises
+    QuotaExceeded when a limit has no room, IntegrityError when its key was used before, and for a message that
     waits `in_line` LineAhead when others of its line are held: then nothing was counted and nothing written.
     """
-    if connection.vendor != "postgresql" or not _enter_at_once(message, demand, now, in_line=in_line):
-        _enter_step_by_step(message, demand, now, in_line=in_line)
-    crossing.note(demand.subjects, message.quota, message.segments, now)
+    try:
+        if connection.vendor != "postgresql" or not _enter_at_once(message, demand, now, in_line=in_line):
+            _enter_step_by_step(message, demand, now, in_line=in_line)
+    except ClockBehind as clock:
+        message.accepted_at = clock.at
+        enter(message, demand, clock.at, in_line=in_line)
+    else:
+        crossing.note(demand.subjects, message.quota, message.segments, now)
 
 
 def release(message: Message, demand: Demand, now: datetime) -> bool:
@@ -53,6 +60,13 @@ def release(message: Message, demand: Demand, now: datetime) -> bool:
 
     Raises QuotaExceeded when a limit has no room. The counters are locked before the row, as they are at acceptance.
     """
+    try:
+        return _release(message, demand, now)
+    except ClockBehind as clock:
+        return release(message, demand, clock.at)
+
+
+def _release(message: Message, demand: Demand, now: datetime) -> bool:
     with transaction.atomic():
         position = counting.reserve(demand.subjects, message.segments, now, priority=demand.priority)
         released = log.released(message.pk, position, now)
@@ -66,13 +80,14 @@ def release(message: Message, demand: Demand, now: datetime) -> bool:
 def _enter_step_by_step(message: Message, demand: Demand, now: datetime, *, in_line: bool) -> None:
     with transaction.atomic():
         message.quota = counting.reserve(demand.subjects, message.segments, now, priority=demand.priority)
-        if in_line and (first := lines.first(Line.of(message))):
+        if in_line and (first := lines.first(Line.of(message), quota.largest(demand, now))):
             raise LineAhead(first)
         message.save(force_insert=True)
 
 
 def _enter_at_once(message: Message, demand: Demand, now: datetime, *, in_line: bool) -> bool:
-    """False when a counter is missing, a limit is reached, a line waits or the key was used: nothing was changed."""
+    """False when a counter is missing, missed a turn or is in a later minute, when a limit is reached, a line waits or
+    the key was used: nothing was changed."""
     meters = rulebook.meters(demand.subjects, now)
     shape = tuple((meter.zone, tuple(limit.column for limit in meter.limits)) for meter in meters)
     parameters: list[Any] = []
@@ -115,11 +130,12 @@ def _columns() -> tuple[tuple[str, str], ...]:
     return tuple((field.attname, str(field.column)) for field in fields if field.name != "quota")
 
 
-#: The row's line: the same number, user and kind of message (sending.lines).
+#: The row's line: the same number, user and kind of message (sending.lines), as the index held_by_line has them. Where
+#: those that wait never have room, the transaction of single statements sees that they are in nobody's way.
 _NOBODY_WAITS = (
     "NOT EXISTS (SELECT 1 FROM sending_message held WHERE held.status = 'held' "
     "AND held.number_id = ({row}->>'number_id')::bigint "
-    "AND held.agent_id IS NOT DISTINCT FROM ({row}->>'agent_id')::bigint "
+    "AND COALESCE(held.agent_id, 0) = COALESCE(({row}->>'agent_id')::bigint, 0) "
     "AND held.traffic = {row}->>'traffic')"
 )
 
@@ -136,7 +152,11 @@ def _statement(shape: Shape, in_line: bool) -> str:
     room: list[str] = []
     for c, zone, columns in counters:
         room.append(f"{c}.scope = ${next(give)}::text AND {c}.subject_id = ${next(give)}::bigint")
-        room.append(f"{c}.zone = ${next(give)}::text")
+        room.append(f"{c}.zone = ${next(give)}::text AND {c}.minute_at <= {now[zone][Window.MINUTE]}")
+        if zone == UTC_ZONE:
+            in_utc = c
+        else:
+            room.append(f"{c}.turns = {in_utc}.turns")
         room += [f"{_used(c, column, now[zone])} <= ${next(give)}::bigint" for column in columns]
     row, amounts = f"${next(give)}::jsonb", {Unit.MESSAGES: "1", Unit.SEGMENTS: f"${next(give)}::integer"}
     if in_line:
@@ -161,7 +181,7 @@ def _statement(shape: Shape, in_line: bool) -> str:
 
 def _counted(counters: Sequence[str], now: Now, amounts: dict[Unit, str]) -> str:
     """Counts in the counters of one zone."""
-    sets = [f"{window}_at = greatest(c.{window}_at, {at})" for window, at in now.items()]
+    sets = ["turns = c.turns + 1", *(f"{window}_at = {at}" for window, at in now.items())]
     sets += [
         f"{w}_{unit} = {_used('c', f'{w}_{unit}', now)} + {amounts[unit]}" for w in Window for unit in Unit
     ]
@@ -170,9 +190,9 @@ def _counted(counters: Sequence[str], now: Now, amounts: dict[Unit, str]) -> str
 
 
 def _used(counter: str, column: str, now: Now) -> str:
-    """What a counter's column says of the present window: nothing, when it was last written in an older one."""
+    """What a counter's column says of the present window: nothing, when it was last written in another one."""
     window = Window(column.split("_", maxsplit=1)[0])
-    return f"CASE WHEN {counter}.{window}_at >= {now[window]} THEN {counter}.{column} ELSE 0 END"
+    return f"CASE WHEN {counter}.{window}_at = {now[window]} THEN {counter}.{column} ELSE 0 END"
 
 
 def _position(counter: str, zone: str, columns: Sequence[str], now: Now, amounts: dict[Unit, str]) -> str:

@@ -374,25 +374,21 @@ def released(message_id: UUID, position: Sequence[Any], now: datetime) -> bool:
     )
 
 
-def put_off(which: Q, until: datetime, code: str, facts: dict[str, Any]) -> None:
+def put_off(ids: Iterable[UUID], until: datetime, error: errors.SendError) -> None:
     """Held messages that were to be released before `until` wait on, for this reason, but not past their expiry.
 
     They are locked in their order, so that two sweeps never wait for each other in a circle.
     """
-    rows = Message.objects.filter(which, status=Status.HELD, next_attempt_at__lt=until)
+    rows = Message.objects.filter(pk__in=list(ids), status=Status.HELD, next_attempt_at__lt=until)
     with transaction.atomic():
         in_order = rows.order_by("pk").select_for_update().values("pk")
-        Message.objects.filter(pk__in=in_order).update(
-            next_attempt_at=Least(F("expires_at"), until),
-            error_code=code,
-            error_facts=facts,
-            cause=causes.cause(code, facts),
-        )
+        found = Message.objects.filter(pk__in=in_order)
+        found.update(next_attempt_at=Least(F("expires_at"), until), **_reason(error))
 
 
 def expired(now: datetime, limit: int = 500) -> list[UUID]:
     """Held messages that found no room in time are given up."""
-    late = Message.objects.filter(status=Status.HELD, next_attempt_at__lte=now, expires_at__lte=now)
+    late = Message.objects.filter(status=Status.HELD, expires_at__lte=now)
     return [
         message.pk
         for message in late.only("action_id", "origin")[:limit]

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.core import errors
@@ -26,6 +27,11 @@ class Reply(models.TextChoices):
 #: Every message would lock the one row of its workspace, its account and its number to check that they exist;
 #: Django's own on_delete rules keep them. The indexes in Meta begin with these columns (docs/decisions.md).
 _LOOSE: Any = {"db_constraint": False, "db_index": False}
+
+
+#: A message's user, 0 for none: so those of no user compare as any others do. The zero stands in the SQL itself, or
+#: SQLite would not use the index that begins with it.
+AGENT_OR_0 = Coalesce("agent", models.Func(template="0"), output_field=models.BigIntegerField())
 
 
 class Message(models.Model):
@@ -57,7 +63,9 @@ class Message(models.Model):
     provider_segments = models.PositiveSmallIntegerField(
         null=True
     )  # as the provider counted them; it prevails
-    traffic = models.CharField(max_length=9, default="alerting")  # core.message.ActionConfig.traffic
+    traffic = models.CharField(
+        max_length=9, default="alerting", db_default="alerting"
+    )  # core.message.ActionConfig.traffic
 
     status = models.CharField(max_length=12, default=Status.RECEIVED)
     error_code = models.CharField(max_length=40, blank=True)
@@ -125,8 +133,10 @@ class Message(models.Model):
                 condition=~models.Q(object_id=""),
             ),
             models.Index(fields=["number", "id"], name="queue", condition=models.Q(status="queued")),
-            models.Index(fields=["next_attempt_at"], name="held_due", condition=models.Q(status="held")),
-            models.Index(fields=["number", "id"], name="held_lines", condition=models.Q(status="held")),
+            models.Index(fields=["expires_at"], name="held_until", condition=models.Q(status="held")),
+            models.Index(
+                "number", AGENT_OR_0, "traffic", "id", name="held_by_line", condition=models.Q(status="held")
+            ),
             models.Index(fields=["lease_until"], name="in_flight", condition=models.Q(status="sending")),
             models.Index(fields=["provider_id"], name="by_receipt", condition=~models.Q(provider_id="")),
             models.Index(

@@ -8,7 +8,7 @@ from typing import Any
 from smsadmin.core import errors
 from smsadmin.core.trace import Step, passed
 from smsadmin.directory.models import Agent, Number
-from smsadmin.quotas import counting
+from smsadmin.quotas import counting, rulebook
 from smsadmin.quotas.counting import QuotaExceeded
 from smsadmin.quotas.models import Scope, Unit
 from smsadmin.quotas.rulebook import Subject
@@ -45,11 +45,26 @@ def has_priority(traffic: str) -> bool:
     return traffic != MARKETING
 
 
+#: More segments than any message has.
+_ANY = 32_767
+
+
+def largest(demand: Demand, now: datetime) -> int:
+    """The most segments that a message which counts where this one does may have, for a reset ever to make room for it:
+    0 where nothing is let through at all."""
+    rooms = [
+        (limit.unit, limit.room(priority=demand.priority))
+        for subject in demand.subjects
+        for limit in rulebook.limits(subject, now)
+    ]
+    if any(unit == Unit.MESSAGES and room < 1 for unit, room in rooms):
+        return 0
+    return max(min((room for unit, room in rooms if unit == Unit.SEGMENTS), default=_ANY), 0)
+
+
 def never(demand: Demand, now: datetime) -> bool:
     """Whether the message is larger than a limit: no reset makes room for it."""
-    return any(
-        counting.never(subject, demand.segments, now, priority=demand.priority) for subject in demand.subjects
-    )
+    return demand.segments > largest(demand, now)
 
 
 def counted(draft: Draft) -> Step:

@@ -86,14 +86,15 @@ def _quota(draft: Draft, refusals: list[errors.SendError], now: datetime) -> tup
     """
     if refusals:
         return Step("quota", Verdict.NOT_REACHED), None
-    line = Line.of_draft(draft)
+    line, demand = Line.of_draft(draft), Demand.of(draft)
+    largest = quota.largest(demand, now)
     try:
-        if no_room := quota.exceeded(Demand.of(draft), now):
+        if no_room := quota.exceeded(demand, now):
             found = hold.instead(draft, no_room[0], now)
-        elif draft.ask.config.at_quota == "hold" and (first := lines.first(line)):
+        elif draft.ask.config.at_quota == "hold" and (first := lines.first(line, largest)):
             found = hold.behind(draft, first, now)
         else:
             return quota.fits(draft), None
     except errors.SendError as error:
         return _refused("quota", error, refusals), None
-    return found.supposed(lines.length(line) if found.is_behind else 0), found.until
+    return found.supposed(lines.length(line, largest) if found.is_behind else 0), found.until

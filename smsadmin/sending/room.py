@@ -3,12 +3,12 @@
 import heapq
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from smsadmin.core.windows import resets_at
 from smsadmin.quotas import counting, rulebook
-from smsadmin.quotas.counting import Usage
+from smsadmin.quotas.counting import QuotaExceeded, Usage
 from smsadmin.quotas.models import Scope
 from smsadmin.quotas.rulebook import Limit, Subject
 from smsadmin.sending import quota
@@ -19,77 +19,85 @@ from smsadmin.sending.quota import Demand
 class _Quota:
     """One subject's limits while messages that are not sent yet use them up."""
 
-    usages: dict[Limit, Usage]
-    used: dict[Limit, int] = field(init=False)
-    ends: dict[Limit, datetime] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.used = {limit: usage.used for limit, usage in self.usages.items()}
-        self.ends = {limit: usage.resets_at for limit, usage in self.usages.items()}
+    usages: list[Usage]
 
     def come_to(self, moment: datetime) -> None:
         """Windows that ended by then start at zero."""
-        for limit, end in self.ends.items():
-            if end <= moment:
-                self.used[limit], self.ends[limit] = 0, resets_at(limit.window, moment, limit.zone)
+        self.usages = [each if each.resets_at > moment else _anew(each.limit, moment) for each in self.usages]
 
-    def full_until(self, segments: int, *, priority: bool) -> datetime | None:
-        """When the last of the limits without room resets; None where all have room."""
-        spent = [
-            self.ends[limit]
-            for limit, used in self.used.items()
-            if used + limit.amount(segments) > limit.room(priority=priority)
-        ]
-        return max(spent, default=None)
+    def full(self, segments: int, *, priority: bool) -> Usage | None:
+        """The last to reset of the limits without room; None where all have room."""
+        spent = [each for each in self.usages if not each.has_room(segments, priority=priority)]
+        return max(spent, key=lambda each: each.resets_at, default=None)
 
     def take(self, segments: int) -> None:
-        for limit in self.used:
-            self.used[limit] += limit.amount(segments)
+        self.usages = [
+            Usage(each.limit, each.used + each.limit.amount(segments), each.resets_at) for each in self.usages
+        ]
+
+
+def _anew(limit: Limit, moment: datetime) -> Usage:
+    return Usage(limit, 0, resets_at(limit.window, moment, limit.zone))
 
 
 class Closed:
-    """Quotas in which a message found no room, and so none that comes after it may try.
+    """Quotas in which a message found no room, and so none that comes after it may try until they reset.
 
     A message without priority stops only its like: it never stands in the way of those that have priority.
     """
 
     def __init__(self) -> None:
-        self._shut: set[tuple[Subject, bool]] = set()
+        self._shut: dict[tuple[Subject, bool], QuotaExceeded] = {}
 
-    def close(self, subjects: Iterable[Subject], *, priority: bool) -> None:
+    def close(self, found: Iterable[QuotaExceeded], *, priority: bool) -> None:
         """A message with or without priority found no room in these."""
-        for subject in subjects:
-            self._shut |= {(subject, False), (subject, priority)}
+        for full in found:
+            for kind in {False, priority}:
+                known = self._shut.get((full.subject, kind), full)
+                self._shut[full.subject, kind] = max(known, full, key=_resets_at)
 
-    def stops(self, demand: Demand) -> bool:
-        """Whether one before this message found no room where it counts."""
-        return any((subject, demand.priority) in self._shut for subject in demand.subjects)
+    def stops(self, demand: Demand, moment: datetime) -> QuotaExceeded | None:
+        """What stops this message then, as one before it found no room where it counts: what resets last."""
+        found = (self._shut.get((subject, demand.priority)) for subject in demand.subjects)
+        still = (full for full in found if full and full.usage.resets_at > moment)
+        return max(still, key=_resets_at, default=None)
+
+    @property
+    def opens_at(self) -> datetime | None:
+        """When the first of them resets; None where none is closed."""
+        return min(map(_resets_at, self._shut.values()), default=None)
+
+
+def _resets_at(full: QuotaExceeded) -> datetime:
+    return full.usage.resets_at
 
 
 class Quotas:
     """What several messages of a workspace would count in, as it stands now."""
 
     def __init__(self, workspace_id: int, demands: Iterable[Demand], now: datetime) -> None:
-        """Costs two queries, however many there are."""
-        counters = {scope: counting.counters(workspace_id, scope) for scope in Scope.values}
+        """Costs two queries, however many there are, and one for each zone in which counters are missing."""
+        subjects = {subject for demand in demands for subject in demand.subjects}
         self._of: dict[Subject, _Quota] = {}
-        for subject in {subject for demand in demands for subject in demand.subjects}:
-            limits = rulebook.limits(subject, now)
-            usages = counting.usage_of(counters[subject.scope].get(subject.subject_id, {}), limits, now)
-            self._of[subject] = _Quota({usage.limit: usage for usage in usages})
+        for scope in Scope.values:
+            of_scope = [subject for subject in subjects if subject.scope == scope]
+            counters = counting.completed(counting.counters(workspace_id, scope), of_scope, now)
+            for subject in of_scope:
+                limits, own = rulebook.limits(subject, now), counters.get(subject.subject_id, {})
+                self._of[subject] = _Quota(counting.usage_of(own, limits, now))
 
     def come_to(self, moment: datetime) -> None:
         """Windows that ended by then start at zero."""
         for each in self._of.values():
             each.come_to(moment)
 
-    def without_room(self, demand: Demand) -> dict[Subject, datetime]:
-        """Where a message would find no room, and until when."""
-        found = {
-            subject: self._of[subject].full_until(demand.segments, priority=demand.priority)
+    def exceeded(self, demand: Demand) -> list[QuotaExceeded]:
+        """Where a message would find no room, as quota.exceeded has it."""
+        found = (
+            (subject, self._of[subject].full(demand.segments, priority=demand.priority))
             for subject in demand.subjects
-        }
-        return {subject: until for subject, until in found.items() if until}
+        )
+        return [QuotaExceeded(subject, full) for subject, full in found if full]
 
     def take(self, demand: Demand) -> None:
         for subject in demand.subjects:
@@ -137,25 +145,24 @@ def _filled(
     moment: datetime,
 ) -> datetime | None:
     """Lets go at this moment what has room, in the order of all lines together; returns when the next may have."""
-    closed, resets = Closed(), list[datetime]()
+    closed = Closed()
     heads = [(line_up[0], line) for line, line_up in waiting.items()]
     heapq.heapify(heads)
     while heads:
         index, line = heapq.heappop(heads)
         demand = demands[index]
         if not _is_given_up(index, expiries, moment):
-            if closed.stops(demand):
+            if closed.stops(demand, moment):
                 continue
-            if full := quotas.without_room(demand):
+            if full := quotas.exceeded(demand):
                 closed.close(full, priority=demand.priority)
-                resets += full.values()
                 continue
             quotas.take(demand)
             moments[index] = moment
         waiting[line].popleft()
         if waiting[line]:
             heapq.heappush(heads, (waiting[line][0], line))
-    return min(resets, default=None)
+    return closed.opens_at
 
 
 def _is_given_up(index: int, expiries: Sequence[datetime | None], moment: datetime) -> bool:

@@ -41,6 +41,9 @@ TRIGGERS: Values = {
     "test": ("test", "test"),
     "verification": ("code", "code", "verification"),
 }
+#: Several error codes under one word: either of a user's quotas was used up.
+USER_NO_ROOM = "USER_NO_ROOM"
+CODES = {USER_NO_ROOM: frozenset({errors.UserQuotaExceeded.code, errors.UserOutOfSegments.code})}
 GIVEN_BACK: Values = {"only": ("only", "nur")}
 DAYS: Values = {"today": ("today", "heute"), "yesterday": ("yesterday", "gestern")}
 UNITS: Values = {
@@ -309,7 +312,7 @@ def _chosen(value: str, values: Values, around: Around) -> str:
 
 def _code(value: str) -> str:
     code = value.upper()
-    if code in errors.CATALOGUE:
+    if code in errors.CATALOGUE or code in CODES:
         return code
     raise Unreadable(_close(code, errors.CATALOGUE))
 

@@ -21,7 +21,7 @@ from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.privacy import reading
 from smsadmin.privacy.policies import policy_of
 from smsadmin.privacy.words import kept
-from smsadmin.sending import expected, explain, listing, presenters
+from smsadmin.sending import explain, listing, presenters
 from smsadmin.sending.asked import Asked, asked, hints
 from smsadmin.sending.filters import MessageFilter, log_url
 from smsadmin.sending.models import Message
@@ -88,10 +88,7 @@ def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = 
 
 def _explained(rows: Sequence[Message], request: WorkspaceRequest) -> list[tuple[Message, str]]:
     """The rows as their reader may see them, each with what stopped or holds it."""
-    leaves = expected.of(rows, timezone.now())
-    return [
-        (row, explain.sentence(row, leaves.get(row.pk))) for row in reading.for_reader(rows, request.member)
-    ]
+    return explain.sentences(reading.for_reader(rows, request.member))
 
 
 def _turned(asks: Asked, **cursor: UUID | None) -> str:

@@ -10,11 +10,13 @@ from django.db.models import ProtectedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from smsadmin import cache, phrases
+from smsadmin.api import keys
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory import bell
 from smsadmin.incoming import webhooks
@@ -257,7 +259,17 @@ def remove_member(request: WorkspaceRequest, pk: int) -> HttpResponse:
         messages.error(request, _last_owner(member))
         return redirect("settings")
     messages.success(request, _("%(who)s is no longer a member.") % {"who": member.user})
+    _tell_of_keys(request, member)
     return redirect("overview" if member.user_id == request.user.pk else "settings")
+
+
+def _tell_of_keys(request: WorkspaceRequest, gone: Member) -> None:
+    """A program may need what somebody made who has left, so nothing ends by itself."""
+    if made := keys.by_maker(request.workspace, timezone.now()).get(gone.user_id):
+        text = _(
+            "API keys that they made still work: %(keys)s. Revoke under API keys what nobody else should know."
+        )
+        messages.warning(request, text % {"keys": ", ".join(key.name for key in made)})
 
 
 @require_http_methods(["GET", "POST"])
@@ -301,13 +313,12 @@ def _settings_page(
     member_form: MemberForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    everyone = (
-        Member.objects.filter(workspace=request.workspace).select_related("user").order_by("user__email")
-    )
+    people = Member.objects.filter(workspace=request.workspace).select_related("user").order_by("user__email")
+    made = keys.by_maker(request.workspace, timezone.now())
     context: dict[str, Any] = {
         "form": form or WorkspaceForm(instance=request.workspace),
         "member_form": member_form or MemberForm(request.workspace),
-        "everyone": everyone,
+        "everyone": [(member, made.get(member.user_id)) for member in people],
         "roles": Role.choices,
         "may_own": request.member.may(Role.OWNER),
         "may_edit": request.member.may(Role.EDITOR),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.core.cache import cache as shared_cache
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
@@ -26,7 +26,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
     settings.MIDDLEWARE = settings.MACHINE_MIDDLEWARE
     monkeypatch.setattr(bell, "ring", lambda connection_id: None)
     cache.forget()
-    shared_cache.clear()
+    caches["api"].clear()
     yield
     cache.forget()
 

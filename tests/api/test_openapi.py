@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 from smsadmin.api import openapi
 from smsadmin.api.urls import urlpatterns
 from smsadmin.directory.models import Number
-from smsadmin.quotas.models import Rule
+from smsadmin.quotas.models import Scope
 from tests.api.conftest import Program
+from tests.quotas.test_quota_pages import make_counter
 
 DOCUMENT = openapi.document()
 CHECK = Draft202012Validator.FORMAT_CHECKER
@@ -87,7 +88,6 @@ LIST, NUMBER, USER = "/api/v1/quotas/", "/api/v1/quotas/numbers/{number}", "/api
 FIT = "/api/v1/quotas/fit"
 
 
-@pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize(
     ("path", "call", "query"),
     [
@@ -104,11 +104,27 @@ FIT = "/api/v1/quotas/fit"
     ],
 )
 def test_answers_are_as_described(
-    program: Program, number: Number, path: str, call: str, query: dict[str, Any], full: bool
+    program: Program, number: Number, path: str, call: str, query: dict[str, Any]
 ) -> None:
-    if full:
-        Rule.objects.update(limit=0)
     assert described(path, program.get(call, **query)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "call", "query"),
+    [
+        (NUMBER, "quotas/numbers/+12025550101", {}),
+        (USER, "quotas/users/mia@example.com", {}),
+        (FIT, "quotas/fit", {"number": "+12025550101", "messages": 300}),
+    ],
+)
+def test_answers_where_nothing_is_left_are_as_described(
+    program: Program, number: Number, path: str, call: str, query: dict[str, Any]
+) -> None:
+    make_counter(number, month_messages=10_000)
+    make_counter(number.agents.get(), Scope.USER, month_messages=10_000)
+    response = program.get(call, **query)
+    assert described(path, response) == []
+    assert {*openapi.RATE_LIMIT} <= response.headers.keys()
 
 
 @pytest.mark.parametrize(("path", "call"), [(LIST, "quotas/"), (USER, "quotas/users/mia@example.com")])

@@ -137,6 +137,39 @@ def test_an_expired_key_says_so_and_stands_below_those_in_force(client: Client, 
     assert said.index("In force") < said.index("Old one") < said.index("Expired")
 
 
+def test_the_key_that_was_just_made_takes_the_focus(client: Client) -> None:
+    made = make(client).content.decode()
+    assert re.search(r'<section class="card" tabindex="-1" autofocus aria-labelledby="made-title">', made)
+    assert 'id="made-title"' in made
+    assert "autofocus" not in client.get(PAGE).content.decode()
+
+
+def test_a_key_outlives_the_membership_of_its_maker_and_both_pages_say_so(
+    client: Client, workspace: Workspace, owner: Member
+) -> None:
+    leaving, now = make_member(workspace, "editor"), timezone.now()
+    keys.make(workspace, "Ended", leaving.user, now, now)
+    _key, token = keys.make(workspace, "Planner", leaving.user, now, None)
+    keys.make(workspace, "Kept", owner.user, now, None)
+    elsewhere = make_member(make_workspace(), user=leaving.user)
+    keys.make(elsewhere.workspace, "Elsewhere", leaving.user, now, None)
+    assert words(client.get("/settings/")).count("1 API key that they made goes on working.") == 2
+    assert "no longer a member" not in words(client.get(PAGE))
+
+    said = words(client.post(f"/settings/members/{leaving.pk}/remove/", follow=True))
+
+    assert "API keys that they made still work: Planner. Revoke under API keys what" in said
+    assert words(client.get(PAGE)).count("no longer a member") == 1
+    assert Client().get("/api/v1/quotas/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_of_who_made_no_key_nothing_is_said(client: Client, workspace: Workspace) -> None:
+    leaving = make_member(workspace, "editor")
+    assert "goes on working" not in words(client.get("/settings/"))
+    said = words(client.post(f"/settings/members/{leaving.pk}/remove/", follow=True))
+    assert "still work" not in said
+
+
 def test_an_empty_page_says_what_a_key_is_for(client: Client) -> None:
     assert "No keys yet" in words(client.get(PAGE))
 

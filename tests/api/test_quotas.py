@@ -13,9 +13,10 @@ from smsadmin import cache
 from smsadmin.core.windows import Moment, Window
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas.models import Counter, Rule
+from smsadmin.sending.accept import accept
 from smsadmin.workspaces.models import Workspace
 from tests.api.conftest import Program, told
-from tests.factories import make_agent, make_number
+from tests.factories import ask, make_agent, make_number
 
 NOW = datetime(2026, 11, 21, 10, 7, 30, tzinfo=UTC)
 RATE_LIMIT = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
@@ -67,7 +68,7 @@ def test_a_number_is_told_with_every_limit_and_the_one_that_runs_out_first(
         "left": 50,
         "left_for_marketing": 30,
         "resets_at": "2026-11-21T10:08:00Z",
-        "runs_out_at": "2026-11-21T10:07:40Z",
+        "runs_out_at": None,
     }
     hour = minute | {"window": "hour", "limit": 1_000, "left": 850, "left_for_marketing": 750}
     hour |= {"resets_at": "2026-11-21T11:00:00Z", "runs_out_at": "2026-11-21T10:50:00Z"}
@@ -80,7 +81,7 @@ def test_a_number_is_told_with_every_limit_and_the_one_that_runs_out_first(
         "number": "+12025550101",
         "name": "Sales US",
         "limits": [minute, hour],
-        "binding": minute,
+        "binding": hour,
     }
     assert rate_limit(response) == [None, None, None]
 
@@ -225,6 +226,26 @@ def test_what_does_not_fit_is_told_when_it_does_and_which_limit_is_in_the_way(
     )
     assert rate_limit(response) == ["100", "30", "30"]
     assert "Retry-After" not in response
+
+
+def test_the_reset_that_is_told_leads_to_the_first_wait(
+    workspace: Workspace, program: Program, number: Number
+) -> None:
+    """Behind what is held the reset of the limit helps nobody who asks."""
+    limits(workspace, ("number", "minute", 2))
+    for _ in range(6):
+        accept(ask(number, at_quota="hold", hold_minutes=60), NOW)
+    response = program.get("quotas/fit", number=number.e164)
+    assert response.json()["waits"] == [{"count": 1, "until": "2026-11-21T10:10:00Z"}]
+    assert rate_limit(response) == ["2", "0", "150"]
+
+
+def test_of_many_waits_the_first_are_listed(workspace: Workspace, program: Program, number: Number) -> None:
+    limits(workspace, ("number", "minute", 1))
+    answer = program.get("quotas/fit", number=number.e164, messages=150).json()
+    assert (len(answer["waits"]), answer["further"], answer["now"]) == (100, 49, 1)
+    assert answer["done_at"] == "2026-11-21T12:36:00Z"
+    assert answer["exact"]
 
 
 def test_marketing_is_told_what_is_left_for_it(

@@ -225,3 +225,30 @@ def test_display_takes_any_text_and_keeps_its_digits(raw):
 def test_strict_reading_gives_the_trimmed_text_or_its_own_error(raw):
     with suppress(NumberError):
         assert e164_strict(raw) == raw.strip()
+
+
+@pytest.mark.parametrize(
+    ("e164", "kind", "is_french"),
+    [
+        ("+33639980013", "mobile", True),  # in the plan's range for mobile lines, given out to nobody
+        ("+33612345678", "mobile", True),
+        ("+33123456789", "fixed_line", False),
+        ("+4915123456789", "mobile", False),
+        ("+3363998001", "unknown", False),  # too short
+    ],
+)
+def test_a_range_that_is_planned_for_mobile_lines_is_mobile(e164: str, kind: str, is_french: bool) -> None:
+    assert (numbers.kind_of(e164), numbers.is_french_mobile(e164)) == (kind, is_french)
+
+
+@pytest.mark.parametrize(
+    ("e164", "zone"),
+    [
+        ("+33639980013", "Europe/Paris"),
+        ("+12025550101", "America/New_York"),
+        ("+18005550199", ""),
+        ("x", ""),
+    ],
+)
+def test_the_zone_of_a_number_is_known_where_there_is_but_one(e164: str, zone: str) -> None:
+    assert numbers.zone_of(e164) == zone

@@ -180,7 +180,7 @@ def test_a_row_tells_the_quota_that_runs_out_first_and_links_what_it_counts(edit
     page = text(editor.get(reverse("directory")))
 
     assert re.search(
-        rf'<a href="[^"]*number={number.pk}&amp;status=counted&amp;since=[^"]*">100 of 1,000 left</a>'
+        rf'<a href="[^"]*number={number.pk}&amp;counted_from=[^"]*">100 of 1,000 left</a>'
         r'<span class="cell-note">This hour</span>',
         page,
     )

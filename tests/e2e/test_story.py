@@ -114,7 +114,7 @@ def test_a_user_without_enough_segments_is_refused(product: Product, inputs: dic
         before = product.requests()
         outputs = product.run(inputs)
 
-    sentence = "ava@example.com has 1 of 3 message segments left this month; this text needs 2."
+    sentence = "ava@example.com has 1 of 3 message segments per month left; this text needs 2."
     assert_refused(product, outputs, "USER_OUT_OF_SEGMENTS", sentence)
     assert product.requests() == before
 

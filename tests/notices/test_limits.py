@@ -1,7 +1,7 @@
 """A rule for limits tells of each crossing once, of none that was there before it, and says what it means."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any
 
@@ -13,6 +13,7 @@ from smsadmin import cache
 from smsadmin.directory.models import Number
 from smsadmin.notices import limits, looks, tasks, watching, wording
 from smsadmin.notices.models import Delivery, Notice, NoticeRule
+from smsadmin.notices.telling import open_notices
 from smsadmin.quotas import counting, crossing
 from smsadmin.quotas.models import Crossing, PriorityShare, Rule
 from smsadmin.quotas.rulebook import Subject
@@ -141,6 +142,74 @@ def test_a_flood_is_told_in_few_notices(workspace: Workspace) -> None:
     assert said.lines == (("Rule", "Limits"),)
     assert said.data == {"rule": "Limits", "limits": 7}
     assert look(at(minutes=2)) == looks.MOST_TOLD + 1, "told together is told"
+
+
+def test_the_mildest_is_sent_first_and_the_most_urgent_listed_first(workspace: Workspace) -> None:
+    make_limit_rule(workspace, emails=["ops@example.com"])
+    for number in [make_number(workspace) for _ in range(4)]:
+        for threshold in (100, 50, Crossing.FORECAST, 90):
+            crossed(number, threshold, at(seconds=10))
+
+    look(at(minutes=1))
+
+    sent = [each.notice.facts.get("threshold", "others") for each in Delivery.objects.order_by("pk")]
+    assert sent == ["others", None, None, 90, 90, 90, 90, 100, 100, 100, 100]
+    listed = [notice.facts.get("threshold", "others") for notice in Notice.objects.order_by("-pk")]
+    assert listed == sent[::-1]
+
+
+@pytest.mark.parametrize(
+    ("window", "began", "closes"),
+    [
+        ("minute", at(minutes=10), at(minutes=11)),
+        ("hour", at(), at(hours=1)),
+        ("day", at(hours=-8), at(days=1, hours=16)),
+        ("month", datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 2, tzinfo=UTC)),
+    ],
+)
+def test_a_notice_closes_itself(
+    workspace: Workspace, number: Number, window: str, began: datetime, closes: datetime
+) -> None:
+    """That of an hour with it; that of a day or month a day later, so that the morning knows of the evening."""
+    make_limit_rule(workspace, windows=[window])
+    crossed(number, 80, at(minutes=10), window=window, began_at=began)
+
+    look(at(minutes=10, seconds=30))
+    look(closes - SECOND)
+    assert open_notices(workspace) == 1
+    look(closes)
+    assert open_notices(workspace) == 0
+    notice = Notice.objects.get()
+    assert (notice.dismissed_at, notice.dismissed_by, notice.closed_itself) == (closes, None, True)
+
+
+def test_what_is_told_together_closes_with_the_last_of_it(workspace: Workspace) -> None:
+    make_limit_rule(workspace, windows=["hour", "day"])
+    hours = {"window": "hour", "began_at": START}
+    for nth in range(looks.MOST_TOLD + 2):
+        columns: dict[str, Any] = {} if nth == looks.MOST_TOLD else hours
+        crossed(make_number(workspace), 50 if columns == {} else 80, at(seconds=nth + 1), **columns)
+
+    look(at(minutes=1))
+    look(at(hours=2))
+
+    [notice] = Notice.objects.filter(dismissed_at=None)
+    assert notice.kind == "quota.more"
+
+
+def test_what_is_dismissed_or_of_a_failure_is_not_closed(workspace: Workspace, number: Number) -> None:
+    make_rule(workspace)
+    make_limit_rule(workspace)
+    failed(workspace, at(seconds=10))
+    crossed(number, 80, at(seconds=10))
+    watching.sweep(at(minutes=1))
+    look(at(minutes=1))
+    Notice.objects.filter(kind="quota.threshold").update(dismissed_at=at(minutes=2))
+
+    look(at(days=60))
+
+    assert not any(notice.closed_itself for notice in Notice.objects.all())
+    assert open_notices(workspace) == 1
 
 
 def test_a_workspace_is_told_of_its_own_limits(workspace: Workspace) -> None:
@@ -332,7 +401,10 @@ def test_a_limit_that_is_used_up_in_words(workspace: Workspace) -> None:
     )
     said = said_of(workspace, row)
 
-    assert said.sentence == "Mia (mia@example.com) has used up the limit of 13,000 segments per month."
+    assert (
+        said.sentence
+        == "Mia (mia@example.com) has used up the limit of 13,000 segments per month (Europe/Paris)."
+    )
     assert said.path == f"/quotas/users/{mia.pk}/"
     assert said.lines[1:3] == (
         ("Window", "month in Europe/Paris, until 30 Nov, 23:00"),
@@ -411,8 +483,8 @@ def test_a_look_costs_few_queries(workspace: Workspace) -> None:
 
     with CaptureQueriesContext(connection) as seen:
         look(at(minutes=2))
-    assert len(seen) <= 8, "what was told is looked at again for a while"
+    assert len(seen) <= 9, "what was told is looked at again for a while"
     look(at(minutes=20))
     with CaptureQueriesContext(connection) as seen:
         look(at(minutes=40))
-    assert len(seen) <= 6
+    assert len(seen) <= 7

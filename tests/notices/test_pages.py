@@ -181,6 +181,25 @@ def test_a_notice_stays_until_it_is_dismissed_and_then_in_the_list_of_all(
     assert f"dismissed just now by {notice.dismissed_by}" in words(page(client, show="all"))
 
 
+def test_a_notice_whose_window_is_over_is_in_the_list_of_all(
+    client: Client, workspace: Workspace, travel: Any
+) -> None:
+    make_limit_rule(workspace)
+    crossed(make_number(workspace), 80, at(minutes=1))
+    limits.sweep(at(minutes=2))
+    travel(at(days=2))
+    limits.sweep(at(days=2))
+
+    assert "No open notice" in words(page(client))
+    listed = words(page(client, show="all"))
+    assert "closed by itself 8 h ago" in listed
+    assert "dismissed" not in listed
+
+
+def test_a_rule_for_limits_per_minute_is_advised_against(client: Client) -> None:
+    assert "minute after minute" in words(client.get(reverse("notice-rule-new")))
+
+
 def test_what_came_after_the_page_was_shown_is_not_dismissed_with_it(
     client: Client, workspace: Workspace, travel: Any
 ) -> None:

@@ -62,7 +62,24 @@ class Reference:
             if used and used >= ceil(rule.limit * threshold / 100):
                 self.seen.setdefault((meter, window, threshold), now)
         if forecasts and rule.window != "minute" and runs_out(rule, used, now):
-            self.seen.setdefault((meter, window, 0), now)
+            others = list(Rule.objects.filter(scope=rule.scope).exclude(pk=rule.pk))
+            if all(self._lets(other, rule, used, subject, now) for other in others):
+                self.seen.setdefault((meter, window, 0), now)
+
+    def _lets(self, other: Rule, rule: Rule, used: int, subject: int, now: datetime) -> bool:
+        """Whether the rest of the rule's limit fits into the other one's windows until the rule's runs out."""
+        began, _ends = bounds(rule, now)
+        runs_out_at = began + (now - began) * (rule.limit / used)
+        step = timedelta(minutes=1 if other.window == "minute" else 60)
+        first = (
+            now.replace(minute=0, second=0, microsecond=0) if step.seconds == 3600 else now.replace(second=0)
+        )
+        edges = range(int((runs_out_at - first) / step) + 1)
+        windows = len({name_of(other, first + nth * step) for nth in edges})
+        room = max(other.limit - self._used(other, subject, now), 0) + (windows - 1) * other.limit
+        if rule.unit == "segments" and other.unit == "messages":
+            return room > 0
+        return room >= rule.limit - used
 
     def _used(self, rule: Rule, subject: int, now: datetime) -> int:
         place = 1 if rule.scope == "number" else 2

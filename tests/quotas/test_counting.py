@@ -1,8 +1,9 @@
 """Quotas: counted and tested in one step, window by window, for numbers and users alike."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from smsadmin import cache
 from smsadmin.core.windows import Moment, Window, resets_at
 from smsadmin.quotas import counting, rulebook
-from smsadmin.quotas.counting import QuotaExceeded, Usage
+from smsadmin.quotas.counting import ClockBehind, QuotaExceeded, Usage
 from smsadmin.quotas.documented import ship_rules
 from smsadmin.quotas.models import Counter, Rule, Scope, Unit
 from smsadmin.quotas.rulebook import Subject
@@ -48,10 +49,12 @@ def user_3(workspace: Workspace) -> Subject:
     return Subject(workspace.pk, Scope.USER, 3)
 
 
-def only(workspace: Workspace, scope: str, window: str, limit: int, unit: str = "messages") -> None:
+def only(
+    workspace: Workspace, scope: str, window: str, limit: int, unit: str = "messages", zone: str = "UTC"
+) -> None:
     """The workspace has this limit and no other."""
     workspace.quota_rules.all().delete()
-    Rule.objects.create(workspace=workspace, scope=scope, window=window, unit=unit, limit=limit)
+    Rule.objects.create(workspace=workspace, scope=scope, window=window, unit=unit, limit=limit, zone=zone)
     cache.forget()
 
 
@@ -134,14 +137,78 @@ def test_a_number_and_a_user_with_the_same_id_count_apart(workspace: Workspace) 
 
 
 @pytest.mark.parametrize("window", Window)
-def test_a_clock_that_goes_back_never_frees_a_quota(workspace: Workspace, window: Window) -> None:
+def test_a_clock_that_is_behind_counts_in_no_window_that_is_over(
+    workspace: Workspace, window: Window
+) -> None:
     only(workspace, Scope.NUMBER, window, 2)
     subject = number_7(workspace)
     assert has_room(subject, NOW)
     back = NOW - timedelta(days=40)
-    assert has_room(subject, back)
-    assert not has_room(subject, back)
+    with pytest.raises(ClockBehind) as caught, transaction.atomic():
+        counting.reserve([subject], 1, back)
+    assert caught.value.at == NOW.replace(second=0)
+    assert used(subject, window, back) == 1  # a page there tells of the newest window too
+    assert has_room(subject, caught.value.at)
     assert not has_room(subject, NOW)
+
+
+# --- Other calendars ---------------------------------------------------------------------------------
+
+PARIS = "Europe/Paris"
+
+
+@pytest.mark.services
+def test_what_was_sent_while_the_rule_of_a_zone_was_off_counts_when_it_is_on_again(
+    workspace: Workspace,
+) -> None:
+    number = make_number(workspace)
+    only(workspace, Scope.NUMBER, "day", 5, zone=PARIS)
+    rule = workspace.quota_rules.get()
+    for is_enabled, statuses in ((True, ["queued"] * 2), (False, ["queued"] * 10), (True, ["rejected"] * 2)):
+        Rule.objects.filter(pk=rule.pk).update(enabled=is_enabled)
+        cache.forget()
+        if is_enabled:
+            sent = Message.objects.filter(status="queued").count()
+            assert [each.used for each in counting.usage(Subject.of(number), NOW)] == [sent]
+        assert [accept(ask(number), NOW).status for _ in statuses] == statuses
+
+
+@pytest.mark.services
+def test_who_still_has_the_old_rules_exceeds_no_limit_of_those_that_know_the_new(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = make_number(workspace)
+    only(workspace, Scope.NUMBER, "day", 100)
+    accept(ask(number), NOW)
+    books = {"old": rulebook.read(workspace.pk)}
+    Rule.objects.create(workspace=workspace, scope=Scope.NUMBER, window="day", zone=PARIS, limit=5)
+    books["new"] = rulebook.read(workspace.pk)
+
+    def send(book: str) -> str:
+        monkeypatch.setattr(rulebook, "of", lambda workspace_id: books[book])
+        return accept(ask(number), NOW).status
+
+    assert [send("new"), send("old"), send("old"), send("new")] == ["queued"] * 4
+    assert [send("new"), send("old"), send("new")] == ["rejected", "queued", "rejected"]
+
+
+def test_where_counters_of_a_zone_are_missing_one_query_tells_what_is_used_for_all(
+    workspace: Workspace, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    numbers = [make_number(workspace) for _ in range(5)]
+    for number in numbers:
+        accept(ask(number), NOW)
+    only(workspace, Scope.NUMBER, "day", 5, zone=PARIS)
+    subjects = [Subject.of(number) for number in numbers]
+    stored = counting.counters(workspace.pk, Scope.NUMBER)
+    rulebook.of(workspace.pk)
+    with django_assert_num_queries(1):
+        found = counting.completed(stored, subjects, NOW)
+    assert {own[PARIS].day_messages for own in found.values()} == {1}
+
+    counting.complete(workspace.pk, Scope.NUMBER, subjects, NOW)
+    assert set(Counter.objects.filter(zone=PARIS).values_list("day_messages", "turns")) == {(1, 1)}
+    assert not counting.incomplete(counting.counters(workspace.pk, Scope.NUMBER), subjects, NOW)
 
 
 def test_a_refusal_names_the_limit_that_has_room_last(workspace: Workspace) -> None:
@@ -248,7 +315,7 @@ def test_counters_equal_a_recount_of_the_rows(history: list[tuple[int, int, int,
 
 
 def assert_recount(counter: Counter, rows: list[Message]) -> None:
-    """Each row counts in the newest window that had begun when it came: a clock that goes back changes nothing."""
+    """Each row counts in the windows that it was accepted in."""
     for window in Window:
         at = messages = segments = 0
         for row in rows:

@@ -324,22 +324,20 @@ def test_limits_of_other_zones_are_looked_at_in_their_own_windows(
     assert Crossing.objects.count() == 1
 
 
-def test_a_limit_of_a_new_zone_waits_for_its_counter(workspace: Workspace, number: Number, send: Any) -> None:
+def test_a_limit_of_a_new_zone_is_looked_at_by_what_the_log_says(
+    workspace: Workspace, number: Number, send: Any
+) -> None:
     limit(workspace, 100)
     send(number, 3)
     limit(workspace, 4, zone="Asia/Tokyo")
 
     crossing.sweep(NOW)
-    assert thresholds() == []
-    send(number)
 
-    crossing.sweep(NOW)
-    assert thresholds(zone="Asia/Tokyo") == [
-        80,
-        90,
-        100,
-        50,
-    ]  # the first was crossed before it was counted there
+    assert thresholds() == [50]
+    counter = Counter.objects.get(zone="Asia/Tokyo")
+    assert (counter.day_messages, counter.turns) == (3, 3)
+    send(number)
+    assert thresholds() == [50, 80, 90, 100]
 
 
 # --- What will run out --------------------------------------------------------------------------------
@@ -383,6 +381,64 @@ def test_the_next_window_is_foreseen_anew(workspace: Workspace, number: Number, 
     assert Crossing.objects.filter(threshold=Crossing.FORECAST).count() == 3
 
 
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"limit": 4, "window": "day"}, False),  # used up, long after the hour
+        ({"limit": 9, "window": "day"}, False),  # five more of the six that are left
+        ({"limit": 10, "window": "day"}, True),
+        ({"limit": 4, "window": "day", "zone": "Asia/Tokyo"}, False),
+        ({"limit": 4, "window": "month", "unit": "segments"}, False),
+        ({"limit": 4, "window": "minute"}, True),  # a new one each minute
+        ({"limit": 4, "window": "day", "scope": Scope.USER}, True),  # of somebody else
+    ],
+)
+def test_nothing_runs_out_that_another_limit_of_the_holder_does_not_let(
+    workspace: Workspace, number: Number, send: Any, columns: dict[str, Any], expected: bool
+) -> None:
+    began = NOW.replace(minute=0)
+    limit(workspace, 10, "hour")
+    limit(workspace, columns.pop("limit"), **columns)
+    send(number, 4, began)
+
+    crossing.sweep(began + timedelta(minutes=15))
+
+    foreseen = Crossing.objects.filter(threshold=Crossing.FORECAST, window="hour")
+    assert foreseen.exists() == expected
+
+
+@pytest.mark.parametrize(("most", "expected"), [(4, False), (5, True)])
+def test_a_limit_of_messages_does_not_say_how_many_segments_it_lets(
+    workspace: Workspace, number: Number, send: Any, most: int, expected: bool
+) -> None:
+    began = NOW.replace(minute=0)
+    limit(workspace, 10, "hour", unit="segments")
+    limit(workspace, most)
+    send(number, 4, began)
+
+    crossing.sweep(began + timedelta(minutes=15))
+
+    assert Crossing.objects.filter(threshold=Crossing.FORECAST, unit="segments").exists() == expected
+
+
+def test_what_another_limit_let_again_is_foreseen_then(
+    workspace: Workspace, number: Number, send: Any
+) -> None:
+    """23:00 in Paris is its midnight; the day that runs out is that of UTC."""
+    evening = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+    limit(workspace, 100)
+    limit(workspace, 90, zone="Europe/Paris")
+    send(number, 90, evening - timedelta(hours=10))
+
+    crossing.sweep(evening)
+    assert not Crossing.objects.filter(threshold=Crossing.FORECAST).exists()
+    send(number, 6, datetime(2026, 11, 22, 23, 1, tzinfo=UTC))
+    crossing.sweep(datetime(2026, 11, 22, 23, 2, tzinfo=UTC))
+
+    [row] = Crossing.objects.filter(threshold=Crossing.FORECAST)
+    assert (row.zone, row.used) == ("UTC", 96)
+
+
 # --- What it costs, and at once -----------------------------------------------------------------------
 
 
@@ -406,10 +462,10 @@ def test_a_look_costs_few_queries_however_many_there_are(workspace: Workspace) -
     few = queries()
     for _ in range(20):
         used(1)
-    limit(workspace, 5, zone="Asia/Tokyo")  # whose counters are still to be made
-
     assert queries() == few
     assert len(thresholds()) == 42
+    limit(workspace, 5, zone="Asia/Tokyo")
+    crossing.look(workspace.pk, NOW)  # makes its counters, and writes nothing: two of five
     with CaptureQueriesContext(connection) as seen:
         crossing.look(workspace.pk, NOW)
     assert not [query for query in seen if query["sql"].startswith("INSERT")]

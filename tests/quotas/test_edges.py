@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.db.models import F
 
 from smsadmin import cache
 from smsadmin.core.windows import Window, resets_at, started_at
 from smsadmin.directory.models import Number
 from smsadmin.quotas.models import Counter, Rule, Scope
-from smsadmin.sending import bell
+from smsadmin.sending import bell, ledger
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Message
+from smsadmin.sending.quota import Demand
+from tests.counted import assert_counters_equal_the_log
 from tests.factories import ask, make_number, make_workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.services]
@@ -125,3 +129,63 @@ def test_a_limit_in_a_zone_and_one_in_utc_hold_at_once_each_in_its_own_day(numbe
     assert refused.error_facts["resets"] == "2026-11-22T00:00:00+00:00"
     counters = Counter.objects.filter(scope=Scope.NUMBER, subject_id=number.pk)
     assert dict(counters.values_list("zone", "day_messages")) == {"UTC": 3, PARIS: 1}
+
+
+def test_a_message_of_a_server_whose_clock_is_behind_is_accepted_in_the_windows_that_have_begun(
+    number: Number,
+) -> None:
+    only(number, Window.HOUR, "UTC", limit=3)
+    edge = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert has_room(number, edge + timedelta(seconds=20))
+
+    late = send(number, edge - timedelta(seconds=5))
+
+    assert (late.status, late.accepted_at) == ("queued", edge)
+    assert Message.objects.get(pk=late.pk).accepted_at == edge
+    assert [each["hour_messages"] for each in late.quota if "hour_messages" in each] == [2]
+    assert_counters_equal_the_log()
+    assert has_room(number, edge - timedelta(seconds=5))
+    refused = send(number, edge - timedelta(seconds=5))
+    assert refused.error_facts["resets"] == (edge + timedelta(hours=1)).isoformat()
+
+
+def test_a_held_message_is_released_in_the_windows_that_have_begun(number: Number) -> None:
+    only(number, Window.MINUTE, "UTC")
+    edge = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    has_room(number, edge - timedelta(seconds=30))
+    held = accept(ask(number, at_quota="hold", hold_minutes=60), edge - timedelta(seconds=20))
+    Rule.objects.update(limit=2)
+    cache.forget()
+    assert has_room(number, edge + timedelta(seconds=1))
+
+    assert ledger.release(held, Demand(number, None, 1), edge - timedelta(seconds=1))
+
+    held.refresh_from_db()
+    assert (held.status, held.accepted_at) == ("queued", edge)
+    assert_counters_equal_the_log()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL's one statement")
+def test_the_one_statement_takes_messages_where_the_counter_of_a_zone_has_missed_none(
+    number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(number, Window.DAY, PARIS, limit=9)
+    now = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    has_room(number, now)  # makes the counters
+    steps: list[Message] = []
+    by_steps = ledger._enter_step_by_step
+
+    def noted(message: Message, demand: Demand, now: datetime, *, in_line: bool) -> None:
+        steps.append(message)
+        by_steps(message, demand, now, in_line=in_line)
+
+    monkeypatch.setattr(ledger, "_enter_step_by_step", noted)
+    assert [has_room(number, now) for _ in range(3)] == [True] * 3
+    assert steps == []
+
+    Counter.objects.filter(scope=Scope.NUMBER, zone="UTC").update(turns=F("turns") + 1)
+    assert has_room(number, now)
+    assert len(steps) == 1
+    assert has_room(number, now)
+    assert len(steps) == 1
+    assert_counters_equal_the_log()

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from smsadmin.core.windows import Window, resets_at, started_at
 from smsadmin.quotas.counting import Usage
-from smsadmin.quotas.forecast import LEAST_ELAPSED, LEAST_USED, runs_out_at
+from smsadmin.quotas.forecast import LEAST_ELAPSED, LEAST_USED, Outlook, outlook, runs_out_at
 from smsadmin.quotas.rulebook import Limit
 
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
 NOON = MIDNIGHT + timedelta(hours=12)
 
 moments = st.timedeltas(timedelta(0), timedelta(days=730)).map(MIDNIGHT.__add__)
+longer = st.sampled_from([Window.HOUR, Window.DAY, Window.MONTH])  # a minute has no forecast
 zones = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 
 
@@ -66,7 +67,24 @@ def test_it_is_never_before_now_and_always_before_the_reset(
     assert at is None or now <= at < given_usage.resets_at
 
 
-@given(moments, st.sampled_from(Window), zones, st.integers(1, 2**31 - 1), st.data())
+@pytest.mark.parametrize(
+    ("used", "now", "window", "said"),
+    [
+        (100, NOON, Window.DAY, Outlook.SPENT),
+        (100, NOON, Window.MINUTE, Outlook.SPENT),
+        (60, NOON, Window.DAY, Outlook.RUNS_OUT),
+        (50, NOON, Window.DAY, Outlook.LASTS),
+        (60, MIDNIGHT + timedelta(minutes=5), Window.DAY, Outlook.TOO_EARLY),
+        (0, MIDNIGHT + timedelta(seconds=30), Window.DAY, Outlook.TOO_EARLY),
+        (0, NOON, Window.DAY, Outlook.TOO_LITTLE),
+        (60, NOON + timedelta(seconds=30), Window.MINUTE, Outlook.TOO_SHORT),
+    ],
+)
+def test_what_is_said_of_a_limit(used: int, now: datetime, window: Window, said: Outlook) -> None:
+    assert outlook(usage(used, 100, now, window), now) is said
+
+
+@given(moments, longer, zones, st.integers(1, 2**31 - 1), st.data())
 def test_it_is_exact_where_use_is_linear(
     now: datetime, window: Window, zone: str, limit: int, data: st.DataObject
 ) -> None:

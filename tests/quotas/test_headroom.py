@@ -16,7 +16,7 @@ from smsadmin.core.windows import Moment, Window
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import headroom
 from smsadmin.quotas.models import Counter, Rule, Scope
-from smsadmin.sending import bell
+from smsadmin.sending import bell, expected, lines
 from smsadmin.sending.accept import accept
 from smsadmin.sending.hold import release
 from smsadmin.sending.models import Message
@@ -89,9 +89,9 @@ def binding(holder: Number | Agent) -> str:
 
 
 def test_the_limit_that_runs_out_first_is_forecast_by_its_pace(workspace: Workspace, number: Number) -> None:
-    limits(workspace, ("number", "minute", "messages", 100), ("number", "day", "messages", 1_000))
-    use(number, minute_messages=60, day_messages=900)  # the minute is over by half, the day by less
-    assert binding(number) == "minute"
+    limits(workspace, ("number", "hour", "messages", 100), ("number", "day", "messages", 1_000))
+    use(number, hour_messages=60, day_messages=900)  # after 7 minutes, and after 10 hours
+    assert binding(number) == "hour"
 
 
 def test_where_nothing_is_forecast_it_is_the_fullest(workspace: Workspace, number: Number) -> None:
@@ -203,6 +203,39 @@ def test_what_is_given_up_before_its_turn_takes_no_room(workspace: Workspace, nu
     assert wait.until == NOW.replace(minute=9, second=0)  # behind the one held message that still leaves
 
 
+def test_more_than_is_looked_at_is_said(
+    workspace: Workspace, number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits(workspace, ("number", "minute", "messages", 1))
+    for _ in range(5):
+        accept(ask(number, at_quota="hold", hold_minutes=60), NOW)
+    assert fit(number, 1).is_exact
+    monkeypatch.setattr(expected, "MOST", 3)
+    found = fit(number, 1)
+    assert not found.is_exact
+    assert found.waits[0].until == NOW.replace(minute=11, second=0)
+
+
+def test_what_shares_no_limit_with_it_is_not_looked_at(
+    workspace: Workspace, number: Number, mia: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's messages go out from several numbers: what waits at one may be in the way at another."""
+    far, another = make_number(workspace, "+12025550102"), make_agent(workspace)
+    put_on(number, another)
+    put_on(far, another)
+    alone = make_number(workspace, "+12025550103")
+    limits(workspace, ("number", "minute", "messages", 1), ("user", "minute", "messages", 1))
+    for sender, agent in ((far, another), (far, another), (alone, None), (alone, None), (alone, None)):
+        whose = {"send_as_kind": "user", "send_as_user_id": agent.pk} if agent else {}
+        accept(ask(sender, at_quota="hold", hold_minutes=60, **whose), NOW)
+    monkeypatch.setattr(expected, "MOST", 1)
+    assert fit(number, 1, mia).is_exact
+    assert not fit(alone, 1).is_exact
+    as_another = {"send_as_kind": "user", "send_as_user_id": another.pk}
+    accept(ask(number, at_quota="hold", hold_minutes=60, **as_another), NOW)
+    assert not fit(number, 1, mia).is_exact  # at the number another's, who waits at the far number too
+
+
 def test_what_another_workspace_holds_is_not_ahead(number: Number) -> None:
     other = make_number(make_workspace())
     limits(other.workspace, ("number", "minute", "messages", 1))
@@ -305,8 +338,10 @@ def test_the_sweep_lets_the_last_go_when_it_says(
         expected = [NOW] * found.now + [wait.until for wait in found.waits for _ in range(wait.count)]
 
         messages = [accept(ask(number, **as_mia), NOW) for _ in range(asked)]
-        held = Message.objects.filter(status="held")
-        while due := held.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first():
+        due = NOW
+        while heads := lines.all_heads(due):
+            due, before_that = min(head.next_attempt_at for head in heads), due
+            assert due > before_that
             release(due)  # a sweep before that finds nothing to do
 
         rows = Message.objects.filter(pk__in=[each.pk for each in messages])

@@ -113,9 +113,10 @@ def count_a_month_of_all(workspace: Workspace, now: datetime) -> None:
 def look_at_a_line(workspace: Workspace, now: datetime) -> None:
     number, agent = workspace.numbers.order_by("pk")[3], workspace.agents.order_by("pk")[3]
     line = Line(number.pk, agent.pk, "alerting")
-    assert lines.first(line)
-    lines.length(line)
-    assert lines.in_order([line], now - timedelta(days=2), 10)
+    first = lines.first(line, largest=99)
+    assert first
+    assert lines.length(line, largest=99)
+    list(lines.after(Message.objects.get(pk=first.pk), 99, now - timedelta(days=2)))
 
 
 def sweep_what_is_held(workspace: Workspace, now: datetime) -> None:

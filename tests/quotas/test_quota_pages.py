@@ -12,7 +12,7 @@ from django.utils import timezone
 from smsadmin import cache
 from smsadmin.core.windows import Moment, Window
 from smsadmin.dashboard import today
-from smsadmin.quotas import forecast, matrix, positions
+from smsadmin.quotas import forecast, headroom, matrix, positions
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.matrix import QuotaFilter
 from smsadmin.quotas.models import Counter, Rule, Scope, Unit
@@ -114,6 +114,16 @@ def test_what_runs_out_first_stands_first(workspace):
     assert found[1].runs_out_at == forecast.runs_out_at(found[1].tightest, NOON)
 
 
+def test_of_limits_that_are_used_up_the_one_that_resets_last_stops_messages(workspace):
+    number = make_number(workspace)
+    make_counter(number, at=NOON, minute_messages=200, day_messages=300, month_messages=10_000)
+
+    found = positions.one(number, NOON)
+
+    assert found.tightest.limit.window == found.stopped_by.limit.window == Window.MONTH
+    assert headroom.of_one(number, NOON).binding.usage == found.tightest
+
+
 @pytest.mark.parametrize(
     ("order", "expected"),
     [("", ["B", "a", "C"]), ("name", ["a", "B", "C"]), ("used", ["C", "B", "a"]), ("?", ["B", "a", "C"])],
@@ -211,12 +221,19 @@ def test_a_meter_opens_the_messages_it_counts(workspace):
     assert day.url == log_url(number=number.pk, counted_from=began, counted_until=began + timedelta(days=1))
 
 
-@pytest.mark.parametrize("name", ["sales", "202 555-0101", "+12025550101"])
+@pytest.mark.parametrize("name", ["sales 1", "202 555-0101", "+12025550101", "0101", "(202) 555"])
 def test_a_number_is_found_by_its_name_or_digits(workspace, name):
-    make_counter(make_number(workspace, "+12025550101", name="Sales"), at=NOON, day_messages=3)
+    make_counter(make_number(workspace, "+12025550101", name="Sales 1"), at=NOON, day_messages=3)
+    make_counter(make_number(workspace, "+441632960961", name="Sales 2"), at=NOON, day_messages=3)
+
+    assert names(tables(workspace, name=name)[0]) == ["Sales 1"]
+
+
+@pytest.mark.parametrize("name", ["sales 16", "1", "16"])
+def test_a_figure_in_a_name_is_no_part_of_a_number(workspace, name):
     make_counter(make_number(workspace, "+441632960961", name="Support"), at=NOON, day_messages=3)
 
-    assert names(tables(workspace, name=name)[0]) == ["Sales"]
+    assert names(tables(workspace, name=name)[0]) == []
 
 
 def test_a_country_leaves_its_numbers_and_who_is_on_them(workspace):
@@ -238,7 +255,8 @@ def test_a_long_table_shows_the_tightest_and_the_rest_on_demand(client, workspac
     make_counter(make_number(workspace, name="Calm"), day_messages=2)
 
     assert "Calm" not in words(client.get(reverse("quotas")))
-    assert "Show 1 more" in words(client.get(reverse("quotas")))
+    page = words(client.get(reverse("quotas")))
+    assert "Show 1 more" in page
     assert "Calm" in words(client.get(reverse("quotas"), {"all": "number"}))
 
 
@@ -314,14 +332,14 @@ def test_a_pair_shows_the_cap_that_binds_first_in_each_window(client, workspace)
     assert names(pairs) == ["Sales as Mia"]
     sides = {name: str(cell(pairs, 0, name).side) for name in pairs.columns}
     assert sides == {
-        "This minute": "number binds first",
-        "This hour": "both bind at once",
-        "This day": "user binds first",
-        "This month": "both bind at once",
-        "This month, segments": "user binds first",
+        "This minute": "stops first: the number",
+        "This hour": "",  # nothing is used of either
+        "This day": "stops first: the user",
+        "This month": "",
+        "This month, segments": "stops first: the user",
     }
     text = words(client.get(reverse("quotas")))
-    assert "number binds first 150 of 200 · 50 left" in text
+    assert "stops first: the number 150 of 200 · 50 left" in text
     assert "user: 180 left" in text
     assert "1 message this month" in text
 
@@ -355,6 +373,15 @@ def test_where_not_all_messages_were_looked_through_no_figure_claims_to_be_all(w
 
     assert pairs.looked == 2
     assert pairs.rows[0].together is None
+
+
+def test_messages_without_a_user_are_looked_through_too(workspace, monkeypatch):
+    number = make_number(workspace, users=("mia@example.com",))
+    monkeypatch.setattr(positions, "MOST_LOOKED", 3)
+    for agent in (workspace.agents.get(), None, None, None):
+        make_message(workspace, number=number, agent=agent, at=NOON)
+
+    assert tables(workspace)[2].looked == 3
 
 
 # --- Elsewhere ----------------------------------------------------------------------------------------

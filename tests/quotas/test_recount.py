@@ -22,7 +22,7 @@ from smsadmin.core.status import Status
 from smsadmin.core.windows import Moment, Window, resets_at, started_at
 from smsadmin.directory.models import Agent, Number
 from smsadmin.privacy import purging
-from smsadmin.privacy.models import Part
+from smsadmin.privacy.models import Part, Purge
 from smsadmin.quotas import comparing, counting, recount, rulebook
 from smsadmin.quotas.models import Counter, Crossing, Kept, MonthUse, Recount, Rule, Scope, Unit
 from smsadmin.quotas.recount import Used
@@ -236,6 +236,8 @@ def make_world(clock: Any) -> World:
     workspace.quota_rules.filter(unit="segments", enabled=True).update(limit=25)
     Rule.objects.create(workspace=workspace, scope=Scope.NUMBER, window="day", zone="Europe/Paris", limit=8)
     numbers = [make_number(workspace, users=(MIA, LEO)) for _ in range(2)]
+    ago = timezone.now() - 100 * DAY  # what is deleted has been kept as figures for long
+    Recount.objects.create(workspace=workspace, at=ago, finished_at=ago)
     return World(workspace, numbers, [None, *workspace.agents.order_by("pk")], make_user(), clock)
 
 
@@ -278,8 +280,10 @@ def _counts(message: Message) -> bool:
 def assert_damage_is_mended(world: World, chance: random.Random) -> None:
     now, expected, before = world.now, list[dict[str, Any]](), dict[int, Counter]()
     for counter in Counter.objects.filter(workspace=world.workspace).order_by("pk"):
-        window, unit = chance.choice(list(Window)), chance.choice(list(Unit))
+        window, unit = chance.choice(COMPARED), chance.choice(list(Unit))
         column, moment = f"{window}_{unit}", Moment.of(now, counter.zone)
+        if counter.turns != own_in_utc(counter).turns:  # it is made anew before it counts again
+            continue
         before[counter.pk] = counter
         if getattr(counter, f"{window}_at") != moment.in_window(window) or chance.random() < 0.3:
             continue
@@ -289,12 +293,27 @@ def assert_damage_is_mended(world: World, chance: random.Random) -> None:
         expected.append(drift(counter, window.value, unit.value, wrong, value))
     assert compared(world.workspace, now).drifts == expected
     for pk, counter in before.items():
-        assert _columns(Counter.objects.get(pk=pk)) == _columns(counter)
+        assert figures(Counter.objects.get(pk=pk), now) == figures(counter, now)
     assert compared(world.workspace, now).drifts == []
 
 
-def _columns(counter: Counter) -> dict[str, Any]:
-    return {field.name: getattr(counter, field.attname) for field in Counter._meta.concrete_fields}
+COMPARED = [Window.HOUR, Window.DAY, Window.MONTH]  # a minute is over before anybody reads of it
+
+
+def own_in_utc(counter: Counter) -> Counter:
+    return Counter.objects.get(scope=counter.scope, subject_id=counter.subject_id, zone="UTC")
+
+
+def figures(counter: Counter, now: datetime) -> list[int]:
+    """What it says of the windows that hold `now`."""
+    moment = Moment.of(now, counter.zone)
+    return [
+        getattr(counter, f"{window}_{unit}")
+        if getattr(counter, f"{window}_at") == moment.in_window(window)
+        else 0
+        for window in Window
+        for unit in Unit
+    ]
 
 
 # --- Finding and putting right ------------------------------------------------------------------------
@@ -310,7 +329,7 @@ def test_a_message_that_no_counter_counted_is_counted(workspace: Workspace) -> N
     counter = counter_of(number)
     assert found == [
         drift(counter, window, unit, 0, amount)
-        for window in ("minute", "hour", "day", "month")
+        for window in COMPARED
         for unit, amount in (("messages", 1), ("segments", 3))
     ]
     assert (counter.minute_at, counter.month_segments) == (Moment.of(NOW).minute, 3)
@@ -320,25 +339,71 @@ def test_a_window_that_is_over_and_one_that_has_not_begun_are_left_alone(workspa
     number = make_number(workspace)
     accept(ask(number), NOW)
     damage(counter_of(number), minute_messages=9, hour_messages=9)
-    later = NOW + timedelta(minutes=1)
-    Counter.objects.update(hour_at=Moment.of(NOW).hour + 1)  # by a server whose clock is ahead
-
+    later = resets_at(Window.HOUR, NOW)
     assert compared(workspace, later).drifts == []
 
+    accept(ask(number), later + timedelta(minutes=1))  # by a server whose clock is ahead
+    damage(counter_of(number), hour_messages=9)
+    assert compared(workspace, later).drifts == []
+    assert len(compared(workspace, later + timedelta(minutes=1)).drifts) == 1
 
-def test_a_message_that_came_just_before_its_window_is_no_difference(workspace: Workspace) -> None:
-    """It was accepted at the end of one minute, and counted after another one of the next."""
+
+def test_messages_that_came_just_before_a_window_hide_no_difference(workspace: Workspace) -> None:
     number, edge = make_number(workspace), datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+    for _ in range(5):
+        accept(ask(number), edge - timedelta(seconds=5))
     accept(ask(number), edge)
-    accept(ask(number), edge - timedelta(seconds=1))
-    counter = counter_of(number)
-    assert (counter.hour_messages, recount.counted("number", number.pk, edge, NOW).messages) == (2, 1)
+    damage(counter_of(number), hour_messages=6)
 
-    assert compared(workspace, edge + timedelta(seconds=1)).drifts == []
+    assert compared(workspace, edge + timedelta(seconds=1)).drifts == [
+        drift(counter_of(number), "hour", "messages", 6, 1)
+    ]
+    assert counter_of(number).hour_messages == 1
 
-    damage(counter, hour_messages=3)
-    [found] = compared(workspace, edge + timedelta(seconds=1)).drifts
-    assert (found["window"], found["counted"], found["found"]) == ("hour", 3, 1)
+
+def test_a_zone_that_a_rule_left_is_no_difference_and_its_counters_go_with_the_rule(
+    workspace: Workspace,
+) -> None:
+    number = make_number(workspace)
+    rule = Rule.objects.create(
+        workspace=workspace, scope=Scope.NUMBER, window="day", zone="Europe/Paris", limit=9
+    )
+    cache.forget()
+    accept(ask(number), NOW)
+    Rule.objects.filter(pk=rule.pk).update(enabled=False)
+    cache.forget()
+    accept(ask(number), NOW)
+    assert (compared(workspace).drifts, counter_of(number, "Europe/Paris").day_messages) == ([], 1)
+
+    rule.delete()
+    assert compared(workspace).drifts == []
+    assert set(Counter.objects.values_list("zone", flat=True)) == {"UTC"}
+
+
+def test_what_was_deleted_before_figures_were_kept_goes_on_counting(workspace: Workspace) -> None:
+    number = make_number(workspace)
+    for _ in range(8):
+        accept(ask(number), NOW - 10 * DAY)
+    Purge.objects.create(workspace=workspace, part=Part.MESSAGE, cursor=uuid.uuid4())
+    Message.objects.all().delete()
+    make_message(workspace, number=number, at=NOW, segments=3)
+
+    assert {each["window"] for each in compared(workspace).drifts} == {"hour", "day"}
+    assert counter_of(number).month_messages == 8
+
+    Recount.objects.update(at=started_at(Window.MONTH, NOW))
+    assert drift(counter_of(number), "month", "messages", 8, 1) in compared(workspace).drifts
+
+
+def test_a_window_that_is_wrong_and_those_that_are_over_begin_at_one_moment(workspace: Workspace) -> None:
+    """So a server whose clock is behind finds none of them ahead of the others."""
+    number = make_number(workspace)
+    accept(ask(number), NOW - DAY)
+    damage(counter_of(number), month_messages=9)
+    compared(workspace)
+    moment, counter = Moment.of(NOW), counter_of(number)
+    assert (counter.minute_at, counter.hour_at, counter.day_at) == (moment.minute, moment.hour, moment.day)
+    assert figures(counter, NOW) == [0, 0, 0, 0, 0, 0, 1, 1]
 
 
 def test_counters_of_who_no_longer_exists_are_compared_too(workspace: Workspace) -> None:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from smsadmin.quotas import rulebook
+from smsadmin.quotas import rule_views, rulebook
 from smsadmin.quotas.models import PriorityShare, Rule, Scope
 from smsadmin.quotas.rulebook import Subject
 from smsadmin.workspaces.models import Workspace
@@ -201,8 +202,8 @@ def test_a_new_rule_binds_at_once_and_says_whom(client, workspace):
 
     text = words(add(client, country="US"))
 
-    assert "“300 messages per day, numbers, US +1” is saved. It binds 3 of your numbers." in text
-    assert "For 1 of them another rule of the same window is as tight or tighter" in text
+    assert "“300 messages per day, numbers, US +1” is saved. It applies to 3 of your numbers." in text
+    assert "For 2 of them it is the tightest of its window; for the others another" in text
     limits = rulebook.limits(Subject.of(numbers[1]), timezone.now())
     assert [limit.limit for limit in limits if limit.window == "day"] == [300]
 
@@ -248,7 +249,9 @@ def test_countries_of_your_numbers_come_first(client, workspace):
 @pytest.mark.parametrize(
     ("over", "sentence"),
     [
-        ({"limit": "0"}, "A limit of 0 would stop every message."),
+        ({"limit": "0"}, "1 is the least: less would stop every message."),
+        ({"limit": "-3"}, "1 is the least: less would stop every message."),
+        ({"source": "x" * 201}, "Write at most 200 characters; these are 201."),
         ({"limit": ""}, "Say how many are the most."),
         ({"limit": "9" * 12}, "No provider carries that many"),
         ({"limit": "many"}, "Write a whole number."),
@@ -258,6 +261,9 @@ def test_countries_of_your_numbers_come_first(client, workspace):
         ({"country": "XX"}, "XX"),
         ({"route": "hubspot"}, "hubspot"),
         ({"effective_from": "tomorrow"}, "Write a date and a time"),
+        ({"effective_from": "9999-12-31T23:59"}, "Write a year from 2000 to 2099."),
+        ({"effective_from": "0001-01-01T00:00"}, "Write a year from 2000 to 2099."),
+        ({"effective_from": "2020-01-01T00:00"}, "That is past. Leave it empty"),
     ],
 )
 def test_what_is_refused_is_said_at_its_field_and_stays_as_typed(client, workspace, over, sentence):
@@ -284,7 +290,7 @@ def test_there_is_one_rule_for_the_same(client, workspace):
     """Also from a later moment on: or it would replace a documented limit without a reason."""
     text = "There is a rule for this already: “5,000 messages per day, every number”."
 
-    for start in ("", "2099-01-01T00:00", "2001-01-01T00:00"):
+    for start in ("", "2099-01-01T00:00"):
         response = add(client, limit="9000", effective_from=start)
         assert response.status_code == 422
         assert text in words(response)
@@ -373,7 +379,106 @@ def test_the_switch_of_a_binding_limit_leads_to_its_reason(client, workspace):
     assert preset(workspace).enabled
     assert response.request["PATH_INFO"] == reverse("quota-rule", args=[rule.pk])
     assert "Nothing has changed yet" in words(response)
-    assert response.context["form"]["enabled"].value() is False
+    assert "Switch off: 200 messages per minute, every number" in words(response)
+    assert list(response.context["form"].fields) == ["reason"]
+
+
+def test_the_page_that_switches_off_asks_for_its_reason_alone(client, workspace):
+    change(client, preset(workspace), limit=300, reason=WHY)
+    address = reverse("quota-rule", args=[preset(workspace).pk]) + "?off=1"
+
+    page = client.get(address)
+    refused = client.post(address, {"reason": "", "limit": "7"})
+
+    assert WHY not in page.context["form"].as_p()
+    assert f'action="{address}"' in page.content.decode()
+    assert refused.status_code == 422
+    assert preset(workspace).enabled
+    assert client.post(address, {"reason": "Nobody sends from there."}).status_code == 302
+    rule = preset(workspace)
+    assert (rule.enabled, rule.limit, rule.reason) == (False, 300, "Nobody sends from there.")
+
+
+def test_an_own_rule_has_no_page_that_switches_it_off(client, workspace):
+    add(client, country="US")
+    page = client.get(reverse("quota-rule", args=[own(workspace).pk]) + "?off=1")
+    assert "limit" in page.context["form"].fields
+
+
+def test_a_reason_stays_with_who_gave_it(client, workspace):
+    change(client, preset(workspace), limit=500, reason=WHY)
+    given = preset(workspace)
+    assert given.reason_by
+
+    change(signed_in(workspace, "owner"), preset(workspace), limit=400)
+
+    rule = preset(workspace)
+    assert (rule.limit, rule.reason_by, rule.reason_at) == (400, given.reason_by, given.reason_at)
+    change(
+        signed_in(workspace, "owner"), preset(workspace), limit=400, reason="It was lowered again in June."
+    )
+    assert preset(workspace).reason_by != given.reason_by
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/New_York"])
+def test_no_start_breaks_the_list_for_others(client, workspace, zone):
+    add(client, country="US", effective_from="2099-12-31T23:59")
+    add(client, country="DE", effective_from="2000-01-01T00:00")
+    assert own(workspace).country == "US"
+    assert signed_in(workspace, "viewer", time_zone=zone).get(reverse("quota-rules")).status_code == 200
+
+
+def test_a_start_that_has_come_stays_as_it_is(client, workspace):
+    add(client, country="US", effective_from="2099-01-01T00:00")
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    workspace.quota_rules.filter(preset="").update(effective_from=started)
+    address = reverse("quota-rule", args=[own(workspace).pk])
+
+    sent = {**OWN, "country": "US", "limit": "7"}
+    assert client.post(address, {**sent, "effective_from": "2026-01-01T00:00"}).status_code == 302
+    assert client.post(address, {**sent, "effective_from": "2025-01-01T00:00"}).status_code == 422
+    assert (own(workspace).limit, own(workspace).effective_from) == (7, started)
+
+
+# --- At once ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Does something while a request waits for its turn."""
+
+    def arrange(does):
+        waits = rule_views._one_at_a_time
+
+        def waiting(request):
+            does()
+            waits(request)
+
+        monkeypatch.setattr(rule_views, "_one_at_a_time", waiting)
+
+    return arrange
+
+
+@pytest.mark.parametrize(
+    "name", ["quota-rule-switch", "quota-rule", "quota-rule-replace", "quota-rule-delete"]
+)
+def test_a_rule_that_somebody_deletes_meanwhile_is_not_there_any_more(client, workspace, meanwhile, name):
+    add(client, country="US")
+    rule = own(workspace)
+    meanwhile(lambda: Rule.objects.filter(pk=rule.pk).delete())
+    sent = {**OWN, "country": "US", "effective_from": "2099-12-01T00:00"}
+
+    assert client.post(reverse(name, args=[rule.pk]), sent).status_code == 404
+
+
+def test_what_somebody_changes_meanwhile_is_not_overwritten_by_a_switch(client, workspace, meanwhile):
+    add(client, country="US")
+    rule = own(workspace)
+    meanwhile(lambda: Rule.objects.filter(pk=rule.pk).update(limit=7))
+
+    client.post(reverse("quota-rule-switch", args=[rule.pk]), {"enabled": "0"})
+
+    assert (own(workspace).enabled, own(workspace).limit) == (False, 7)
 
 
 def test_switching_a_limit_on_again_drops_the_reason_it_was_off_for(client, workspace):
@@ -427,7 +532,7 @@ def test_a_replacement_is_the_same_rule_from_a_later_moment_on(client, workspace
     assert rulebook.identity(following) == rulebook.identity(preset(workspace))
     assert (following.limit, following.documented, following.binding) == (100, 200, True)
     assert following.effective_from == datetime(2099, 12, 1, tzinfo=UTC)
-    assert "is saved. It begins on 1 Dec 2099, 00:00:00 UTC. It binds 1 of your numbers." in text
+    assert "is saved. It begins on 1 Dec 2099, 00:00:00 UTC. It applies to 1 of your numbers." in text
     assert "as tight or tighter" not in text
     assert "A replacement is planned" in text
     assert [row.rule for row in listed(client).to_come] == [following]
@@ -442,6 +547,27 @@ def test_a_replacement_departs_only_with_a_reason_of_its_own(client, workspace, 
         plan(client, preset(workspace), reason="It was raised again in June.", **departure).status_code == 200
     )
     assert own(workspace).reason == "It was raised again in June."
+
+
+@pytest.mark.parametrize(("window", "edge"), [("month", (2026, 11, 30, 23)), ("minute", (2026, 11, 21, 23))])
+@time_machine.travel("2026-11-21T10:07:18Z", tick=False)
+def test_an_edge_of_the_rules_own_calendar_is_suggested_for_its_replacement(client, workspace, window, edge):
+    rule = workspace.quota_rules.create(scope="user", window=window, limit=5, zone="Europe/Paris")
+
+    page = client.get(reverse("quota-rule-replace", args=[rule.pk]))
+
+    assert page.context["form"].initial["effective_from"] == datetime(*edge, tzinfo=UTC)
+
+
+def test_zones_of_the_workspace_and_its_numbers_come_first(client, workspace):
+    Workspace.objects.filter(pk=workspace.pk).update(time_zone="Europe/Berlin")
+    make_number(workspace, "+33612345678", country="FR")
+
+    [(_, near), (_, others)] = client.get(reverse("quota-rule-new")).context["form"].fields["zone"].choices
+
+    assert [name for name, _ in near] == ["UTC", "Europe/Berlin", "Europe/Paris"]
+    assert "Europe/Rome" in dict(others)
+    assert not {"UTC", "Europe/Berlin"} & {name for name, _ in others}
 
 
 def test_a_replacement_begins_in_the_future_and_not_with_another(client, workspace):
@@ -511,6 +637,7 @@ def test_another_share_is_refused_as_typed(client, workspace, percent):
     response = client.post(reverse("quota-share"), {"percent": percent})
 
     assert response.status_code == 422
+    assert "Ensure this value" not in words(response)
     assert f'value="{percent}"' in response.content.decode() or not percent
     assert not PriorityShare.objects.exists()
 

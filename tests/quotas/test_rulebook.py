@@ -319,7 +319,7 @@ def test_what_becomes_of_a_rule(columns: dict[str, Any], standing: Standing) -> 
     assert rules.standing(rule(**columns), {1}, NOW) == standing
 
 
-def test_a_rule_says_whom_it_binds_and_where_another_is_tighter(db: None) -> None:
+def test_a_rule_says_for_how_many_it_is_and_for_how_many_it_is_the_tightest(db: None) -> None:
     workspace = make_workspace()
     first, _second = (make_number(workspace, f"+3361234567{last}", country="FR") for last in (1, 2))
     make_number(workspace, "+33612345673", country="FR", gone_at=NOW)
@@ -329,7 +329,7 @@ def test_a_rule_says_whom_it_binds_and_where_another_is_tighter(db: None) -> Non
 
     found = rules.bound(french, rulebook.read(workspace.pk), rules.subjects(workspace.pk, "number"), NOW)
 
-    assert (found.holders, found.tighter) == (2, 1)
+    assert (found.holders, found.tightest) == (2, 1)
 
 
 # --- All the way --------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from smsadmin import cache
 from smsadmin.core.status import Status
 from smsadmin.core.windows import Moment, Window, resets_at, started_at
 from smsadmin.quotas import charts, counting, positions, use
+from smsadmin.quotas.documented import translated
 from smsadmin.quotas.models import Kept, MonthUse, Recount, Rule, Scope, Unit
 from smsadmin.quotas.recount import Used
 from smsadmin.quotas.rulebook import Subject
@@ -229,14 +230,71 @@ def test_the_actions_and_workflows_that_took_most_open_their_rows(workspace, num
 
 
 def test_held_messages_are_counted_with_the_next_release(workspace, number):
-    soon = NOON + timedelta(minutes=20)
-    for at in (soon + timedelta(minutes=5), soon):
-        make_message(workspace, number=number, status=Status.HELD, next_attempt_at=at)
+    limit(workspace, 1, window=Window.HOUR)
+    make_message(workspace, number=number, at=NOON - timedelta(minutes=5))
+    past, soon = NOON - timedelta(minutes=1), NOON.replace(hour=13, minute=0, second=0)
+    for expires_at in (past, NOON + timedelta(days=1), NOON + timedelta(days=1)):
+        columns = {"agent": None, "next_attempt_at": past, "expires_at": expires_at}
+        make_message(workspace, number=number, status=Status.HELD, at=NOON - timedelta(hours=1), **columns)
 
     held = use.held(position_of(number, NOON))
 
     assert (held.count, held.next_at) == (2, soon)
     assert held.url == f"{reverse('quota-held')}?number={number.pk}"
+
+
+def test_a_user_is_refused_for_want_of_messages_or_of_segments(workspace, number):
+    agent = make_agent(workspace)
+    for code in ("USER_OUT_OF_SEGMENTS", "USER_QUOTA_EXCEEDED", "NUMBER_QUOTA_EXCEEDED"):
+        make_message(workspace, number=number, agent=agent, at=NOON, status=Status.REJECTED, error_code=code)
+
+    refused = use.refused(position_of(agent, NOON), Chosen(Window.DAY, Unit.MESSAGES, "UTC", NOON))
+
+    assert refused.count == found_by(workspace, refused.url).count() == 2
+    assert asked({"q": "error:user_no_room"}, workspace).filters == {"error": "USER_NO_ROOM"}
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor"])
+def test_every_rule_of_a_limit_may_be_opened(workspace, number, role):
+    make_message(workspace, number=number)
+    reader = signed_in(workspace, role)
+
+    page = reader.get(reverse("quota-number", args=[number.pk])).content.decode()
+
+    found = re.findall(r'href="([^"]*/rules/[^"]*)#(rule-\d+)"', page)
+    assert found
+    for address, place in found:
+        assert f'id="{place}"' in reader.get(address).content.decode()
+
+
+def test_a_documented_source_is_in_the_readers_language(workspace, number):
+    limits = use.limits(position_of(number, NOON))
+    with translation.override("de"):
+        assert {each.source for each in limits} == {translated(each.rule.source) for each in limits}
+        assert {each.source for each in limits} != {each.rule.source for each in limits}
+
+
+def test_every_half_minute_asks_for_what_changes_alone(client, workspace, number):
+    address = reverse("quota-number", args=[number.pk])
+    make_message(workspace, number=number, action=make_action(workspace, name="Busy"))
+
+    fresh = client.get(address, headers={"HX-Request": "true"}).content.decode()
+
+    assert fresh.count('id="quotas"') == client.get(address).content.decode().count('id="quotas"') == 1
+    assert "Busy" not in fresh
+    assert "Busy" in words(client.get(address))
+
+
+def test_a_limit_that_is_used_up_is_said_first_and_shown(client, workspace, number, monkeypatch):
+    limit(workspace, 1, zone="Europe/Paris")
+    monkeypatch.setattr(timezone, "now", lambda: NOON)
+    make_message(workspace, number=number, at=NOON)
+    position_of(number, NOON, "UTC", "Europe/Paris")
+
+    page = words(client.get(reverse("quota-number", args=[number.pk]), {"window": "day"}))
+
+    assert "This day in Europe/Paris: 1 of 1 used. Nothing can be sent before 23 Nov, 00:00 ." in page
+    assert "Used up. It resets at 23 Nov, 00:00 ." in page
 
 
 def test_every_limit_names_its_rule_and_opens_what_it_counts(workspace, number):
@@ -308,6 +366,7 @@ def test_a_zone_is_one_that_a_limit_goes_by(workspace, number):
 @pytest.mark.parametrize(
     ("count", "said"),
     [
+        (0, "Too little of it is used to say whether it lasts."),
         (1, "At this pace it lasts until it resets"),
         (3, "At this pace it is used up at"),
         (4, "Used up. It resets"),
@@ -334,7 +393,7 @@ def test_too_early_in_a_window_nothing_is_forecast(workspace, number):
 
     course = use.course(position_of(number, early), Chosen(Window.DAY, Unit.MESSAGES, "UTC", early))
 
-    assert (course.runs_out_at, course.lasts) == (None, False)
+    assert (course.runs_out_at, course.outlook) == (None, "TOO_EARLY")
 
 
 def test_the_picture_has_words_and_needs_no_script_or_style(client, workspace, number):
@@ -378,7 +437,7 @@ def test_a_users_page_lists_its_numbers_with_the_cap_that_binds_first(client, wo
 
     assert "Numbers of this user 1 of 1 shown" in text
     assert "no longer on this number in Aircall" in text
-    assert "both bind at once" in text
+    assert "both stop at once" in text
 
 
 def test_what_is_gone_is_marked(client, workspace):
@@ -446,6 +505,12 @@ def test_an_id_made_a_moment_after_it_was_counted_is_found(workspace, number):
     )
 
     assert [*found_by(workspace, log_url(counted_until=eleven))] == [late]
+
+
+@pytest.mark.parametrize("time", ["5xyz", "999999999999999d", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize("name", ["since", "counted_from", "counted_until"])
+def test_a_time_that_cannot_be_read_is_refused(client, workspace, name, time):
+    assert client.get(reverse("log"), {name: time}, follow=True).status_code in (200, 422)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from smsadmin.core import errors
 from smsadmin.core.windows import Moment
-from smsadmin.quotas.models import Counter
+from smsadmin.quotas.models import Counter, PriorityShare
 from smsadmin.resends import choice, running
 from smsadmin.resends.models import Resend, ResendItem
 from smsadmin.resends.plan import plan
@@ -262,6 +262,21 @@ def test_the_plan_says_before_what_the_resend_then_does(workspace, action, ask):
                 waits.append((gone, timezone.now()))
     assert waits == [(wait.count, wait.until) for wait in line.waits]
     assert waits == [(5, RESET), (10, NOW.replace(hour=11, minute=0, second=0))]
+
+
+@pytest.mark.services
+def test_marketing_that_leaves_alone_what_is_kept_stops_no_alert(workspace, action, ask):
+    PriorityShare.objects.create(workspace=workspace, percent=50)
+    limit(workspace, "number", 2)
+    number = action.current.sender_number
+    campaign = make_action(workspace, message="Buy", sender_number=number, traffic="marketing")
+    ads = [made_with(campaign) for _ in range(2)]
+    alert = made_with(action)
+    with time_machine.travel(NOW, tick=False):
+        resend = worked(ask(*ads, alert))
+
+    assert (counts(resend), resend.waits_until) == ((2, 0, 1), RESET)
+    assert successor(alert).status == "queued"
 
 
 # --- Pausing, resuming, cancelling --------------------------------------------------------------------

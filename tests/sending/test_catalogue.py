@@ -193,7 +193,7 @@ EXAMPLES = {
     ),
     "USER_OUT_OF_SEGMENTS": Example(
         lambda f: f.over(Scope.USER, "segments", "month", **f.as_mia()),
-        "mia@example.com has 0 of 1 message segments left this month; this text needs 1.",
+        "mia@example.com has 0 of 1 message segments per month left; this text needs 1.",
         **QUOTA,
     ),
     "USER_QUOTA_EXCEEDED": Example(

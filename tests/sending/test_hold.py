@@ -1,8 +1,10 @@
 """Messages that wait for quota room: held, released in their order, given up in time, and never counted twice."""
 
+import re
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +24,7 @@ from smsadmin.core.trace import STEPS
 from smsadmin.directory.models import Number
 from smsadmin.quotas import rulebook
 from smsadmin.quotas.models import Counter, PriorityShare, Rule, Scope
-from smsadmin.sending import explain, hold, ledger, log, quota, tasks
+from smsadmin.sending import expected, explain, hold, ledger, lines, log, quota, tasks
 from smsadmin.sending.accept import accept
 from smsadmin.sending.hold import release
 from smsadmin.sending.models import Message
@@ -30,6 +32,7 @@ from smsadmin.sending.quota import Demand
 from smsadmin.sending.rehearse import rehearse
 from smsadmin.sending.signals import settled
 from tests.factories import FakeProvider, ask, make_action, make_number, make_workspace
+from tests.plans import plan_of
 from tests.sending.conftest import NOW, events
 from tests.sending.test_accept import as_mia, at_once, counted, limit
 
@@ -237,8 +240,13 @@ def test_a_line_leaves_in_its_order_as_far_as_there_is_room_and_then_waits_for_t
 
     release(RESET)
     assert status(*line) == ["queued", "queued", "held", "held", "held"]
-    assert {message.next_attempt_at for message in line[2:]} == {RESET + MINUTE}
-    assert {message.error_facts["resets"] for message in line[2:]} == {(RESET + MINUTE).isoformat()}
+    first = line[2]  # who stands behind it waits with it
+    assert (first.next_attempt_at, first.error_facts["resets"]) == (
+        RESET + MINUTE,
+        (RESET + MINUTE).isoformat(),
+    )
+    told = expected.of(line[2:], RESET)[line[4].pk]
+    assert (told.at, told.facts) == (RESET + 2 * MINUTE, first.error_facts)
 
     release(RESET + MINUTE)
     release(RESET + 2 * MINUTE)
@@ -326,6 +334,45 @@ def test_a_short_text_does_not_overtake_a_long_one_of_its_line(number: Number) -
 
     assert status(long, short) == ["held", "held"]
     assert (short.next_attempt_at, short.error_code) == (long.next_attempt_at, "USER_OUT_OF_SEGMENTS")
+
+
+def test_each_number_is_swept_in_the_windows_of_its_own_turn(
+    number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [number, make_number(number.workspace)]
+    limit(number, Scope.NUMBER, 1)
+    lines = [(accept(ask(each), NOW), held(each), held(each)) for each in numbers]
+    began = iter([RESET - MINUTE, RESET - MINUTE, RESET - MINUTE, RESET, RESET + MINUTE])
+    monkeypatch.setattr(hold.timezone, "now", lambda: next(began))
+
+    release()
+
+    assert [status(*line) for line in lines] == [["queued", "queued", "held"]] * 2
+    assert [line[1].accepted_at for line in lines] == [RESET, RESET + MINUTE]
+
+
+def test_what_fails_at_one_number_holds_up_no_other_and_callers_are_told(
+    full: Number, ended: list[Any], rings: list[int], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    other = make_number(full.workspace)
+    accept(ask(other), NOW)
+    action = make_action(full.workspace, sender_number=full)
+    off, fails = in_order(held(full, action_id=action.pk, version_id=action.current_id) for _ in range(2))
+    Message.objects.filter(pk=fails.pk).update(action=None)
+    saving.switch(action, on=False, reason="x")
+    elsewhere, counts = held(other), ledger.release
+
+    def break_down(message: Message, *given: Any) -> bool:
+        if message.pk == fails.pk:
+            raise RuntimeError
+        return counts(message, *given)
+
+    monkeypatch.setattr(ledger, "release", break_down)
+    release(RESET)
+
+    assert status(off, fails, elsewhere) == ["cancelled", "held", "queued"]
+    assert ended == [off.pk]
+    assert rings == [other.connection_id]
 
 
 def test_a_sweep_takes_so_many_of_a_number_and_the_next_one_goes_on(
@@ -444,6 +491,67 @@ def test_what_a_lower_limit_leaves_no_room_for_is_not_in_the_way(number: Number)
     assert status(long, short) == ["held", "queued"]
 
 
+def test_what_never_fits_uses_up_no_sweep_and_holds_up_no_newcomer(
+    number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(lines, "_CHUNK", 2)
+    limit(number, Scope.NUMBER, 1)
+    accept(as_mia(number), NOW)
+    long = [accept(as_mia(number, message="x" * 307, **HOLD), NOW) for _ in range(3)]
+    short = in_order(accept(as_mia(number, **HOLD), NOW) for _ in range(2))
+    limit(number, Scope.NUMBER, 9)
+    segments(number, "day", 2)  # one of them is used
+
+    release(RESET)
+
+    assert status(*long, *short) == ["held"] * 3 + ["queued", "held"]
+    Rule.objects.filter(unit="segments", scope=Scope.NUMBER).update(window="minute")
+    cache.forget()
+    release(RESET)
+    assert status(*long, *short) == ["held"] * 3 + ["queued"] * 2
+    request = as_mia(number, **HOLD)
+    assert rehearse(request, RESET + MINUTE).held_until is None
+    assert accept(request, RESET + MINUTE).status == "queued"
+
+
+def test_a_line_that_waits_for_longer_than_a_newcomer_may_refuses_it_at_once(number: Number) -> None:
+    segments(number, "day", 3)
+    accept(ask(number), NOW)
+    long = held(number, message="x" * 307, hold_minutes=1_440)
+    request = ask(number, **HOLD)  # there is room for it
+
+    told, message = rehearse(request, NOW), accept(request, NOW)
+
+    assert (message.status, message.error_code) == ("rejected", "NUMBER_QUOTA_EXCEEDED")
+    assert [step[1:3] for step in message.trace[-2:]] == [
+        ["warning", "quota.not_held"],
+        ["refused", "NUMBER_QUOTA_EXCEEDED"],
+    ]
+    assert (told.error and told.error.facts) == message.error_facts == long.error_facts
+    assert held(number, hold_minutes=1_440).next_attempt_at == long.next_attempt_at
+
+
+def test_a_short_text_waits_behind_a_long_one_of_another_line_also_within_a_sweep(number: Number) -> None:
+    segments(number, "minute", 4)
+    accept(ask(number, message="x" * 590), NOW)
+    first, long = accept(as_mia(number, **HOLD), NOW), held(number, message="x" * 590)
+    last = accept(as_mia(number, **HOLD), NOW)
+
+    release(RESET)
+    assert status(first, long, last) == ["queued", "held", "held"]
+    release(RESET + MINUTE)
+    assert status(first, long, last) == ["queued", "queued", "held"]
+
+
+def segments(number: Number, window: str, most: int) -> None:
+    """A rule for what the number sends in a window."""
+    Rule.objects.create(
+        workspace=number.workspace, scope=Scope.NUMBER, window=window, unit="segments", limit=most
+    )
+    cache.forget()
+
+
 # What is kept for replies and alerts
 
 
@@ -487,7 +595,7 @@ def test_where_only_the_share_is_left_only_marketing_waits(shared: Number) -> No
     release(RESET)
 
     assert status(first, alert, last) == ["held", "queued", "held"]
-    assert first.error_facts["kept"] == last.error_facts["kept"] == 2
+    assert first.error_facts["kept"] == expected.of([last], RESET)[last.pk].facts["kept"] == 2
     assert first.next_attempt_at == RESET + MINUTE
 
 
@@ -576,6 +684,85 @@ def test_a_sweep_costs_no_more_for_lines_without_room(
     release(NOW)
     with django_assert_num_queries(len(one)):
         release(NOW)
+
+
+def test_many_numbers_under_new_rules_of_another_zone_cost_no_query_each(
+    full: Number, settings: Any, django_assert_num_queries: Any
+) -> None:
+    settings.CONFIGURATION_TTL = 600
+    held(full)
+    Rule.objects.create(workspace=full.workspace, scope="number", window="day", zone="Europe/Paris", limit=99)
+    cache.forget()
+    release(NOW)
+    with CaptureQueriesContext(connection) as one:
+        release(NOW)
+    for _ in range(4):
+        other = make_number(full.workspace)
+        accept(ask(other), NOW)
+        held(other)
+    Counter.objects.exclude(zone="UTC").delete()
+    release(NOW)
+    with django_assert_num_queries(len(one)):
+        release(NOW)
+
+
+def test_heads_are_the_first_of_each_line_of_all_workspaces(full: Number) -> None:
+    other = make_number(make_workspace())
+    for each in (full, other):
+        limit(each, Scope.NUMBER, 1, "minute")
+        accept(ask(each), NOW)
+    firsts, late = [], held(full, hold_minutes=1)
+    for request in (
+        ask(full, **HOLD),
+        as_mia(full, **HOLD),
+        as_leo(full, traffic="marketing", **HOLD),
+        ask(full, traffic="marketing", **HOLD),
+        ask(other, **HOLD),
+    ):
+        firsts.append(accept(request, NOW))
+        accept(replace(request, key=request.key + "again"), NOW)
+
+    assert late.expires_at
+    found = lines.all_heads(late.expires_at)
+    assert found == in_order(firsts)
+    assert [each.pk for each in found] == [each.pk for each in lines.heads(lines.waiting(late.expires_at))]
+
+
+def test_a_line_whose_first_message_leaves_at_this_moment_is_there_all_the_same(
+    full: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message, load = held(full), lines._to_release
+
+    def load_late(found: Any) -> Any:
+        Message.objects.filter(pk=message.pk).update(status="queued")
+        return load(found)
+
+    monkeypatch.setattr(lines, "_to_release", load_late)
+    assert lines.all_heads(NOW) == [message]
+
+
+def test_an_empty_line_is_found_by_its_index_beside_a_long_one(full: Number) -> None:
+    waits = held(full)
+    rows = [Message(**{name: getattr(waits, name) for name in _COPIED}) for _ in range(3_000)]
+    for place, row in enumerate(rows):
+        row.key = type(waits.key)(int=place + 1)
+    Message.objects.bulk_create(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+    with CaptureQueriesContext(connection) as asked:
+        assert lines.first(lines.Line(full.pk, 7, "alerting"), 99) is None
+        assert lines.first(lines.Line(full.pk, None, "marketing"), 99) is None
+    for query in asked:
+        plan = plan_of(query["sql"])
+        whole_line = r"held_by_line \(number_id=\? AND <expr>=\? AND traffic=\?|COALESCE.*traffic.*::text"
+        assert re.search(whole_line, plan), plan
+
+
+_COPIED = (
+    *("workspace_id", "trigger", "number_id", "connection_id", "sender", "recipient", "segments", "traffic"),
+    *("status", "error_code", "error_facts", "next_attempt_at", "expires_at"),
+)
 
 
 # The end of waiting

@@ -9,7 +9,7 @@ from django.utils import timezone
 from smsadmin.actions import saving
 from smsadmin.core.numbers import pretty
 from smsadmin.quotas.models import Scope
-from smsadmin.sending import presenters
+from smsadmin.sending import expected, presenters
 from smsadmin.sending.accept import accept
 from smsadmin.sending.filters import log_url
 from smsadmin.sending.hold import release
@@ -69,15 +69,17 @@ def test_reasons_of_held_messages_cost_the_log_no_queries(full, django_assert_nu
 
 
 def test_a_message_put_off_says_until_when_it_waits_now_and_for_what(full):
-    first, second = accept(ask(full, **HOLD)), accept(ask(full, **HOLD))
+    long = {**HOLD, "hold_minutes": 120}
+    line = [accept(ask(full, **long)), accept(ask(full, **long))]
     limit(full, Scope.NUMBER, 1, "hour")
     release(RESET)
 
-    for message in (first, second):
+    for message, until in zip(line, ("12:00", "13:00"), strict=True):
         message.refresh_from_db()
-        assert presenters.headline(message).endswith("has used 1 of 1 messages per hour")
         with timezone.override("Europe/Berlin"):
-            assert presenters.headline(message).startswith("Held until 12:00: ")
+            told = presenters.headline(message, expected.of([message], RESET)[message.pk])
+        assert told.startswith(f"Held until {until}: ")
+        assert told.endswith("has used 1 of 1 messages per hour")
 
 
 def test_what_was_not_held_for_want_of_time_says_both_times(full):

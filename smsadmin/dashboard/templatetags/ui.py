@@ -207,7 +207,7 @@ def when(at: datetime | None, form: str = "short") -> SafeString:
     """`{% when message.created %}`: "4 min ago", the full time in its title; an en dash for None.
 
     Second argument: `short` (default), `full` (to the second, viewer's zone and UTC), `clock`
-    (hours, minutes and seconds; for a list within one day) or `until` (14:06, or the day further off).
+    (hours, minutes and seconds; for a list within one day) or `until` (14:06, or with its day where that is not today).
     """
     if at is None:
         return NOTHING
@@ -217,8 +217,9 @@ def when(at: datetime | None, form: str = "short") -> SafeString:
     elif form == "clock":
         text = date_format(timezone.localtime(at), "H:i:s")
     elif form == "until":
-        near = abs(at - timezone.now()) < timedelta(days=1)
-        text = date_format(timezone.localtime(at), "H:i" if near else pgettext("date and time", "j M, H:i"))
+        local = timezone.localtime(at)
+        is_today = local.date() == timezone.localdate()
+        text = date_format(local, "H:i" if is_today else pgettext("date and time", "j M, H:i"))
     else:
         text = short_time(at, timezone.now())
     return format_html(

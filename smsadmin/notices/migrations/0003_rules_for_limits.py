@@ -11,6 +11,15 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
+            model_name='notice',
+            name='closes_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddIndex(
+            model_name='notice',
+            index=models.Index(condition=models.Q(('dismissed_at__isnull', True)), fields=['closes_at'], name='notice_that_closes'),
+        ),
+        migrations.AddField(
             model_name='noticerule',
             name='begun_at',
             field=models.DateTimeField(null=True),

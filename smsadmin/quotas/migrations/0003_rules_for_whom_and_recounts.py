@@ -87,7 +87,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='counter',
             name='zone',
-            field=models.CharField(default='UTC', max_length=64),
+            field=models.CharField(db_default='UTC', default='UTC', max_length=64),
+        ),
+        migrations.AddField(
+            model_name='counter',
+            name='turns',
+            field=models.BigIntegerField(db_default=0, default=0),
         ),
         migrations.AddField(
             model_name='rule',
@@ -97,12 +102,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='rule',
             name='binding',
-            field=models.BooleanField(default=False),
+            field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
             model_name='rule',
             name='country',
-            field=models.CharField(blank=True, max_length=2, verbose_name='country'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=2, verbose_name='country'),
         ),
         migrations.AddField(
             model_name='rule',
@@ -117,17 +122,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='rule',
             name='enabled',
-            field=models.BooleanField(default=True, verbose_name='switched on'),
+            field=models.BooleanField(db_default=True, default=True, verbose_name='switched on'),
         ),
         migrations.AddField(
             model_name='rule',
             name='line',
-            field=models.CharField(blank=True, choices=[('mobile', 'mobile'), ('fixed_line', 'fixed line'), ('fixed_line_or_mobile', 'fixed line or mobile'), ('toll_free', 'toll-free')], max_length=20, verbose_name='kind of line'),
+            field=models.CharField(blank=True, choices=[('mobile', 'mobile'), ('fixed_line', 'fixed line'), ('fixed_line_or_mobile', 'fixed line or mobile'), ('toll_free', 'toll-free')], db_default='', default='', max_length=20, verbose_name='kind of line'),
         ),
         migrations.AddField(
             model_name='rule',
             name='note',
-            field=models.CharField(blank=True, max_length=500, verbose_name='note'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=500, verbose_name='note'),
         ),
         migrations.AddField(
             model_name='rule',
@@ -137,12 +142,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='rule',
             name='preset',
-            field=models.CharField(blank=True, max_length=40),
+            field=models.CharField(blank=True, db_default='', default='', max_length=40),
         ),
         migrations.AddField(
             model_name='rule',
             name='reason',
-            field=models.CharField(blank=True, max_length=500, verbose_name='reason'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=500, verbose_name='reason'),
         ),
         migrations.AddField(
             model_name='rule',
@@ -157,12 +162,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='rule',
             name='route',
-            field=models.CharField(blank=True, choices=[('aircall', 'Aircall'), ('hubspot', 'HubSpot')], max_length=10, verbose_name='carried by'),
+            field=models.CharField(blank=True, choices=[('aircall', 'Aircall'), ('hubspot', 'HubSpot')], db_default='', default='', max_length=10, verbose_name='carried by'),
         ),
         migrations.AddField(
             model_name='rule',
             name='zone',
-            field=models.CharField(default='UTC', max_length=64, verbose_name='time zone'),
+            field=models.CharField(db_default='UTC', default='UTC', max_length=64, verbose_name='time zone'),
         ),
         migrations.AlterField(
             model_name='rule',

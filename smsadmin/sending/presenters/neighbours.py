@@ -47,7 +47,7 @@ def around(message: Message, member: Member) -> list[Around]:
 def _newest(message: Message, which: Q, member: Member) -> list[tuple[Message, str]]:
     found = Message.objects.filter(which, workspace=message.workspace_id).exclude(pk=message.pk)
     rows = found.defer(*Message.LONG, "body").order_by("-pk")[:SHOWN]
-    return [(row, explain.sentence(row)) for row in reading.for_reader(rows, member)]
+    return explain.sentences(reading.for_reader(rows, member))
 
 
 def _shared(message: Message) -> Iterator[Shared]:
