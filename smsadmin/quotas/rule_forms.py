@@ -321,7 +321,7 @@ class SwitchOffForm(RuleForm):
     """Switches off what holds for everybody unasked: why. A reason that it had was for something else."""
 
     switches_off = True
-    limit = None  # type: ignore[assignment]
+    limit = None  # type: ignore[assignment]  # not asked for
     reason = _reason_field(gettext_lazy("It is shown beside the rule, with your name."))
 
     class Meta:
