@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsadmin.core import numbers
 from smsadmin.core.numbers import E164, NumberError, e164_strict, is_mobile_possible, pretty, read
 
 
