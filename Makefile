@@ -16,8 +16,10 @@ run: runtime ## Everything on this machine: web, worker, scheduler and sandbox, 
 	@exec $(BIN)/python -m smsadmin.supervisor
 
 test: tools ## The tests for real servers on PostgreSQL and Valkey, then every test on SQLite (ARGS="-k words")
-	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m services $(ARGS)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -n 2 -m "services and not processes" $(ARGS)
+	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "services and processes" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --ignore tests/e2e --ignore tests/tooling $(ARGS)
+	@$(BIN)/python -m pytest tests/e2e tests/tooling $(ARGS)
 
 lint: tools ## Style, types and templates
 	@$(BIN)/ruff check .

@@ -18,6 +18,9 @@ def plans_of_log(captured: Iterable[dict[str, Any]]) -> list[str]:
 def plan_of(sql: str) -> str:
     """The plan of a query with its values filled in, one step a line."""
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # A log of a test is so short that reading all of it may seem the cheaper way on a disk with heads.
+            cursor.execute("SELECT set_config('random_page_cost', '1.1', true)")
         cursor.execute(f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{sql}")
         return "\n".join(str(row[-1]) for row in cursor.fetchall())
 

@@ -1,6 +1,6 @@
 """Quotas: counted and tested in one step, window by window, for numbers and users alike."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,6 @@ from smsadmin.quotas.counting import ClockBehind, QuotaExceeded, Usage
 from smsadmin.quotas.documented import ship_rules
 from smsadmin.quotas.models import Counter, Rule, Scope, Unit
 from smsadmin.quotas.rulebook import Subject
-from smsadmin.sending import bell
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Workspace
@@ -26,14 +25,6 @@ from tests.factories import ask, make_number, make_workspace
 NOW = datetime(2026, 11, 21, 10, 7, 30, tzinfo=UTC)
 YEAR_END = datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bell, "ring", lambda connection_id: None)
-    cache.forget()
-    yield
-    cache.forget()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Each threshold of a limit is written once for its window, by the message that crosses it or by the next look."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from smsadmin.quotas import counting, crossing
 from smsadmin.quotas.counting import Change
 from smsadmin.quotas.models import Counter, Crossing, Rule, Scope
 from smsadmin.quotas.rulebook import Limit, Meter, Subject
-from smsadmin.sending import bell, hold
+from smsadmin.sending import hold
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Workspace
@@ -28,14 +28,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.services]
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 ALL = list(Crossing.THRESHOLDS)
 DAY = "day"
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bell, "ring", lambda connection_id: None)
-    cache.forget()
-    yield
-    cache.forget()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The front door at the edges of quota windows: the last microsecond of one, the first of the next, in any zone."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from smsadmin import cache
 from smsadmin.core.windows import Window, resets_at, started_at
 from smsadmin.directory.models import Number
 from smsadmin.quotas.models import Counter, Rule, Scope
-from smsadmin.sending import bell, ledger
+from smsadmin.sending import ledger
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Message
 from smsadmin.sending.quota import Demand
@@ -23,14 +22,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.services]
 MICROSECOND = timedelta(microseconds=1)
 PARIS = "Europe/Paris"
 SUMMER_BEGINS, SUMMER_ENDS = datetime(2026, 3, 29, 12, tzinfo=UTC), datetime(2026, 10, 25, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bell, "ring", lambda connection_id: None)
-    cache.forget()
-    yield
-    cache.forget()
 
 
 @pytest.fixture

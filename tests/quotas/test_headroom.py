@@ -16,7 +16,7 @@ from smsadmin.core.windows import Moment, Window
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import headroom
 from smsadmin.quotas.models import Counter, Rule, Scope
-from smsadmin.sending import bell, expected, lines
+from smsadmin.sending import expected, lines
 from smsadmin.sending.accept import accept
 from smsadmin.sending.hold import release
 from smsadmin.sending.models import Message
@@ -27,14 +27,6 @@ from tests.factories import ask, make_agent, make_number, make_workspace, put_on
 NOW = datetime(2026, 11, 21, 10, 7, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 WEEK = 7 * 24 * 60
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bell, "ring", lambda connection_id: None)
-    cache.forget()
-    yield
-    cache.forget()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import random
 import uuid
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
@@ -18,7 +18,7 @@ from smsadmin.quotas import counting, rulebook
 from smsadmin.quotas.counting import QuotaExceeded
 from smsadmin.quotas.models import Counter, Rule, Scope
 from smsadmin.quotas.rulebook import Subject
-from smsadmin.sending import bell, log
+from smsadmin.sending import log
 from smsadmin.sending.accept import accept
 from smsadmin.sending.log import Outcome
 from smsadmin.sending.models import Message
@@ -31,14 +31,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
 
 NOW = datetime(2026, 11, 21, 10, 7, 30, tzinfo=UTC)
 PARIS, NEW_YORK = "Europe/Paris", "America/New_York"
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(bell, "ring", lambda connection_id: None)
-    cache.forget()
-    yield
-    cache.forget()
 
 
 @pytest.fixture
