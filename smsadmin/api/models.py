@@ -30,6 +30,11 @@ class Key(models.Model):
             )
         ]
 
+    @property
+    def beginning(self) -> str:
+        """How its token begins: what tells it from others where it is used."""
+        return f"smsadmin_{self.prefix}_"
+
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
 

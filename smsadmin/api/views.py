@@ -71,7 +71,7 @@ def _page(
         "form": form,
         "made": made,
         "token": token,
-        "address": settings.BASE_URL + reverse("api-quotas"),
+        "command": f'curl -H "Authorization: Bearer $SMSADMIN_KEY" {settings.BASE_URL}{reverse("api-quotas")}',
         "most": settings.API_REQUESTS_PER_MINUTE,
     }
     return render_page(request, "api/keys.html", context, status=status)

@@ -156,7 +156,6 @@ def test_a_held_message_is_released_in_the_windows_that_have_begun(number: Numbe
     assert_counters_equal_the_log()
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL's one statement")
 def test_the_one_statement_takes_messages_where_the_counter_of_a_zone_has_missed_none(
     number: Number, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,12 +170,14 @@ def test_the_one_statement_takes_messages_where_the_counter_of_a_zone_has_missed
         by_steps(message, demand, now, in_line=in_line)
 
     monkeypatch.setattr(ledger, "_enter_step_by_step", noted)
+    always = connection.vendor != "postgresql"  # which alone has the one statement
     assert [has_room(number, now) for _ in range(3)] == [True] * 3
-    assert steps == []
+    assert len(steps) == (3 if always else 0)
 
     Counter.objects.filter(scope=Scope.NUMBER, zone="UTC").update(turns=F("turns") + 1)
+    steps.clear()
     assert has_room(number, now)
     assert len(steps) == 1
     assert has_room(number, now)
-    assert len(steps) == 1
+    assert len(steps) == (2 if always else 1)
     assert_counters_equal_the_log()
