@@ -30,13 +30,13 @@ class Key(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
+
     @property
     def beginning(self) -> str:
         """How its token begins: what tells it from others where it is used."""
         return f"smsadmin_{self.prefix}_"
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix})"
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
