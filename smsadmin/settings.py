@@ -33,7 +33,26 @@ HUBSPOT_BASE_URL = env(
     "HUBSPOT_BASE_URL", default=f"{_sandbox_url}/hubspot" if SANDBOX else "https://api.hubapi.com"
 ).rstrip("/")
 HUBSPOT_API_VERSION = env("HUBSPOT_API_VERSION", default="2026-03")
-HUBSPOT_CLIENT_SECRET = env("HUBSPOT_CLIENT_SECRET", default="")
+HUBSPOT_CLIENT_SECRET = env("HUBSPOT_CLIENT_SECRET", default="sandbox-client-secret" if SANDBOX else "")
+# The app in HubSpot, for portals that are connected by OAuth and for publishing the action.
+HUBSPOT_CLIENT_ID = env("HUBSPOT_CLIENT_ID", default="sandbox-client-id" if SANDBOX else "")
+HUBSPOT_APP_ID = env("HUBSPOT_APP_ID", default="123456" if SANDBOX else "")
+HUBSPOT_DEVELOPER_KEY = env("HUBSPOT_DEVELOPER_KEY", default="sandbox-developer-key" if SANDBOX else "")
+HUBSPOT_AUTHORIZE_URL = env(
+    "HUBSPOT_AUTHORIZE_URL",
+    default=f"{_sandbox_url}/hubspot/oauth/authorize"
+    if SANDBOX
+    else "https://app.hubspot.com/oauth/authorize",
+)
+# The integration that Aircall gave a partner, for accounts that are connected by OAuth.
+AIRCALL_CLIENT_ID = env("AIRCALL_CLIENT_ID", default="sandbox-aircall-client" if SANDBOX else "")
+AIRCALL_CLIENT_SECRET = env("AIRCALL_CLIENT_SECRET", default="sandbox-aircall-secret" if SANDBOX else "")
+AIRCALL_AUTHORIZE_URL = env(
+    "AIRCALL_AUTHORIZE_URL",
+    default=f"{_sandbox_url}/aircall/oauth/authorize"
+    if SANDBOX
+    else "https://dashboard.aircall.io/oauth/authorize",
+)
 # How long a HubSpot execution may wait for the provider before it is answered with BLOCK.
 HUBSPOT_ANSWER_WAIT = env.float("HUBSPOT_ANSWER_WAIT", default=4.0)
 HUBSPOT_ANSWER_WAITERS = env.int("HUBSPOT_ANSWER_WAITERS", default=2)
@@ -78,6 +97,10 @@ INSTALLED_APPS = [
     "smsadmin.quotas",
     "smsadmin.api",
     "smsadmin.writeback",
+    "smsadmin.pacing",
+    "smsadmin.consent",
+    "smsadmin.inbox",
+    "smsadmin.classic",
     "smsadmin.dashboard",
     "smsadmin.sandbox",
     "django.contrib.auth",

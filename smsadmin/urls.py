@@ -22,6 +22,7 @@ urlpatterns = [
     path("exports/", include("smsadmin.exports.urls")),
     path("quotas/", include("smsadmin.quotas.urls")),
     path("directory/", include("smsadmin.directory.urls")),
+    path("connections/", include("smsadmin.connections.urls")),
     path("", include("smsadmin.workspaces.urls")),
     path("settings/test-numbers/", include("smsadmin.trials.urls")),
     path("settings/api-keys/", include("smsadmin.api.key_urls")),

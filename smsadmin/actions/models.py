@@ -108,6 +108,9 @@ class ActionVersion(models.Model):
     default_region = models.CharField(_("default country"), max_length=2, blank=True)
     traffic = models.CharField(_("kind of message"), max_length=9, choices=Traffic, default=Traffic.ALERTING)
     encoding = models.CharField(_("encoding"), max_length=7, choices=Encoding, default=Encoding.AUTO)
+    wait_minutes = models.PositiveSmallIntegerField(
+        _("wait for the delivery receipt, at most"), default=0
+    )  # 0: the caller hears as soon as the provider has taken it
     hide_values = models.BooleanField(_("delete the text and the values once it is settled"), default=False)
     note = models.CharField(_("note"), max_length=200, blank=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
@@ -148,4 +151,5 @@ class ActionVersion(models.Model):
             traffic=self.traffic,  # type: ignore[arg-type]  # one of its choices
             encoding=self.encoding,  # type: ignore[arg-type]  # one of its choices
             hide_values=self.hide_values,
+            wait_minutes=self.wait_minutes,
         )

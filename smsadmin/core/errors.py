@@ -306,8 +306,10 @@ class MessageTooLong(SendError):
 
 class MediaNotSupported(SendError):
     code = "MEDIA_NOT_SUPPORTED"
-    text = gettext_noop("Pictures and files cannot be sent from here, only text.")
-    fix = gettext_noop("Remove the attachment, or put a link in the text.")
+    text = gettext_noop(
+        "Pictures and files can be sent only from numbers in proxy mode, and {sender} is not."
+    )
+    fix = gettext_noop("Remove the attachment, put a link in the text, or send from a number in proxy mode.")
     place = "action.message"
 
 

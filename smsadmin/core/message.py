@@ -38,6 +38,7 @@ class ActionConfig:
     traffic: Literal["alerting", "marketing"] = "alerting"
     encoding: Literal["auto", "gsm", "unicode"] = "auto"
     hide_values: bool = False  # the text and the record's values are deleted once it is settled
+    wait_minutes: int = 0  # how long the caller waits for the delivery receipt; 0: not at all
 
 
 @lru_cache(maxsize=512)
@@ -85,7 +86,9 @@ class SendRequest:
     `origin` is what the trigger wants to see again on the log: portal, workflow, callback id.
     `reply` says how the caller hears the outcome: "" (not at all), "waiting" (it waits for the answer to
     this very request) or "owed" (it is told later). `test_recipient` (E.164) is where a test goes, after the
-    record's own recipient has passed every check.
+    record's own recipient has passed every check. `via` "any" may also send from a number in proxy mode, which alone
+    carries `media` (addresses of pictures and files). `by_person`: somebody wrote it, so rules of automated sending
+    do not apply. `generation` "classic" is the earlier action, with its fallbacks.
     """
 
     workspace_id: int
@@ -102,6 +105,10 @@ class SendRequest:
     reply: Literal["", "waiting", "owed"] = ""
     test_recipient: str = ""
     original: UUID | None = None  # the message that this one sends again
+    via: Literal["native", "any"] = "native"
+    media: tuple[str, ...] = ()
+    by_person: bool = False
+    generation: Literal["advanced", "classic"] = "advanced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,8 @@ class Sms:
     recipient: str
     body: str
     send_as_id: str = ""  # the provider's own id of the user; empty: no user
+    proxy: bool = False  # by the Messaging API, which shows it nowhere else
+    media: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

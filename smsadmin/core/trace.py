@@ -27,6 +27,8 @@ STEPS: dict[str, str] = {
     "length": gettext_noop("Length"),
     "not_sender": gettext_noop("Recipient is not the sender"),
     "line_type": gettext_noop("Line type"),
+    "opt_out": gettext_noop("Opt-out"),
+    "country": gettext_noop("Rules of the country"),
     "quota": gettext_noop("Quota"),
 }
 
@@ -39,6 +41,9 @@ SENTENCES: dict[str, str] = {
     "sender.property": gettext_noop("{source} holds “{value}”, which is {sender} ({name})"),
     "eligible.yes": gettext_noop(
         "Connected, SMS-capable, not with another messaging service, not in proxy mode"
+    ),
+    "eligible.proxy": gettext_noop(
+        "Connected and SMS-capable; in proxy mode, so what it sends is shown here and nowhere else"
     ),
     "send_as.none": gettext_noop("No user: the message is sent as the number"),
     "send_as.user": gettext_noop("{email} is a user of {sender}, which has {users} in all"),
@@ -63,6 +68,8 @@ SENTENCES: dict[str, str] = {
     "not_sender.yes": gettext_noop("{recipient} is not {sender}"),
     "line_type.any": gettext_noop("{kind}; the action texts every kind of number"),
     "line_type.mobile": gettext_noop("{kind}; the action texts mobiles only"),
+    "opt_out.off": gettext_noop("This workspace keeps no list of opt-outs here"),
+    "country.none": gettext_noop("No rule of the sender's country applies"),
     "quota.room": gettext_noop("Counted in every window of the number and the user"),
     "quota.number": gettext_noop("Counted in every window of the number"),
     "quota.fits": gettext_noop("There is room in every window of the number and the user"),

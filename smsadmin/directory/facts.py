@@ -5,6 +5,7 @@ Aircall help: advanced Send SMS action, "Why your number may not appear".
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,11 +101,15 @@ OFFERED = Q(gone_at=None, **{criterion.name: criterion.wanted for criterion in C
 UNCONFIRMED = Q(gone_at=None) & (Q(connected=None) | Q(sms_capable=None))
 
 
-def first_failing(number: Number) -> type[errors.SendError] | None:
-    """The error of the first condition that fails, which a send from the number ends with; None: it is offered."""
+def first_failing(number: Number, but_for: Collection[str] = ()) -> type[errors.SendError] | None:
+    """The error of the first condition that fails, which a send from the number ends with; None: it is offered.
+
+    `but_for` names conditions that do not matter this time.
+    """
     if number.gone_at:
         return errors.NumberNotInIntegration
-    return next((criterion.error for criterion in CRITERIA if not criterion.holds(number)), None)
+    asked = (criterion for criterion in CRITERIA if criterion.name not in but_for)
+    return next((criterion.error for criterion in asked if not criterion.holds(number)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """What must be true of a resolved message before it may be counted and queued."""
 
+from smsadmin.consent.checks import opted_out
 from smsadmin.core import errors, numbers
 from smsadmin.core.message import MOST_CHARACTERS
 from smsadmin.core.segments import Measure
 from smsadmin.core.trace import Step, passed
+from smsadmin.directory.country import within_its_rules
 from smsadmin.sending.resolve import Draft, DraftStep
 
 
@@ -42,4 +44,6 @@ CHECKS: tuple[tuple[str, DraftStep], ...] = (
     ("length", length),
     ("not_sender", not_sender),
     ("line_type", line_type),
+    ("opt_out", opted_out),
+    ("country", within_its_rules),
 )

@@ -154,6 +154,9 @@ def _row(draft: Draft) -> Message:
         characters=measure.characters if measure else 0,
         segments=min(measure.segments, 32_767) if measure else 0,
         traffic=ask.config.traffic,
+        proxy=bool(number and number.proxy_mode and ask.via == "any"),
+        media=list(ask.media),
+        wait_minutes=ask.config.wait_minutes,
         trace=storable([step.as_json() for step in draft.trace]),
         original=ask.original,
     )
@@ -191,13 +194,30 @@ def claim(ids: Sequence[UUID], holder: UUID, now: datetime, lease_until: datetim
         status=Status.SENDING, claim=holder, claimed_at=now, lease_until=lease_until
     )
     mine = Message.objects.filter(pk__in=ids, status=Status.SENDING, claim=holder).order_by("pk")
-    columns = ("pk", "attempts", "number_id", "sender", "number__provider_id", "recipient", "body")
-    return [
-        Claimed(pk, attempts, number_id, Sms(str(pk), sender, sender_id, recipient, body, send_as_id or ""))
-        for pk, attempts, number_id, sender, sender_id, recipient, body, send_as_id in mine.values_list(
-            *columns, "agent__provider_id"
-        )
-    ]
+    return [_claimed(row) for row in mine.values("pk", "attempts", "number_id", *_OF_AN_SMS.values())]
+
+
+#: What each part of an Sms is on the row of its message.
+_OF_AN_SMS = {
+    "message_id": "pk",
+    "sender": "sender",
+    "sender_id": "number__provider_id",
+    "recipient": "recipient",
+    "body": "body",
+    "send_as_id": "agent__provider_id",
+    "proxy": "proxy",
+    "media": "media",
+}
+
+
+def _claimed(row: dict[str, Any]) -> Claimed:
+    parts = {name: row[column] for name, column in _OF_AN_SMS.items()}
+    parts |= {
+        "message_id": str(row["pk"]),
+        "send_as_id": parts["send_as_id"] or "",
+        "media": tuple(parts["media"]),
+    }
+    return Claimed(row["pk"], row["attempts"], row["number_id"], Sms(**parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,12 @@ class Message(models.Model):
         max_length=9, default="alerting", db_default="alerting"
     )  # core.message.ActionConfig.traffic
 
+    proxy = models.BooleanField(
+        default=False, db_default=False
+    )  # by the Messaging API: the only record of it is here
+    media: Any = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    wait_minutes = models.PositiveSmallIntegerField(default=0, db_default=0)  # for the receipt (core.message)
+
     status = models.CharField(max_length=12, default=Status.RECEIVED)
     error_code = models.CharField(max_length=40, blank=True)
     error_facts: Any = models.JSONField(default=dict)

@@ -123,9 +123,12 @@ def _chosen_sender(draft: Draft) -> Step:
 def eligible(draft: Draft) -> Step:
     """Aircall help, "Why your number may not appear": connected, SMS-capable, no third party, no Messaging API."""
     number = _found(draft.number)
-    if error := first_failing(number):
+    by_proxy = number.proxy_mode and draft.ask.via == "any"
+    if error := first_failing(number, but_for=("proxy_mode",) if by_proxy else ()):
         raise error(sender=number.e164)
-    return passed("eligible", "eligible.yes")
+    if draft.ask.media and not by_proxy:
+        raise errors.MediaNotSupported(sender=number.e164)
+    return passed("eligible", "eligible.proxy" if by_proxy else "eligible.yes")
 
 
 def send_as(draft: Draft) -> Step:

@@ -4,17 +4,11 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from smsadmin.workspaces.models import Connection, Member, Role, User, Workspace
-
-Kind = Connection.Kind
-
-#: Far above any limit Aircall has ever set, so a mistyped zero too many is noticed.
-MOST_REQUESTS = 10_000
+from smsadmin.workspaces.models import Member, Role, User, Workspace
 
 
 def time_zones() -> list[tuple[str, str]]:
@@ -23,164 +17,6 @@ def time_zones() -> list[tuple[str, str]]:
         name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix"))
     )
     return [(name, name.replace("_", " ")) for name in ["UTC", *names]]
-
-
-class SecretField(forms.CharField):
-    """A secret: it is never shown again, and left empty it stays as it is."""
-
-    def __init__(self, **options: Any) -> None:
-        widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "spellcheck": "false"})
-        super().__init__(widget=widget, max_length=500, **options)
-
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value)
-        if not text.isascii() or any(character.isspace() for character in text):
-            raise ValidationError(_("This has a space or a sign that no key has: copy it again."))
-        return text
-
-
-class ConnectionForm(forms.ModelForm):
-    """What both kinds of connection share: a name, an id unique in the whole installation, secrets."""
-
-    SECRETS: tuple[str, ...] = ()
-    OPTIONAL: tuple[str, ...] = ()
-    kind: Kind
-
-    class Meta:
-        model = Connection
-        fields = ["name"]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        for name in self.SECRETS:
-            is_set = bool(self.instance.secrets.get(name))
-            self.fields[name].required = not is_set and name not in self.OPTIONAL
-            if self.instance.pk:
-                self.fields[name].help_text = _("Set. Leave empty to keep it.") if is_set else _("Not set.")
-
-    @classmethod
-    def secrets_set(cls, connection: Connection) -> list[tuple[str, bool]]:
-        """Which secrets the connection has: (label, whether it is set)."""
-        return [
-            (str(cls.base_fields[name].label), bool(connection.secrets.get(name))) for name in cls.SECRETS
-        ]
-
-    def external_id(self) -> str:
-        """What the provider calls the account, from valid fields."""
-        raise NotImplementedError
-
-    def id_field(self) -> str:
-        """The field that an id already in use is shown at."""
-        raise NotImplementedError
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or self.cleaned_data
-        if not self.errors:
-            same = Connection.objects.filter(kind=self.kind, external_id=self.external_id())
-            if other := same.exclude(pk=self.instance.pk).first():
-                self.add_error(self.id_field(), self._in_use(other))
-        return values
-
-    def save(self, commit: bool = True) -> Connection:
-        connection = self.instance
-        given = {name: self.cleaned_data[name] for name in self.SECRETS if self.cleaned_data[name]}
-        changed = given or connection.external_id != self.external_id()
-        if connection.external_id != self.external_id():
-            connection.proven_at = None
-        connection.kind, connection.external_id = self.kind, self.external_id()
-        connection.secrets = {**connection.secrets, **given}
-        if changed:
-            connection.state, connection.state_detail = Connection.State.UNTESTED, ""
-        return super().save(commit)
-
-    def _in_use(self, other: Connection) -> str:
-        """Says no more about another workspace than that there is one."""
-        if other.workspace_id == self.instance.workspace_id:
-            return _("This is connected already, as “%(name)s”.") % {"name": other.name}
-        return _(
-            "This cannot be connected here, because it is in use elsewhere. One account belongs to one workspace."
-        )
-
-
-class AircallForm(ConnectionForm):
-    kind = Kind.AIRCALL
-    SECRETS = ("api_id", "api_token")
-
-    api_id = SecretField(
-        label=gettext_lazy("API id"),
-        help_text=gettext_lazy("Aircall Dashboard › Integrations › API keys."),
-        error_messages={"required": gettext_lazy("Copy the API id from Aircall.")},
-    )
-    api_token = SecretField(
-        label=gettext_lazy("API token"),
-        help_text=gettext_lazy("Aircall shows it once, when the key is made. It is stored encrypted."),
-        error_messages={"required": gettext_lazy("Copy the API token from Aircall.")},
-    )
-
-    requests_per_minute = forms.IntegerField(
-        label=gettext_lazy("Requests per minute"), required=False, min_value=1, max_value=MOST_REQUESTS
-    )
-
-    class Meta(ConnectionForm.Meta):
-        fields = ["name", "requests_per_minute"]
-
-    field_order = ["name", "api_id", "api_token", "requests_per_minute"]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fields["requests_per_minute"].help_text = _(
-            "Empty: %(rate)d. Aircall's own limit applies to everything that uses the account."
-        ) % {"rate": settings.AIRCALL_REQUESTS_PER_MINUTE}
-
-    def external_id(self) -> str:
-        return self.cleaned_data["api_id"] or self.instance.external_id
-
-    def id_field(self) -> str:
-        return "api_id"
-
-
-class HubSpotForm(ConnectionForm):
-    kind = Kind.HUBSPOT
-    SECRETS = ("client_secret", "access_token")
-    OPTIONAL = ("access_token",)
-
-    portal = forms.RegexField(
-        r"^[0-9]{1,20}$",
-        label=gettext_lazy("Portal id"),
-        help_text=gettext_lazy("The number of the HubSpot account, also called Hub ID."),
-        error_messages={
-            "invalid": gettext_lazy("A portal id has digits only."),
-            "required": gettext_lazy("Give the portal id."),
-        },
-    )
-    client_secret = SecretField(
-        label=gettext_lazy("Client secret"),
-        help_text=gettext_lazy(
-            "Of the HubSpot app; it proves that a call comes from HubSpot. It is stored encrypted."
-        ),
-        error_messages={"required": gettext_lazy("Copy the client secret from the HubSpot app.")},
-    )
-    access_token = SecretField(
-        label=gettext_lazy("Access token"),
-        help_text=gettext_lazy(
-            "Reads records' properties and completes waiting executions. It is stored encrypted."
-        ),
-    )
-
-    field_order = ["name", "portal", "client_secret", "access_token"]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.initial.setdefault("portal", self.instance.external_id)
-
-    def external_id(self) -> str:
-        return str(self.cleaned_data["portal"])
-
-    def id_field(self) -> str:
-        return "portal"
-
-
-FORMS: dict[str, type[ConnectionForm]] = {Kind.AIRCALL: AircallForm, Kind.HUBSPOT: HubSpotForm}
 
 
 class WorkspaceForm(forms.ModelForm):

@@ -100,8 +100,10 @@ class Member(models.Model):
 class Connection(models.Model):
     """An account at a provider or a HubSpot portal, with its secrets encrypted.
 
-    `external_id` is what the outside calls it: the HubSpot portal id, or the Aircall API id.
-    Secrets: aircall {"api_id", "api_token"}; hubspot {"client_secret", "access_token"}.
+    `external_id` is what the outside calls it: the HubSpot portal id, or the Aircall API id; of an Aircall account
+    that was connected by OAuth, "oauth-" and the id of the company.
+    Secrets: aircall {"api_id", "api_token"} or, by OAuth, {"access_token"}; hubspot {"client_secret", "access_token"}
+    and, by OAuth, {"refresh_token"}.
     """
 
     class Kind(models.TextChoices):
@@ -112,15 +114,37 @@ class Connection(models.Model):
         UNTESTED = "untested", _("Not tested yet")
         WORKING = "working", _("Working")
         REJECTED = "rejected", _("Credentials rejected")
+        DISCONNECTED = (
+            "disconnected",
+            _("Disconnected by the other side"),
+        )  # uninstalled, or access was withdrawn
+        MISCONFIGURED = "misconfigured", _("Set up wrongly")
         UNREACHABLE = "unreachable", _("Not reachable")
+
+    #: Nothing gets through with these credentials until somebody enters or grants new ones.
+    LOST = frozenset({State.REJECTED, State.DISCONNECTED})
+
+    class Auth(models.TextChoices):
+        KEY = "key", _("Key or token")
+        OAUTH = "oauth", _("OAuth")
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="connections")
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    auth = models.CharField(max_length=5, choices=Auth, default=Auth.KEY)
     name = models.CharField(_("name"), max_length=80)
     external_id = models.CharField(max_length=80)
     secrets = EncryptedJSONField(default=dict)
     requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
-    state = models.CharField(max_length=12, choices=State, default=State.UNTESTED)
+    language = models.CharField(_("language of answers"), max_length=5, blank=True)  # empty: the workspace's
+    logs_messages = models.BooleanField(_("log messages on the record"), default=True)  # of a portal
+    scopes: Any = models.JSONField(null=True)  # granted; None: nobody knows
+    token_expires_at = models.DateTimeField(null=True)  # of an access token that is refreshed
+    token_lease_until = models.DateTimeField(null=True)  # one refresh at a time
+    lost_at = models.DateTimeField(
+        null=True
+    )  # since when its credentials are refused: nothing is sent with them
+    plan_refused_at = models.DateTimeField(null=True)  # when the account's plan was last given as the reason
+    state = models.CharField(max_length=13, choices=State, default=State.UNTESTED)
     state_detail = models.CharField(max_length=300, blank=True)
     checked_at = models.DateTimeField(null=True)
     proven_at = models.DateTimeField(null=True)  # when its own token proved that the portal is ours
@@ -134,9 +158,17 @@ class Connection(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.get_kind_display()})"
 
+    @property
+    def answers_in(self) -> str:
+        """The language of what the portal is told."""
+        return self.language or self.workspace.language
+
     def mark(self, state: str, detail: str = "") -> None:
-        """Records what the latest exchange told about the credentials."""
-        if (self.state, self.state_detail) != (state, detail[:300]):
-            self.state, self.state_detail = state, detail[:300]
+        """Records what the latest exchange told about the credentials; `lost_at` is when they were first refused."""
         self.checked_at = timezone.now()
-        self.save(update_fields=["state", "state_detail", "checked_at"])
+        if state in self.LOST:
+            self.lost_at = self.lost_at or self.checked_at
+        elif state == self.State.WORKING:
+            self.lost_at = None
+        self.state, self.state_detail = state, detail[:300]
+        self.save(update_fields=["state", "state_detail", "checked_at", "lost_at"])

@@ -12,12 +12,18 @@ from smsadmin.sending.check import CHECKS
 from smsadmin.sending.resolve import RESOLVE
 
 FLOW = Path(smsadmin.sending.__file__).parent
+#: The flow, and the checks that stand with what they ask.
+STEPS_IN = [
+    *sorted(FLOW.glob("*.py")),
+    FLOW.parent / "consent/checks.py",
+    FLOW.parent / "directory/country.py",
+]
 
 
 def said() -> list[tuple[str, set[str]]]:
     """Every step the flow takes, as (sentence, facts given); facts given as ** are read from their dict."""
     found = []
-    for path in sorted(FLOW.glob("*.py")):
+    for path in STEPS_IN:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"passed", "warned"}:
                 say = node.args[1]
