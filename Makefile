@@ -19,7 +19,7 @@ test: tools ## The tests for real servers on PostgreSQL and Valkey, then every t
 	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -n 2 -m "services and not processes" $(ARGS)
 	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "services and processes" $(ARGS)
 	@$(BIN)/python -m pytest -n 2 --ignore tests/e2e --ignore tests/tooling $(ARGS)
-	@$(BIN)/python -m pytest tests/e2e tests/tooling $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e tests/tooling $(ARGS)
 
 lint: tools ## Style, types and templates
 	@$(BIN)/ruff check .
@@ -37,8 +37,8 @@ bench: tools ## What a burst, counting in quotas and the pages over a long log c
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: tools ## Kill workers at the worst moments and count what was sent
-	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "processes and services" $(ARGS)
-	@$(BIN)/python -m pytest -m processes $(ARGS)
+	@CHAOS_KILLS=20 $(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "processes and services" $(ARGS)
+	@CHAOS_KILLS=20 $(BIN)/python -m pytest -m processes $(ARGS)
 
 runtime:
 	@scripts/install.sh requirements.txt

@@ -115,3 +115,25 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     if tried:
         pytest.fail(f"the test tried to reach {', '.join(tried)}", pytrace=False)
+
+
+# No request that its service would not take: what we send is held to what the services document
+
+
+@pytest.fixture(autouse=True)
+def _as_documented(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from smsadmin.providers import http
+    from tests import interfaces
+
+    wrong: list[str] = []
+    call = http.call
+
+    def held_to_it(method: str, url: str, **sent: Any) -> Any:
+        parts = {name: sent[name] for name in ("json_body", "params", "data") if name in sent}
+        wrong.extend(interfaces.problems(method, url, **parts))
+        return call(method, url, **sent)
+
+    monkeypatch.setattr(http, "call", held_to_it)
+    yield
+    if wrong:
+        pytest.fail("sent what no service documents:\n" + "\n".join(wrong[:5]), pytrace=False)

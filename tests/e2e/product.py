@@ -47,7 +47,7 @@ class Product:
 
     def row(self, message_id: str) -> dict[str, Any]:
         """The message as the database has it."""
-        return self._query("SELECT * FROM sending_message WHERE id = ?", message_id.replace("-", ""))[0]
+        return self.query("SELECT * FROM sending_message WHERE id = ?", message_id.replace("-", ""))[0]
 
     def page(self, message_id: str) -> str:
         """The text of its message page."""
@@ -77,34 +77,36 @@ class Product:
     def limit(self, scope: str, window: str, unit: str, most: int) -> Iterator[None]:
         """Another limit while the block runs: limits are data."""
         which = "WHERE scope = ? AND window = ? AND unit = ?"
-        old = self._query(f'SELECT "limit" FROM quotas_rule {which}', scope, window, unit)[0]["limit"]
+        old = self.query(f'SELECT "limit" FROM quotas_rule {which}', scope, window, unit)[0]["limit"]
         change = f'UPDATE quotas_rule SET "limit" = ? {which} RETURNING id'
-        assert self._query(change, most, scope, window, unit)
+        assert self.query(change, most, scope, window, unit)
         try:
             yield
         finally:
-            self._query(change, old, scope, window, unit)
+            self.query(change, old, scope, window, unit)
 
-    def _query(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
+    def query(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Rows of the product's own database, or what a change RETURNs."""
         with closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=20)) as connection, connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(statement, parameters).fetchall()]
 
 
 @contextmanager
-def running_product(folder: Path) -> Iterator[Product]:
-    """`python -m smsadmin.supervisor` with a folder and ports of its own, ready to use."""
+def running_product(folder: Path, **variables: str) -> Iterator[Product]:
+    """`python -m smsadmin.supervisor` with a folder and ports of its own, ready to use; `variables` are settings."""
     port, sandbox_port = free_port(), free_port()
-    environment = bare_environment(
-        PORT=str(port),
-        SANDBOX_PORT=str(sandbox_port),
-        DATA_DIR=str(folder),
-        AIRCALL_REQUESTS_PER_MINUTE="6000",
-        SANDBOX_AIRCALL_REQUESTS_PER_MINUTE="0",
-        PROVIDER_READ_TIMEOUT="1",
-        HUBSPOT_ANSWER_WAIT="15",  # longer than any answer here takes on a busy machine
-        CONFIGURATION_TTL="0",
-    )
+    usual = {
+        "PORT": str(port),
+        "SANDBOX_PORT": str(sandbox_port),
+        "DATA_DIR": str(folder),
+        "AIRCALL_REQUESTS_PER_MINUTE": "6000",
+        "SANDBOX_AIRCALL_REQUESTS_PER_MINUTE": "0",
+        "PROVIDER_READ_TIMEOUT": "1",
+        "HUBSPOT_ANSWER_WAIT": "15",  # longer than any answer here takes on a busy machine
+        "CONFIGURATION_TTL": "0",
+    }
+    environment = bare_environment(**(usual | variables))
     url, control = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}/_control/"
     with (
         program(["-m", "smsadmin.supervisor"], environment, folder / "output.log") as supervisor,

@@ -509,7 +509,7 @@ def test_a_held_execution_is_completed_once_it_was_sent_or_given_up(
     run_held()
     time_machine.shift(later + timedelta(minutes=1))
     hold.release()
-    dispatch.drain(line.connection_id, sleep=lambda _: None)
+    dispatch.drain(line.connection_id, sleep=time_machine.shift)
     callbacks.complete_owed()
 
     [outputs] = [each["outputFields"] for each in told if each["callbackId"] == "ap-1"]
