@@ -23,6 +23,17 @@ PHRASES = (
     gettext_noop("internal error: {kind}"),
     # What a connection was last told
     gettext_noop("Aircall accepts the key."),
+    gettext_noop("Aircall accepts the app."),
+    gettext_noop("Aircall accepts the app, and says that it is switched off there."),
+    gettext_noop("The app was removed at Aircall."),
+    gettext_noop("Aircall does not say which company granted access."),
+    gettext_noop("Aircall's answer to the code has no access token."),
+    gettext_noop("Aircall did not take the code (HTTP {status}): {answer}"),
+    gettext_noop("Aircall's answer about the integration is not in the form it documents."),
+    gettext_noop("Aircall's answer about the configuration is not in the form it documents."),
+    gettext_noop(
+        "Aircall accepts the key and forbids sending by API: the plan may lack it (Professional has it)."
+    ),
     gettext_noop("Aircall accepts the key: it belongs to {name}."),
     gettext_noop("Aircall did not answer: {reason}."),
     gettext_noop("Aircall refused the API key (HTTP {status})."),
@@ -39,7 +50,21 @@ PHRASES = (
     gettext_noop(
         "HubSpot no longer accepts the access token of this portal: enter a new one under Connections."
     ),
+    gettext_noop(
+        "HubSpot no longer accepts the access token of this portal: reauthenticate it under Connections."
+    ),
+    gettext_noop("HubSpot has withdrawn the access: {reason}"),
+    gettext_noop("HubSpot does not renew the access: {reason}"),
+    gettext_noop("its access token is being renewed"),
+    gettext_noop("its access token could not be renewed: {reason}"),
+    gettext_noop("its answer is not in the form it documents"),
+    gettext_noop("its turn is too far off"),
+    gettext_noop("HubSpot asked to slow down"),
+    gettext_noop("HubSpot is moving the portal's data"),
+    gettext_noop("the portal's calls of today are used up"),
+    gettext_noop("The app was uninstalled here."),
     gettext_noop("HubSpot refused to answer: {answer} (HTTP {status})."),
+    gettext_noop("HubSpot has no contact property {name}: create it, then try again."),
     gettext_noop("it listed no property at all"),
     gettext_noop("The token belongs to portal {portal}, not to {expected}."),
     gettext_noop("Refused while sending"),

@@ -38,6 +38,9 @@ HUBSPOT_CLIENT_SECRET = env("HUBSPOT_CLIENT_SECRET", default="sandbox-client-sec
 HUBSPOT_CLIENT_ID = env("HUBSPOT_CLIENT_ID", default="sandbox-client-id" if SANDBOX else "")
 HUBSPOT_APP_ID = env("HUBSPOT_APP_ID", default="123456" if SANDBOX else "")
 HUBSPOT_DEVELOPER_KEY = env("HUBSPOT_DEVELOPER_KEY", default="sandbox-developer-key" if SANDBOX else "")
+HUBSPOT_DEVELOPER_TOKEN = env("HUBSPOT_DEVELOPER_TOKEN", default="")
+# Whether the action's definition must do without a field that depends on two others.
+HUBSPOT_ONE_DEPENDENCY = env.bool("HUBSPOT_ONE_DEPENDENCY", default=False)
 HUBSPOT_AUTHORIZE_URL = env(
     "HUBSPOT_AUTHORIZE_URL",
     default=f"{_sandbox_url}/hubspot/oauth/authorize"
@@ -84,6 +87,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 INSTALLED_APPS = [
     "smsadmin.workspaces",
     "smsadmin.directory",
+    "smsadmin.connections",
     "smsadmin.crm",
     "smsadmin.actions",
     "smsadmin.sending",
@@ -139,7 +143,15 @@ MIDDLEWARE = [
 ]
 
 # What machines call has no session, no messages and no CSRF token, and answers a burst (smsadmin/wsgi.py).
-MACHINE_PATHS = ("/hubspot/actions/", "/hubspot/options/", "/aircall/", "/api/", "/healthz", "/readyz")
+MACHINE_PATHS = (
+    "/hubspot/actions/",
+    "/hubspot/options/",
+    "/aircall/webhooks/",
+    "/aircall/callbacks/",
+    "/api/",
+    "/healthz",
+    "/readyz",
+)
 MACHINE_MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 
 ROOT_URLCONF = "smsadmin.urls"
@@ -223,7 +235,12 @@ CELERY_BEAT_SCHEDULE = {
     "refresh the directory": {"task": "smsadmin.directory.tasks.refresh_all", "schedule": 600.0},
     "sweep the queue": {"task": "smsadmin.sending.tasks.sweep", "schedule": 5.0},
     "write back": {"task": "smsadmin.writeback.tasks.sweep", "schedule": 5.0},
+    "log on records": {"task": "smsadmin.writeback.tasks.log_messages", "schedule": 5.0},
+    "make up for lost ends": {"task": "smsadmin.writeback.tasks.make_up", "schedule": 60.0, "args": [1]},
+    "make up for old ones": {"task": "smsadmin.writeback.tasks.make_up", "schedule": 3_600.0, "args": [240]},
+    "tell of opt-outs": {"task": "smsadmin.consent.tasks.sweep", "schedule": 15.0},
     "take up what providers told": {"task": "smsadmin.incoming.tasks.sweep", "schedule": 5.0},
+    "gather replies": {"task": "smsadmin.inbox.tasks.sweep", "schedule": 30.0},
     "look after webhooks": {"task": "smsadmin.incoming.tasks.look_after_webhooks", "schedule": 600.0},
     "heartbeat": {"task": "smsadmin.dashboard.tasks.heartbeat", "schedule": 15.0},
     "sweep out": {"task": "smsadmin.dashboard.tasks.sweep_out", "schedule": 86_400.0},
@@ -231,6 +248,7 @@ CELERY_BEAT_SCHEDULE = {
     "clean up exports": {"task": "smsadmin.exports.tasks.clean_up", "schedule": 3_600.0},
     "purge": {"task": "smsadmin.privacy.tasks.purge", "schedule": 3_600.0},
     "take up resends": {"task": "smsadmin.resends.tasks.sweep", "schedule": 5.0},
+    "tell of the end of the classic action": {"task": "smsadmin.classic.tasks.sweep", "schedule": 3_600.0},
     "watch failures": {"task": "smsadmin.notices.tasks.watch", "schedule": 30.0},
     "deliver notices": {"task": "smsadmin.notices.tasks.deliver", "schedule": 30.0},
     "compare quotas": {

@@ -71,6 +71,7 @@ def make_number(
         "country": "US",
         "connected": True,
         "connected_source": Source.ADMIN,
+        "registration": "registered",
         "sms_capable": True,
         "sms_capable_source": Source.ADMIN,
         "seen_at": timezone.now(),
@@ -152,7 +153,8 @@ def refused(error: SendError, http_status: int = 400, **learnt: bool) -> Result:
 
 
 def rate_limited(seconds: float = 2.0) -> Result:
-    return Result(_exchange(429), retry_in=seconds, reason="rate_limited", detail="HTTP 429")
+    exchange = _exchange(429, {"retry-after": str(seconds)})
+    return Result(exchange, retry_in=seconds, reason="rate_limited", detail="HTTP 429")
 
 
 def unreachable(seconds: float = 5.0) -> Result:
@@ -161,8 +163,9 @@ def unreachable(seconds: float = 5.0) -> Result:
     )
 
 
-def _exchange(http_status: int | None) -> Exchange:
-    return Exchange("POST", "https://provider.example/messages", {"body": "Hello"}, http_status)
+def _exchange(http_status: int | None, headers: dict[str, str] | None = None) -> Exchange:
+    url = "https://provider.example/messages"
+    return Exchange("POST", url, {"body": "Hello"}, http_status, headers=headers or {})
 
 
 Reaction = Result | Exception | Callable[[Sms], Result]

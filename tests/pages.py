@@ -20,12 +20,17 @@ from django.utils import timezone
 from smsadmin.actions.models import Action
 from smsadmin.api import keys
 from smsadmin.api.models import Key
+from smsadmin.classic.models import ClassicFallback, ClassicSettings, ClassicStep
+from smsadmin.connections.models import HubSpotAction
+from smsadmin.consent import models as consent
+from smsadmin.consent import opting
 from smsadmin.core.status import Status
 from smsadmin.directory.models import Agent, Number, Refresh
 from smsadmin.exports import files
 from smsadmin.exports.models import Export
 from smsadmin.failures.models import Failure
-from smsadmin.incoming.models import InboundMessage, ProviderCall, Webhook
+from smsadmin.inbox import gathering
+from smsadmin.incoming.models import InboundMessage, OutsideMessage, ProviderCall, ProxyConfiguration, Webhook
 from smsadmin.notices import limits, watching
 from smsadmin.notices.models import Endpoint, Notice, NoticeRule
 from smsadmin.notices.shipped import ship_rule
@@ -55,6 +60,8 @@ from tests.factories import (
 API_TOKEN = "aircallapitoken0a1b2c3d"
 CLIENT_SECRET = "hubspotclientsecret4e5f"
 ACCESS_TOKEN = "pat-eu1-hubspotaccess-6a7b"
+OAUTH_TOKEN, REFRESH_TOKEN = "accessbyoauth9e0f1a2b", "na1-refreshbyoauth-3c4d"
+CONFIGURATION_TOKEN = "tokenofaconfiguration7c8d"
 WEBHOOK_ADDRESS, WEBHOOK_TOKEN = "addressofawebhook1b2c3d", "tokenofawebhook4e5f6a7b"
 SIGNING, SIGNED_BEFORE = "whsec_signsnotices8c9d", "whsec_signedthem0e1f2a"
 HOOK = "keyinahook3b4c5d6e"  # part of an address that notices go to
@@ -70,9 +77,11 @@ class House:
     owner: Member
     action: Action
     number: Number
+    proxied: Number
     agent: Agent
     aircall: Connection
     hubspot: Connection
+    installed: Connection
     messages: dict[str, Message]
     codes: tuple[str, ...]
     test_number: TestNumber
@@ -102,6 +111,7 @@ def furnish() -> House:
     aircall = make_connection(workspace, secrets={"api_id": "sandbox-id", "api_token": API_TOKEN})
     tokens = {"client_secret": CLIENT_SECRET, "access_token": ACCESS_TOKEN}
     hubspot = make_connection(workspace, Connection.Kind.HUBSPOT, secrets=tokens, proven_at=timezone.now())
+    _hubspot_actions()
     rule = _rule(workspace)
     number = make_number(workspace, "+12025550101", name="Sales US")
     agent = make_agent(workspace, "mia@example.com")
@@ -115,6 +125,8 @@ def furnish() -> House:
     _refused_calls(workspace)
     _told_by_aircall(aircall, number, messages["delivered"])
     _privacy(owner, messages["delivered"])
+    _classic(number, agent, messages["delivered"])
+    _opt_outs(owner, hubspot)
     workspace.quota_rules.create(
         scope="number", window="day", limit=400, number=number, note="Contract of May"
     )
@@ -125,9 +137,11 @@ def furnish() -> House:
         owner=owner,
         action=action,
         number=number,
+        proxied=_proxied(owner),
         agent=agent,
         aircall=aircall,
         hubspot=hubspot,
+        installed=_installed(workspace),
         messages=messages,
         codes=codes,
         test_number=test_number,
@@ -140,6 +154,22 @@ def furnish() -> House:
         rule=rule,
         key=key,
         token=token,
+    )
+
+
+def _installed(workspace: Workspace) -> Connection:
+    """A second portal, by OAuth, that was not granted everything."""
+    return make_connection(
+        workspace,
+        Connection.Kind.HUBSPOT,
+        name="Second portal",
+        external_id="9000002",
+        auth=Connection.Auth.OAUTH,
+        secrets={"access_token": OAUTH_TOKEN, "refresh_token": REFRESH_TOKEN},
+        scopes=["oauth", "automation"],
+        scopes_refused=["crm.objects.deals.read"],
+        token_expires_at=timezone.now() + timedelta(minutes=20),
+        state=Connection.State.WORKING,
     )
 
 
@@ -266,6 +296,16 @@ def _export(owner: Member) -> Export:
     return export
 
 
+def _hubspot_actions() -> None:
+    """One generation of the action is published at HubSpot and differs from ours, the other is a draft."""
+    common = {"app_id": settings.HUBSPOT_APP_ID, "revision": "3", "compared_at": timezone.now()}
+    missing = {"part": "output", "name": "sender", "state": "missing", "facet": "", "ours": "", "theirs": ""}
+    HubSpotAction.objects.create(
+        **common, generation="advanced", definition_id="17", published=True, differences=[missing]
+    )
+    HubSpotAction.objects.create(**common, generation="classic", definition_id="18")
+
+
 def _failure(owner: Member, message: Message) -> Failure:
     return Failure.objects.create(
         workspace=owner.workspace,
@@ -367,6 +407,65 @@ def _told_by_aircall(aircall: Connection, number: Number, message: Message) -> N
         provider_id="IN-1",
         answers=message.pk,
     )
+    gathering.sweep()  # into a thread of the inbox
+
+
+def _proxied(owner: Member) -> Number:
+    """A number in proxy mode that calls us, and what it sent: a message with a picture."""
+    workspace = owner.workspace
+    number = make_number(workspace, "+16175550101", name="Delivery notices", proxy_mode=True)
+    ProxyConfiguration.objects.create(
+        number=number,
+        workspace=workspace,
+        type="Public Api",
+        callback=ProxyConfiguration.Callback.OURS,
+        secrets={"token": CONFIGURATION_TOKEN},
+        configured_at=timezone.now(),
+        configured_by=owner.user,
+        seen_at=timezone.now(),
+    )
+    media = ["https://files.example/parcel.png"]
+    make_message(workspace, number=number, proxy=True, media=media, trigger="messaging-api")
+    OutsideMessage.objects.create(
+        workspace=workspace,
+        connection=number.connection,
+        number=number,
+        party="+33612345678",
+        body="From the app",
+        segments=1,
+        at=timezone.now(),
+        provider_id="OUT-1",
+    )
+    return number
+
+
+def _opt_outs(owner: Member, hubspot: Connection) -> None:
+    """A number that HubSpot could not be told of, and a text that somebody should look at."""
+    consent.Policy.objects.create(workspace=owner.workspace, kept_by="here", stop_answer="No more texts.")
+    said = opting.Said(consent.Source.PERSON, timezone.now(), owner.user, words="asked on the phone")
+    opting.opt_out(owner.workspace.pk, "+13125550177", said)
+    consent.PropertyWrite.objects.filter(connection=hubspot).update(state="failed", next_try_at=None)
+    inbound = InboundMessage.objects.latest("pk")
+    consent.Review.objects.create(workspace=owner.workspace, inbound=inbound, guess="stop", why="phrase")
+
+
+def _classic(number: Number, agent: Agent, message: Message) -> None:
+    """A step of the earlier action with a fallback, and one that was moved, before an end that is near."""
+    now = timezone.now()
+    last_day = timezone.localdate() + timedelta(days=7)
+    ClassicSettings.objects.create(workspace=number.workspace, enabled=True, sunset_on=last_day)
+    common = {"workspace": number.workspace, "portal": PORTAL, "object_type": "contact", "number": number}
+    common |= {"first_at": now, "last_at": now, "last_message": message.pk}
+    step = ClassicStep.objects.create(workflow="17", step="4", agent=agent, **common)
+    ClassicStep.objects.create(workflow="18", step="2", moved_at=now, **common)
+    ClassicFallback.objects.create(
+        step=step,
+        kind=ClassicFallback.Kind.USER,
+        asked="leo@example.com",
+        uses=12,
+        first_at=now,
+        last_at=now - timedelta(days=1),
+    )
 
 
 def _privacy(owner: Member, message: Message) -> None:
@@ -419,6 +518,7 @@ PAGES: dict[str, Page] = {
     "action": _of(lambda house: {"pk": house.action.pk}),
     "action-versions": _of(lambda house: {"pk": house.action.pk}),
     "action-version": _of(lambda house: {"pk": house.action.pk, "number": 1}),
+    "classic": Page(queries=("", "?show=moved")),
     "log": Page(
         queries=(
             "",
@@ -437,10 +537,22 @@ PAGES: dict[str, Page] = {
         lambda house: {"pk": Message.objects.filter(trigger=verification.VERIFICATION).first().pk},  # type: ignore[union-attr]
     ),
     "message-unknown": _of(_every_message("unknown"), _every_message("sent")),
+    "inbox": Page(queries=("", "?show=all&q=%2B33612345678", "?show=closed")),
+    "thread": _of(lambda house: {"pk": house.workspace.threads.first().pk}),
+    "inbox-next": Page(queries=("?after=nobody",), leads_to="/inbox/{thread}/"),
     "failures": Page(queries=("", "?days=1", "?days=30")),
     "resends": _PLAIN,
     "resend-new": Page(queries=("?status=trouble", "?status=trouble&which=original")),
     "resend": _of(lambda house: {"pk": house.resend.pk}, queries=("", "?state=refused")),
+    "opt-outs": Page(queries=("", "?state=out&q=%2B13125550177")),
+    "opt-out-add": _PLAIN,
+    "opt-outs-import": _PLAIN,
+    "opt-outs-export": _PLAIN,
+    "opt-outs-review": Page(queries=("", "?show=decided")),
+    "opt-outs-settings": _PLAIN,
+    "opt-outs-recipe": _PLAIN,
+    "opt-out": _of(lambda house: {"pk": house.workspace.opt_outs.get().pk}),
+    "opt-out-change": _of(lambda house: {"pk": house.workspace.opt_outs.get().pk}),
     "notices": Page(queries=("", "?show=all")),
     "notice-rules": _PLAIN,
     "notice-rule-new": Page(queries=("", "?cause=RATE_LIMITED")),
@@ -478,12 +590,32 @@ PAGES: dict[str, Page] = {
     "directory-freshness": _PLAIN,
     "directory-refreshes": _PLAIN,
     "number": _of(lambda house: {"pk": house.number.pk}),
+    "messaging-api": _of(lambda house: {"pk": house.proxied.pk}, lambda house: {"pk": house.number.pk}),
+    "messaging-api-configure": _of(lambda house: {"pk": house.number.pk}),
+    "messaging-api-remove": _of(lambda house: {"pk": house.proxied.pk}),
+    "messaging-api-send": _of(lambda house: {"pk": house.proxied.pk}),
+    "aircall-install": _PLAIN,
+    "aircall-oauth-callback": Page(leads_to="/connections/"),
     "directory-users": _PLAIN,
     "directory-user": _of(lambda house: {"pk": house.agent.pk}),
     "connections": _PLAIN,
     "connection-new": _of(lambda house: {"kind": "aircall"}, lambda house: {"kind": "hubspot"}),
     "connection": _of(lambda house: {"pk": house.aircall.pk}, lambda house: {"pk": house.hubspot.pk}),
     "connection-delete": _of(lambda house: {"pk": house.hubspot.pk}),
+    "hubspot-install": Page(leads_to=settings.HUBSPOT_AUTHORIZE_URL),
+    "hubspot-oauth-callback": Page(leads_to="/connections/"),
+    "hubspot-uninstall": _of(lambda house: {"pk": house.installed.pk}),
+    "connection-queue": _of(lambda house: {"pk": house.aircall.pk}),
+    "directory-rules": _PLAIN,
+    "hubspot-action": _PLAIN,
+    "hubspot-definition": Page(queries=("", "?generation=classic")),
+    "hubspot-project": Page(queries=("", "?auth=oauth")),
+    "hubspot-action-change": _of(
+        lambda house: {"generation": "advanced", "step": "unpublish"},
+        lambda house: {"generation": "advanced", "step": "update"},
+        lambda house: {"generation": "advanced", "step": "archive"},
+        lambda house: {"generation": "classic", "step": "publish"},
+    ),
     "settings": _PLAIN,
     "profile": _PLAIN,
     "test-numbers": _PLAIN,
@@ -512,19 +644,24 @@ FORMS = {
     "notice-again", "notice-rule-switch", "notice-rule-delete", "notice-sample",
     "notice-endpoint-secret", "notice-endpoint-delete", "reveal", "connection-webhook", "set-theme",
     "save-view", "delete-view", "failure", "export-cancel", "export-delete", "directory-refresh",
-    "directory-confirm", "number-mend", "connection-test", "member-add", "member", "member-remove",
+    "directory-confirm", "number-mend", "messaging-api-look", "connection-test", "member-add", "member",
+    "member-remove",
     "switch-workspace", "api-key-revoke", "test-number-send", "test-number-verify", "test-number-remove",
-    "quota-recount", "quota-share", "quota-rule-switch", "quota-rule-delete",
+    "opt-outs-retry", "opt-outs-property", "quota-recount", "quota-share", "quota-rule-switch", "quota-rule-delete",
+    "classic-save", "classic-moved",
+    "hubspot-action-compare", "hubspot-action-create",
+    "thread-read", "thread-unread", "thread-close", "thread-reopen",
 }  # fmt: skip
 
 
 def visits(house: House) -> Iterator[Visit]:
     """Every address that people open."""
+    thread = house.workspace.threads.first().pk
     for name, page in PAGES.items():
         for arguments in page.arguments:
             address = name if name.startswith("/") else reverse(name, kwargs=arguments(house))
             for query in page.queries:
-                yield Visit(name, address + query, page.leads_to)
+                yield Visit(name, address + query, page.leads_to.format(thread=thread))
 
 
 def names() -> Iterator[str]:

@@ -7,9 +7,9 @@ from smsadmin.actions.fields import MOST_TEMPLATE, token_problem
 from smsadmin.actions.offer import Offer
 from smsadmin.actions.trying import Tried
 from smsadmin.core import advice, errors, segments, tokens
-from smsadmin.core.message import MOST_CHARACTERS, ActionConfig, Record, SendRequest
+from smsadmin.core.message import ActionConfig, Record, SendRequest, most_characters
 from smsadmin.crm import records
-from smsadmin.directory import book
+from smsadmin.directory import book, country
 from smsadmin.sending import explain
 from smsadmin.sending.resolve import TEXT, Draft, lookup, run
 from smsadmin.workspaces.models import Workspace
@@ -58,9 +58,11 @@ class Composed:
     looked_at: int
     advice: Sequence[str]
 
+    limit: int  # the most characters that the number takes
+
     @property
     def over(self) -> int:
-        return max(self.measure.characters - MOST_CHARACTERS, 0)
+        return max(self.measure.characters - self.limit, 0)
 
     @property
     def marked(self) -> Sequence[Forcing]:
@@ -103,7 +105,11 @@ def composed(
         range=found,
         sampled=len(measures),
         looked_at=len(sample),
-        advice=_advice(workspace, config, sender, body, _largest(measure, found), sample),
+        advice=[
+            *_of_number(workspace, config, sender),
+            *_advice(workspace, config, sender, body, _largest(measure, found), sample),
+        ],
+        limit=most_characters(sender),
     )
 
 
@@ -197,6 +203,12 @@ def _words(template: str, *, fallbacks: bool = False) -> str:
 def _largest(measure: segments.Measure, found: advice.Range | None) -> advice.Size:
     longest = found.longest if found else advice.Size(0, 0)
     return advice.Size(max(measure.characters, longest.characters), max(measure.segments, longest.segments))
+
+
+def _of_number(workspace: Workspace, config: ActionConfig, sender: str) -> list[str]:
+    """What Aircall's rules for the number's country say."""
+    number = book.of(workspace.pk).by_e164.get(sender)
+    return country.advice(number, config.traffic) if number else []
 
 
 def _advice(

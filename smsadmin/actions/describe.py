@@ -113,6 +113,12 @@ def _span(minutes: int) -> str:
     return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
 
 
+def _wait(version: ActionVersion) -> str:
+    if not version.wait_minutes:
+        return _("No: it hears as soon as Aircall has taken the message")
+    return _("For at most %(time)s") % {"time": _span(version.wait_minutes)}
+
+
 def _yes_or_no(value: bool) -> str:
     return _("Yes") if value else _("No")
 
@@ -136,6 +142,7 @@ FIELDS = (
     Field(gettext_lazy("Country of numbers without a country code"), ("default_region",), _region),
     Field(gettext_lazy("Kind of message"), ("traffic",), ActionVersion.get_traffic_display),
     Field(gettext_lazy("Encoding"), ("encoding",), ActionVersion.get_encoding_display),
+    Field(gettext_lazy("The workflow waits for the delivery receipt"), ("wait_minutes",), _wait),
     Field(
         gettext_lazy("Delete the text and the record's values once the message is settled"),
         ("hide_values",),

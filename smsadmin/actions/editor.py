@@ -16,7 +16,7 @@ from smsadmin.actions.forms import ActionForm
 from smsadmin.actions.models import Action
 from smsadmin.core import numbers, segments, tokens
 from smsadmin.core.errors import TokenUnknown
-from smsadmin.core.message import MOST_CHARACTERS, ActionConfig, Record
+from smsadmin.core.message import ActionConfig, Record
 from smsadmin.crm import records
 from smsadmin.crm.properties import Property
 from smsadmin.sending import explain
@@ -44,7 +44,6 @@ class Editor:
     `looks` says whether HubSpot may be asked: a page that is only opened shows at once, and looks afterwards.
     """
 
-    most_characters = MOST_CHARACTERS
     payload_example = '{"firstname": "Ada", "phone": "+12025550123"}'
 
     def __init__(

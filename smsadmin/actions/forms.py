@@ -33,10 +33,30 @@ HOLD_CHOICES = [
     (8640, gettext_lazy("6 days")),
 ]
 
+#: How long the workflow may wait for the delivery receipt, in minutes.
+WAIT_CHOICES = [
+    (0, gettext_lazy("Not at all")),
+    (5, gettext_lazy("Up to 5 minutes")),
+    (15, gettext_lazy("Up to 15 minutes")),
+    (60, gettext_lazy("Up to 1 hour")),
+    (1440, gettext_lazy("Up to 1 day")),
+    (8640, gettext_lazy("Up to 6 days")),
+]
+#: Together they leave room for the sending itself in the week that HubSpot waits at most for a blocked execution.
+MOST_BLOCKED = 6 * 1440 + 60
+
 #: The fields that name a property of the record.
 PROPERTY_FIELDS = ("sender_property", "send_as_property", "recipient_property")
 #: The fields that are folded away under Advanced; how long a message is held counts only where it is.
-POLICIES = ("at_quota", "mobile_only", "default_region", "traffic", "encoding", "hide_values")
+POLICIES = (
+    "at_quota",
+    "mobile_only",
+    "default_region",
+    "traffic",
+    "encoding",
+    "wait_minutes",
+    "hide_values",
+)
 
 
 class ActionForm(forms.Form):
@@ -148,6 +168,18 @@ class ActionForm(forms.Form):
         initial=ActionVersion.Encoding.AUTO,
         required=False,
     )
+    wait_minutes = forms.TypedChoiceField(
+        label=gettext_lazy("The workflow waits for the delivery receipt"),
+        choices=WAIT_CHOICES,
+        coerce=int,
+        initial=0,
+        empty_value=0,  # type: ignore[arg-type]  # what an unfilled field means
+        required=False,
+        help_text=gettext_lazy(
+            "While it waits, the record stays at this step; the status it goes on with is then delivered or "
+            "undelivered. Without a receipt by then it goes on with sent. Not every carrier sends receipts."
+        ),
+    )
     hide_values = forms.BooleanField(
         label=gettext_lazy("Delete the text and the record's values once the message is settled"),
         required=False,
@@ -238,7 +270,11 @@ class ActionForm(forms.Form):
         asked = {name: self[name].value() for name in CONFIG if name in self.fields}
         # All of a longer one could take minutes to read; this much of it is refused as well.
         asked["message"] = with_sent_line_ends(asked["message"])[:MOST_TEMPLATE]
-        asked["hold_minutes"] = None  # unless it is one of the choices, it is not even a number
+        for name in (
+            "hold_minutes",
+            "wait_minutes",
+        ):  # unless it is one of the choices, it is not even a number
+            asked[name] = None
         asked |= self.cleaned_data
         asked["sender_number"] = self.number.pk if self.number else None
         agent = _found(self.book.agents, self["send_as_agent"].value())
@@ -258,6 +294,7 @@ class ActionForm(forms.Form):
             self._check_agent()
         if self.cleaned_data.get("encoding") == ActionVersion.Encoding.GSM:
             self._check_gsm()
+        self._check_wait()
         return self.cleaned_data
 
     def clean_sender_property(self) -> str:
@@ -349,6 +386,17 @@ class ActionForm(forms.Form):
             words = _("GSM-7 has no look-alike for %(characters)s: take it out, or choose another encoding.")
             self.add_error("message", words % {"characters": " ".join(left)})
 
+    def _check_wait(self) -> None:
+        """HubSpot goes on after a week at most, whether we have answered or not."""
+        holds = self.cleaned_data.get("at_quota") == ActionVersion.AtQuota.HOLD
+        hold = self.cleaned_data.get("hold_minutes") or 0 if holds else 0
+        if hold + (self.cleaned_data.get("wait_minutes") or 0) > MOST_BLOCKED:
+            words = _(
+                "HubSpot waits for a week at most, and the message may be held before: wait less for the receipt, or "
+                "hold the message for a shorter time."
+            )
+            self.add_error("wait_minutes", words)
+
     def _check_number(self) -> None:
         if not self.cleaned_data.get("sender_number"):
             return
@@ -399,6 +447,7 @@ def _columns(asked: dict[str, Any]) -> dict[str, Any]:
         "sender_number_id": _pk(asked.get("sender_number")) if by_number else None,
         "send_as_agent_id": _pk(asked.get("send_as_agent")) if send_as == SendAsKind.USER else None,
         "hold_minutes": int(asked.get("hold_minutes") or 0) if hold else 0,
+        "wait_minutes": int(asked.get("wait_minutes") or 0),
         "mobile_only": bool(asked.get("mobile_only")),
         "hide_values": bool(asked.get("hide_values")),
         "at_quota": asked.get("at_quota") or ActionVersion.AtQuota.REFUSE.value,

@@ -30,6 +30,7 @@ CONFIG = (
     "default_region",
     "traffic",
     "encoding",
+    "wait_minutes",
     "hide_values",
 )
 

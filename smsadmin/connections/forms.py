@@ -74,7 +74,7 @@ class ConnectionForm(forms.ModelForm):
 
     def save(self, commit: bool = True) -> Connection:
         connection = self.instance
-        given = {name: self.cleaned_data[name] for name in self.SECRETS if self.cleaned_data[name]}
+        given = {name: value for name in self.SECRETS if (value := self.cleaned_data.get(name))}
         changed = given or connection.external_id != self.external_id()
         if connection.external_id != self.external_id():
             connection.proven_at = None
@@ -82,6 +82,7 @@ class ConnectionForm(forms.ModelForm):
         connection.secrets = {**connection.secrets, **given}
         if changed:
             connection.state, connection.state_detail = Connection.State.UNTESTED, ""
+            connection.lost_at = None  # new credentials are tried: what waited goes out, or is put back
         return super().save(commit)
 
     def _in_use(self, other: Connection) -> str:
@@ -119,15 +120,24 @@ class AircallForm(ConnectionForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if self.instance.auth == Connection.Auth.OAUTH:  # access is granted at Aircall
+            for name in self.SECRETS:
+                del self.fields[name]
         self.fields["requests_per_minute"].help_text = _(
             "Empty: %(rate)d. Aircall's own limit applies to everything that uses the account."
         ) % {"rate": settings.AIRCALL_REQUESTS_PER_MINUTE}
 
+    @classmethod
+    def secrets_set(cls, connection: Connection) -> list[tuple[str, bool]]:
+        if connection.auth == Connection.Auth.OAUTH:
+            return [(_("Access granted at Aircall"), bool(connection.secrets.get("access_token")))]
+        return super().secrets_set(connection)
+
     def external_id(self) -> str:
-        return self.cleaned_data["api_id"] or self.instance.external_id
+        return self.cleaned_data.get("api_id") or self.instance.external_id
 
     def id_field(self) -> str:
-        return "api_id"
+        return "api_id" if "api_id" in self.fields else "name"
 
 
 class HubSpotForm(ConnectionForm):
@@ -158,17 +168,58 @@ class HubSpotForm(ConnectionForm):
         ),
     )
 
-    field_order = ["name", "portal", "client_secret", "access_token"]
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language of answers"),
+        required=False,
+        help_text=gettext_lazy("In which people read in workflows why a message was not sent."),
+    )
+
+    class Meta(ConnectionForm.Meta):
+        fields = ["name", "language", "logs_messages"]
+        help_texts = {
+            "logs_messages": gettext_lazy("Each message, sent or received, appears on the record's timeline.")
+        }
+
+    field_order = ["name", "portal", "client_secret", "access_token", "language", "logs_messages"]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.initial.setdefault("portal", self.instance.external_id)
+        own = _("As the workspace: %(language)s") % {
+            "language": self.instance.workspace.get_language_display()
+        }
+        self.fields["language"].choices = [("", own), *settings.LANGUAGES]  # type: ignore[attr-defined]
+        if (
+            self.instance.proven_at and settings.HUBSPOT_CLIENT_SECRET
+        ):  # which signs for a portal known to be ours
+            self.fields["client_secret"].required = False
+        if self.is_installed(self.instance):
+            del self.fields["portal"], self.fields["access_token"]
+
+    @staticmethod
+    def is_installed(connection: Connection) -> bool:
+        """Whether HubSpot itself gave the access, by OAuth, and has not withdrawn it."""
+        return connection.auth == Connection.Auth.OAUTH and connection.state not in Connection.LOST
+
+    @classmethod
+    def secrets_set(cls, connection: Connection) -> list[tuple[str, bool]]:
+        if connection.auth == Connection.Auth.OAUTH:
+            return []  # its tokens come and go
+        return super().secrets_set(connection)
+
+    def save(self, commit: bool = True) -> Connection:
+        if self.cleaned_data.get("access_token"):  # a static one, in place of what there was
+            connection = self.instance
+            connection.auth, connection.token_expires_at = Connection.Auth.KEY, None
+            connection.secrets = {k: v for k, v in connection.secrets.items() if k != "refresh_token"}
+            connection.scopes, connection.scopes_refused = None, []
+        return super().save(commit)
 
     def external_id(self) -> str:
-        return str(self.cleaned_data["portal"])
+        return str(self.cleaned_data.get("portal") or self.instance.external_id)
 
     def id_field(self) -> str:
-        return "portal"
+        return "portal" if "portal" in self.fields else "name"
 
 
 FORMS: dict[str, type[ConnectionForm]] = {Kind.AIRCALL: AircallForm, Kind.HUBSPOT: HubSpotForm}

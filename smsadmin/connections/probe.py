@@ -1,13 +1,17 @@
 """Does a connection work? One question to the outside, its answer in a sentence that is kept on the connection."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
 from smsadmin.core import errors
 from smsadmin.providers.aircall import client as aircall_client
 from smsadmin.providers.hubspot import client as hubspot
+from smsadmin.providers.hubspot import oauth, scopes
 from smsadmin.providers.registry import aircall
+from smsadmin.sending import bell
 from smsadmin.workspaces.models import Connection
 
 State = Connection.State
@@ -32,6 +36,7 @@ def ask(connection: Connection) -> Result:
     if result.works:
         connection.proven_at = timezone.now()
         connection.save(update_fields=["proven_at"])
+        bell.ring(connection.pk)  # what waited for good credentials
     return result
 
 
@@ -53,18 +58,39 @@ def _test_aircall(connection: Connection) -> Result:
 
 def _test_hubspot(connection: Connection) -> Result:
     """HubSpot docs: account information tells which portal a token belongs to; it must be the one given."""
+    is_lost = connection.state == State.DISCONNECTED
     if not connection.secrets.get("access_token"):
-        return Result(
-            State.UNTESTED, "There is no access token to test. Executions are accepted without one."
-        )
+        words = "There is no access token to test. Executions are accepted without one."
+        return Result(State.DISCONNECTED if is_lost else State.UNTESTED, words)
     try:
-        portal = str(hubspot.account(connection).get("portalId", ""))
+        facts = hubspot.account(connection)
     except hubspot.Unavailable as error:
+        if connection.state == State.MISCONFIGURED:
+            return Result(State.MISCONFIGURED, connection.state_detail)
         return Result(State.UNREACHABLE, f"HubSpot did not answer usably: {error}.")
+    except errors.CredentialRejected:
+        if (
+            connection.state == State.DISCONNECTED
+        ):  # asked for a new token, HubSpot has just said so, or long ago
+            return Result(State.DISCONNECTED, connection.state_detail)
+        return Result(State.REJECTED, hubspot.refused_words(connection))
     except errors.SendError as error:
-        return Result(State.REJECTED, str(error))
+        return Result(State.MISCONFIGURED, str(error))
+    portal = str(facts.get("portalId", ""))
     if portal != connection.external_id:
         return Result(
             State.REJECTED, f"The token belongs to portal {portal}, not to {connection.external_id}."
         )
+    _keep_facts(connection, facts)
     return Result(State.WORKING, f"HubSpot accepts the token: it belongs to portal {portal}.")
+
+
+def _keep_facts(connection: Connection, facts: dict[str, Any]) -> None:
+    """What a portal's page and pace go by: its time zone and, as far as HubSpot tells it, what its token may."""
+    connection.time_zone = str(facts.get("timeZone") or "")[:64]
+    connection.save(update_fields=["time_zone"])
+    named = connection.scopes
+    if connection.auth == Connection.Auth.OAUTH:
+        with suppress(oauth.OAuthError):
+            named = oauth.introspect(connection.secrets["access_token"]).scopes
+    scopes.granted(connection, named)

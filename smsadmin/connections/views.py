@@ -1,5 +1,7 @@
 """The accounts and portals a workspace works with: list, set up, test, disconnect."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError, transaction
@@ -7,6 +9,7 @@ from django.db.models import ProtectedError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -17,7 +20,10 @@ from smsadmin.dashboard.pages import render_page
 from smsadmin.directory import bell
 from smsadmin.incoming import webhooks
 from smsadmin.incoming.models import Webhook
+from smsadmin.pacing import queue
 from smsadmin.providers.aircall.client import AircallError
+from smsadmin.providers.hubspot import oauth, scopes
+from smsadmin.sending import bell as sending_bell
 from smsadmin.workspaces.access import owner_required, viewer_required
 from smsadmin.workspaces.models import Connection, Role
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -28,10 +34,31 @@ from smsadmin.workspaces.requests import WorkspaceRequest
 def connections(request: WorkspaceRequest) -> HttpResponse:
     """The accounts this workspace works with, and whether each works."""
     found = Connection.objects.filter(workspace=request.workspace).order_by("kind", "name")
-    found = found.select_related("webhook")
-    listed = [(each, FORMS[each.kind].secrets_set(each)) for each in found]
-    context = {"connections": listed, "kinds": Connection.Kind, "may_own": request.member.may(Role.OWNER)}
-    return render_page(request, "connections/list.html", {**context, "addresses": _addresses()})
+    found = found.select_related("webhook", "workspace")
+    accounts = [each for each in found if each.kind == Connection.Kind.AIRCALL]
+    queues = {each.connection.pk: each for each in queue.of_all(accounts, timezone.now())}
+    listed = [
+        (each, FORMS[each.kind].secrets_set(each), _portal(each), queues.get(each.pk)) for each in found
+    ]
+    context = {
+        "connections": listed,
+        "kinds": Connection.Kind,
+        "may_own": request.member.may(Role.OWNER),
+        "can_install": oauth.is_set_up(),
+        "addresses": _addresses(),
+    }
+    return render_page(request, "connections/list.html", context)
+
+
+def _portal(connection: Connection) -> dict[str, Any] | None:
+    """What the list shows of a HubSpot portal alone."""
+    if connection.kind != Connection.Kind.HUBSPOT:
+        return None
+    return {
+        "language": dict(settings.LANGUAGES)[connection.answers_in],
+        "needs": scopes.needs(connection),
+        "to_add": scopes.to_add(connection),
+    }
 
 
 @require_http_methods(["GET", "POST"])
@@ -70,6 +97,7 @@ def _save_connection(request: WorkspaceRequest, form: ConnectionForm) -> HttpRes
     messages.success(
         request, _("“%(name)s” is saved. Test it to see whether it works.") % {"name": saved.name}
     )
+    sending_bell.ring(saved.pk)  # what waited for good credentials
     if is_new and saved.kind == Connection.Kind.AIRCALL:
         _ask_for_refresh(request, saved)
     return redirect("connections")
@@ -124,10 +152,13 @@ def _end_webhook(request: WorkspaceRequest, webhook: Webhook, of: Connection) ->
 @require_POST
 @owner_required
 def connection_webhook(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Sets up, repairs or removes (`do`) what tells us of delivery and of replies."""
+    """Sets up, repairs or removes (`do`) what tells us of delivery and replies, or says whether it repairs itself."""
     shown = get_object_or_404(Connection, pk=pk, workspace=request.workspace, kind=Connection.Kind.AIRCALL)
     try:
-        if request.POST.get("do") == "remove":
+        if request.POST.get("do") == "repairs":
+            webhooks.let_repair(shown, "repairs" in request.POST)
+            messages.success(request, _("Saved."))
+        elif request.POST.get("do") == "remove":
             webhooks.remove(shown)
             messages.success(request, _("Aircall no longer tells what becomes of messages."))
         else:
@@ -148,7 +179,10 @@ def _connection_page(request: WorkspaceRequest, form: ConnectionForm, status: in
         "connection": form.instance,
         "kind": form.kind.label,
         "webhook": webhooks.of(form.instance) if form.instance.pk else None,
+        "can_install": oauth.is_set_up(),
     }
+    if form.kind == Connection.Kind.HUBSPOT and not form.instance.pk:
+        context["portal_ways"] = {"redirect_uri": oauth.redirect_uri()}
     return render_page(request, "connections/connection.html", context, status=status)
 
 
@@ -158,5 +192,6 @@ def _addresses() -> list[tuple[str, str]]:
         (_("Action URL"), "hubspot-send-sms"),
         (_("Options URL of the number field"), "hubspot-sender-numbers"),
         (_("Options URL of the user field"), "hubspot-send-as-users"),
+        (_("Redirect URL"), "hubspot-oauth-callback"),
     ]
     return [(label, settings.BASE_URL + reverse(name)) for label, name in named]

@@ -8,24 +8,26 @@ from dataclasses import dataclass, field
 from statistics import median_low
 from typing import Any, Literal
 
+from smsadmin.core import keywords
 from smsadmin.core.errors import gettext_noop
+from smsadmin.core.message import MOST_CHARACTERS, most_characters
 from smsadmin.core.numbers import is_french_mobile
 from smsadmin.core.segments import Measure
 from smsadmin.core.tokens import Rendered
 
 MOST_SEGMENTS = 10  # Aircall help: SMS/MMS billing and segments; 1,600 characters of GSM-7 would be 11
 
-#: Aircall help, "French messaging limitations": segments of a French mobile number, and characters of one text.
+#: Aircall help, "French messaging limitations": segments of a French mobile number.
 FRENCH_SEGMENTS = {"hour": 100, "day": 1_000, "month": 10_000}
-FRENCH_CHARACTERS = 670
 
 SENTENCES: dict[str, str] = {
     "no_business_name": gettext_noop(
         "“{name}” is not in the text, so people may not know who writes. Add the name."
     ),
     "french_mobile": gettext_noop(
-        "{sender} is a French mobile number, and Aircall forbids automated sending from those. The carrier suspends "
-        "a number above {hour} segments an hour, {day} a day or {month} a month. Send from another number."
+        "{sender} is a French mobile number, and Aircall forbids automated sending from those: nothing will be sent. "
+        "The carrier suspends a number above {hour} segments an hour, {day} a day or {month} a month. Send from "
+        "another number."
     ),
     "french_length": gettext_noop(
         "The text has up to {characters} characters, and Aircall takes at most {limit} from a French number. "
@@ -44,14 +46,10 @@ SENTENCES: dict[str, str] = {
 }
 
 #: Keywords a recipient is told to answer with. They are ordinary words too, so only capitals or quotation marks
-#: make them a way to opt out.
+#: make them a way to opt out. (Two letters are too often somebody's name.)
 OPT_OUT_KEYWORDS = {
-    "en": ("STOP", "STOPALL", "CANCEL", "END", "QUIT", "REVOKE", "REMOVE"),
-    "de": ("STOPP", "ENDE"),
-    "fr": ("ARRET", "ARRETE", "ARRETER"),
-    "es": ("ALTO", "PARAR", "BAJA", "CANCELAR"),
-    "it": ("ANNULLA",),
-    "pt": ("PARE", "SAIR"),
+    language: tuple(word.upper() for word in (*words.sure, *words.doubtful) if len(word) > 2)
+    for language, words in keywords.STOP.items()
 }
 #: Beginnings of words that are about opting out however they are written.
 OPT_OUT_WORDS = {
@@ -145,11 +143,11 @@ def _too_many_segments(text: Text) -> Iterator[Advice]:
 
 
 def _french_number(text: Text) -> Iterator[Advice]:
-    if not is_french_mobile(text.sender):
-        return
-    yield Advice("french_mobile", {"sender": text.sender, **FRENCH_SEGMENTS})
-    if text.size.characters > FRENCH_CHARACTERS:
-        yield Advice("french_length", {"characters": text.size.characters, "limit": FRENCH_CHARACTERS})
+    if is_french_mobile(text.sender):
+        yield Advice("french_mobile", {"sender": text.sender, **FRENCH_SEGMENTS})
+    limit = most_characters(text.sender)
+    if limit < text.size.characters <= MOST_CHARACTERS:  # beyond that nobody needs advice
+        yield Advice("french_length", {"characters": text.size.characters, "limit": limit})
 
 
 def _empty_tokens(text: Text) -> Iterator[Advice]:

@@ -131,6 +131,40 @@ class NumberThirdPartyMessaging(SendError):
     place = "directory"
 
 
+class NumberNotForAutomation(SendError):
+    code = "NUMBER_NOT_FOR_AUTOMATION"
+    text = gettext_noop(
+        "{sender} is a French mobile number, and Aircall forbids automated sending from those, so nothing was sent."
+    )
+    fix = gettext_noop(
+        "Send from a number that is no French mobile. A person may answer from it in the inbox."
+    )
+    stage, place = Stage.CHECK, "directory"
+
+
+class NumberNotRegistered(SendError):
+    code = "NUMBER_NOT_REGISTERED"
+    text = gettext_noop(
+        "{sender} is not registered with the carriers (A2P 10DLC), which block its texts, so nothing was sent."
+    )
+    fix = gettext_noop(
+        "Register the number in Aircall. If it is registered, correct that in the directory. Or send from another one."
+    )
+    stage, place = Stage.CHECK, "directory"
+
+
+class TollFreeNotVerified(SendError):
+    code = "TOLL_FREE_NOT_VERIFIED"
+    text = gettext_noop(
+        "The toll-free number {sender} is not verified yet, and until then Canada blocks its texts, so nothing was "
+        "sent."
+    )
+    fix = gettext_noop(
+        "Wait for the verification that was asked for in Aircall, or send from another number."
+    )
+    stage, place = Stage.CHECK, "directory"
+
+
 class SenderIdInvalid(SendError):
     code = "SENDER_ID_INVALID"
     text = gettext_noop("“{value}” cannot be a sender name.")
@@ -260,10 +294,26 @@ class RecipientNotMobile(SendError):
 
 
 class RecipientOptedOut(SendError):
+    """By whom it is known: `since` when the workspace's own list has it, or `source`, the record's property. Neither
+    where a provider said so."""
+
     code = "RECIPIENT_OPTED_OUT"
     text = gettext_noop("{recipient} has opted out of text messages.")
+    listed_text = gettext_noop("{recipient} has opted out of text messages: on the list since {since}.")
+    property_text = gettext_noop("{recipient} has opted out of text messages: {source} says so.")
+    person_text = gettext_noop(
+        "{recipient} has opted out of text messages, which goes for answers by a person too."
+    )
     fix = gettext_noop("Nothing to fix: only the recipient can opt in again.")
     whose, stage, retry, place = Whose.CONSENT, Stage.CHECK, Retry.NEVER, ""
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        if facts.get("by_person"):
+            return cls.person_text
+        if facts.get("since"):
+            return cls.listed_text
+        return cls.property_text if facts.get("source") else cls.text
 
 
 class OnlyTestNumbers(SendError):
@@ -345,10 +395,26 @@ class ActionDisabled(SendError):
 
 
 class FeatureNotEnabled(SendError):
+    """`feature` is "classic" where the classic action asked; `last_day` is its last one, where that is over."""
+
     code = "FEATURE_NOT_ENABLED"
     text = gettext_noop("This feature is not active for this workspace: {feature}.")
-    fix = gettext_noop("Switch the feature on in the settings.")
-    stage, place = Stage.TRIGGER, "settings"
+    beta_text = gettext_noop(
+        "This feature is in private beta, and it is not switched on in your account yet."
+    )
+    over_text = gettext_noop(
+        "The classic Send SMS action ended: its last day was {last_day}. Build this step with the present action."
+    )
+    fix = gettext_noop(
+        "Have an owner switch the feature on under Actions › Classic action, or build the step with the present action."
+    )
+    stage, place = Stage.TRIGGER, "classic"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        if facts.get("last_day"):
+            return cls.over_text
+        return cls.beta_text if facts.get("feature") == "classic" else cls.text
 
 
 class PortalNotConnected(SendError):

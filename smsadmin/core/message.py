@@ -11,6 +11,13 @@ from smsadmin.core import tokens
 
 #: Aircall help, advanced Send SMS action: "up to 1,600 characters".
 MOST_CHARACTERS = 1_600
+#: Aircall help, "French messaging limitations": the most of a text from a French number.
+MOST_FRENCH_CHARACTERS = 670
+
+
+def most_characters(sender: str) -> int:
+    """The most characters of one text from this number (E.164)."""
+    return MOST_FRENCH_CHARACTERS if sender.startswith("+33") else MOST_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ BEFORE: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RECEIVED, Status.HELD, Status.SENDING}),
     Status.SENDING: frozenset({Status.QUEUED}),
     Status.SENT: frozenset({Status.SENDING, Status.UNKNOWN}),
-    Status.FAILED: frozenset({Status.SENDING, Status.UNKNOWN}),
+    # From QUEUED only when its account's credentials were refused for too long.
+    Status.FAILED: frozenset({Status.QUEUED, Status.SENDING, Status.UNKNOWN}),
     Status.UNKNOWN: frozenset({Status.SENDING}),
     # A receipt may overtake the provider's own answer, so SENDING is allowed here.
     Status.DELIVERED: frozenset({Status.SENDING, Status.SENT, Status.UNKNOWN}),

@@ -36,9 +36,17 @@ STEPS: dict[str, str] = {
 SENTENCES: dict[str, str] = {
     "action.inline": gettext_noop("Configured in the workflow itself"),
     "action.form": gettext_noop("“{action}”, as it stands in the form"),
+    "action.classic": gettext_noop("The classic action, configured in the workflow itself"),
     "action.saved": gettext_noop("“{action}”, version {version}, is on"),
     "sender.chosen": gettext_noop("{sender} ({name}) is chosen in the action"),
     "sender.property": gettext_noop("{source} holds “{value}”, which is {sender} ({name})"),
+    "sender.fallback": gettext_noop(
+        "The classic step asks for {asked}, which is no number of this account; sent from the fallback number {sender} "
+        "({name}) instead"
+    ),
+    "eligible.outside": gettext_noop(
+        "{sender} is not connected to the integration; as it can text, the classic action sends from it all the same"
+    ),
     "eligible.yes": gettext_noop(
         "Connected, SMS-capable, not with another messaging service, not in proxy mode"
     ),
@@ -47,6 +55,9 @@ SENTENCES: dict[str, str] = {
     ),
     "send_as.none": gettext_noop("No user: the message is sent as the number"),
     "send_as.user": gettext_noop("{email} is a user of {sender}, which has {users} in all"),
+    "send_as.fallback": gettext_noop(
+        "The classic step asks for {asked}, who is not a user of {sender}; sent without a user instead"
+    ),
     "recipient.read": gettext_noop("{source} holds “{value}”, read as {recipient}"),
     "recipient.region": gettext_noop(
         "{source} holds “{value}”, read as {recipient} with the default region {region}"
@@ -69,9 +80,36 @@ SENTENCES: dict[str, str] = {
     "line_type.any": gettext_noop("{kind}; the action texts every kind of number"),
     "line_type.mobile": gettext_noop("{kind}; the action texts mobiles only"),
     "opt_out.off": gettext_noop("This workspace keeps no list of opt-outs here"),
+    "opt_out.confirmation": gettext_noop("This text tells somebody who opted out that it is done"),
+    "opt_out.not_listed": gettext_noop("{recipient} is not on the list of opt-outs"),
+    "opt_out.neither": gettext_noop("{recipient} is not on the list of opt-outs, nor does {source} say so"),
+    "opt_out.not_set": gettext_noop("{source} does not say that the recipient opted out"),
+    "opt_out.listless": gettext_noop(
+        "{recipient} is not on the list of opt-outs; what {source} says could not be read"
+    ),
+    "opt_out.unread": gettext_noop("What {source} says could not be read"),
+    "opt_out.no_record": gettext_noop("The message is about no record whose property could say so"),
     "country.none": gettext_noop("No rule of the sender's country applies"),
+    "country.pending": gettext_noop(
+        "The registration of {sender} with the carriers (A2P 10DLC) is pending, so they may block it"
+    ),
+    "country.unknown": gettext_noop(
+        "Nobody knows whether {sender} is registered with the carriers (A2P 10DLC), which block numbers that are not"
+    ),
+    "country.toll_free_pending": gettext_noop(
+        "The toll-free number {sender} is not verified yet: 2,000 segments a day to the United States are the most"
+    ),
+    "country.toll_free_unknown": gettext_noop(
+        "Nobody knows whether the toll-free number {sender} is verified; until it is, little of it is delivered"
+    ),
+    "country.marketing": gettext_noop(
+        "Marketing; Aircall is meant for conversations and says that it does not support one-way marketing"
+    ),
     "quota.room": gettext_noop("Counted in every window of the number and the user"),
     "quota.number": gettext_noop("Counted in every window of the number"),
+    "quota.classic": gettext_noop(
+        "Counted in every window; of the limits only those per day and month hold for the classic action"
+    ),
     "quota.fits": gettext_noop("There is room in every window of the number and the user"),
     "quota.number_fits": gettext_noop("There is room in every window of the number"),
     "quota.held": gettext_noop(

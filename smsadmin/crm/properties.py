@@ -97,9 +97,10 @@ def languages(workspace: Workspace) -> Iterable[str]:
 
 
 def portal(workspace: Workspace) -> Connection | None:
-    """The HubSpot portal that a workspace reads from: its first one with an access token."""
+    """The HubSpot portal that a workspace reads from: its first one with an access token that works, else with any."""
     portals = workspace.connections.filter(kind=Connection.Kind.HUBSPOT).order_by("pk")
-    return next((each for each in portals if each.secrets.get("access_token")), None)
+    readable = [each for each in portals if each.secrets.get("access_token")]
+    return min(readable, key=lambda each: (each.lost_at is not None, each.pk), default=None)
 
 
 def catalogue(workspace: Workspace, object_type: str, language: str) -> Catalogue:
@@ -190,8 +191,6 @@ def _reread(
     try:
         found = client.properties(connection, object_type, language)
     except (errors.SendError, client.Unavailable) as error:
-        if isinstance(error, errors.CredentialRejected):
-            connection.mark(Connection.State.REJECTED, f"Reading a record: {error}")
         failure = error
         news: dict[str, Any] = {"error": report(error)[:300]}
     else:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from smsadmin import phrases
 from smsadmin.cache import remembered
+from smsadmin.consent.policies import property_read
 from smsadmin.core import errors, tokens
 from smsadmin.core.message import ActionConfig, Record
 from smsadmin.crm import properties, query
@@ -20,6 +21,8 @@ from smsadmin.workspaces.models import Connection, Workspace
 
 SAMPLE = 50
 _SAMPLE_FOR = 600.0  # seconds that a sample is kept, in memory only: these are customers
+#: Steps of a workflow that a record passes one after the other, and executions that come again, read it once (seconds).
+_RUN = 30.0
 _SAMPLE_PAUSE = 60.0  # seconds before the next attempt after one that failed
 #: How often people may look in how many seconds. HubSpot allows a portal's apps 5 searches a second and 100 calls in
 #: ten: the sends, which read records too, must not wait for somebody who types fast.
@@ -74,11 +77,21 @@ def _by_value(connection: Connection, asked: query.Query, limit: int) -> list[cl
     return [each for each in found if asked.fits(each.properties)]
 
 
+def contacts_with(connection: Connection, e164: str, limit: int = 20) -> list[client.Found]:
+    """The contacts that have this phone number, compared with its country, the oldest first.
+
+    Raises SendError where the token may not read them, client.Unavailable where HubSpot cannot answer now.
+    """
+    asked = query.Query(e164, CONTACT, properties.known(connection, CONTACT, connection.workspace.language))
+    return sorted(_by_value(connection, asked, limit), key=lambda each: (len(each.id), each.id))
+
+
 def read(workspace: Workspace, object_type: str, object_id: str, config: ActionConfig) -> Record:
     """A record with every property that the configuration names, as a send would see it. Raises Unreadable."""
     with _reading(workspace) as connection:
         try:
-            return _completed(Record(object_type, object_id), named(config, object_type), connection)
+            wanted = named(config, object_type, property_read(workspace.pk))
+            return _completed(Record(object_type, object_id), wanted, connection)
         except client.NotFound:
             raise Unreadable(
                 _("HubSpot has no such record (ID %(id)s): it may have been deleted or merged.")
@@ -97,8 +110,6 @@ def _reading(workspace: Workspace) -> Iterator[Connection]:
     try:
         yield connection
     except (errors.SendError, client.Unavailable) as error:
-        if isinstance(error, errors.CredentialRejected):
-            connection.mark(Connection.State.REJECTED, f"Reading a record: {error}")
         raise Unreadable(phrases.translated(properties.report(error))) from error
 
 
@@ -116,17 +127,37 @@ def no_portal(workspace: Workspace) -> str:
 
 
 def completed(record: Record, missing: set[Name], connection: Connection) -> Record:
-    """The record with what it lacked, of itself and of its contact, as far as HubSpot has it.
+    """The record with what it lacked, of itself and of its contact, as far as HubSpot has it, or had it a moment ago.
 
     Raises SendError where the token may not read it, client.Unavailable where HubSpot cannot answer now.
     """
     try:
-        return _completed(record, missing, connection)
+        return _completed(record, missing, connection, _read_for_run)
     except client.NotFound:
         return record
 
 
-def _completed(record: Record, missing: set[Name], connection: Connection) -> Record:
+def _read_for_run(
+    connection: Connection,
+    object_type: str,
+    record_id: str,
+    names: Iterable[str],
+    *,
+    with_contacts: bool = False,
+) -> client.Found:
+    """One record of a portal, which belongs to one workspace; not even what it lacks is remembered for longer."""
+    names = tuple(names)
+    key = ("record", connection.pk, object_type, record_id, names, with_contacts)
+    load = partial(client.record, connection, object_type, record_id, names, with_contacts=with_contacts)
+    return remembered(key, load, _RUN)
+
+
+def _completed(
+    record: Record,
+    missing: set[Name],
+    connection: Connection,
+    read_one: Callable[..., client.Found] = client.record,
+) -> Record:
     """At most two reads: the record with the ids of its contacts, then the first of these. Raises NotFound."""
     own = _internal(_lists(properties.known, connection, record.object_type), record.object_type, missing)
     theirs: dict[str, str] = {}
@@ -135,13 +166,12 @@ def _completed(record: Record, missing: set[Name], connection: Connection) -> Re
     unread = sorted(set(own.values()) - set(record.properties))
     if not (unread or theirs):
         return replace(record, properties=_also_as_written(record.properties, own))
-    found = client.record(
-        connection, record.object_type, record.object_id, unread, with_contacts=bool(theirs)
-    )
+    found = read_one(connection, record.object_type, record.object_id, unread, with_contacts=bool(theirs))
     values = {**record.properties, **_only(found.properties, unread)}
     related = dict(record.related)
     if theirs:
-        related[CONTACT] = _also_as_written(_first_contact(connection, found, theirs.values()), theirs)
+        contact = _first_contact(connection, found, theirs.values(), read_one)
+        related[CONTACT] = _also_as_written(contact, theirs)
     return replace(record, properties=_also_as_written(values, own), related=related)
 
 
@@ -166,14 +196,16 @@ def _internal(lists: Iterable[Catalogue], kind: str, names: Iterable[Name]) -> d
     return internal
 
 
-def _first_contact(connection: Connection, found: client.Found, names: Iterable[str]) -> Values:
+def _first_contact(
+    connection: Connection, found: client.Found, names: Iterable[str], read_one: Callable[..., client.Found]
+) -> Values:
     """The values of the first contact. Without one all are empty, so that a token's fallback still counts."""
     wanted = sorted(set(names))
     empty = dict.fromkeys(wanted)
     if not found.contacts:
         return empty
     try:
-        return _only(client.record(connection, CONTACT, found.contacts[0], wanted).properties, wanted)
+        return _only(read_one(connection, CONTACT, found.contacts[0], wanted).properties, wanted)
     except client.NotFound:
         return empty
 
@@ -266,7 +298,7 @@ def sample(workspace: Workspace, object_type: str, config: ActionConfig) -> list
     lists = {kind: properties.listed(connection, kind, workspace.language) for kind in objects(object_type)}
     if any(each.known_only for each in lists.values()):
         return []
-    wanted = named(config, object_type)
+    wanted = named(config, object_type, property_read(workspace.pk))
     internal = {kind: _internal(_lists(properties.listed, connection, kind), kind, wanted) for kind in lists}
     names = {
         kind: frozenset([*(one.name for one in each.properties), *internal[kind].values()])

@@ -1,12 +1,15 @@
 """What the frame of every page needs to know."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from smsadmin.workspaces.models import Member
+from smsadmin.connections import standing
+from smsadmin.inbox.threads import MOST_COUNTED, unread_count
+from smsadmin.workspaces.models import Member, Role
 
 THEMES = ("system", "light", "dark")
 
@@ -22,10 +25,24 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "workspace": getattr(request, "workspace", None),
         "member": getattr(request, "member", None),
         "memberships": memberships(request),
+        "unread_threads": partial(unread_threads, request),
         "sandbox_in_use": settings.SANDBOX,
+        "lost_connections": partial(_lost, getattr(request, "member", None)),
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
         "theme": theme if theme in THEMES else "system",
     }
+
+
+def unread_threads(request: HttpRequest) -> str:
+    """How many threads of the inbox are unread, for the sidebar; "" for none."""
+    workspace = getattr(request, "workspace", None)
+    count = unread_count(workspace.pk) if workspace else 0
+    return f"{count}+" if count == MOST_COUNTED else str(count or "")
+
+
+def _lost(member: Member | None) -> list[standing.Lost]:
+    """Connections that nothing gets through, for those who can mend them. Asked for by the page, not by its parts."""
+    return standing.lost(member.workspace) if member and member.may(Role.OWNER) else []
 
 
 def memberships(request: HttpRequest) -> QuerySet[Member]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import QuerySet
 
 from smsadmin.core.ids import first_uuid7
@@ -14,6 +13,7 @@ from smsadmin.directory import mirror
 from smsadmin.directory.models import Refresh
 from smsadmin.failures import groups
 from smsadmin.failures.forms import TODAY
+from smsadmin.pacing import queue as queues
 from smsadmin.quotas import forecast, positions
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.words import column
@@ -89,32 +89,29 @@ def risks(workspace: Workspace, now: datetime) -> Sequence[Risk]:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What still has to be sent. `ends_at` is when it will be, at the accounts' pace; None: nothing waits."""
+    """What still has to be sent, and where that is shown. `ends_at` is when it will be, at the accounts' pace; None:
+    nothing waits, or nobody knows. `accounts` are the queues of each."""
 
     queued: int
     sending: int
     held: int
     oldest: datetime | None
     ends_at: datetime | None
+    accounts: Sequence[queues.Queue]
 
 
 def queue(workspace: Workspace, accounts: Sequence[Connection], now: datetime) -> Queue:
     mine = Message.objects.filter(workspace=workspace)
-    waiting = {account: capped(mine.filter(connection=account, status=Status.QUEUED)) for account in accounts}
     oldest = mine.filter(status=Status.QUEUED).order_by("pk").only("pk").first()
-    longest = max((count / pace(account) for account, count in waiting.items()), default=0.0)
+    each = queues.of_all([account for account in accounts if account.kind == Connection.Kind.AIRCALL], now)
     return Queue(
-        queued=sum(waiting.values()),
-        sending=capped(mine.filter(status=Status.SENDING)),
+        queued=sum(one.queued for one in each),
+        sending=sum(one.in_flight for one in each),
         held=capped(mine.filter(status=Status.HELD)),
         oldest=oldest.received_at if oldest else None,
-        ends_at=now + timedelta(minutes=longest) if longest else None,
+        ends_at=max((one.ends_at for one in each if one.ends_at), default=None),
+        accounts=each,
     )
-
-
-def pace(account: Connection) -> int:
-    """Requests a minute that the account is sent with."""
-    return account.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)

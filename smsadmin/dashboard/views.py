@@ -12,6 +12,8 @@ from smsadmin.core.status import LEFT, TROUBLE
 from smsadmin.dashboard import health, today
 from smsadmin.dashboard.context import THEMES
 from smsadmin.dashboard.pages import render_page
+from smsadmin.inbox.threads import unread_count
+from smsadmin.incoming import webhooks
 from smsadmin.notices.telling import open_notices
 from smsadmin.sending.views import refused_today
 from smsadmin.workspaces.access import viewer_required
@@ -39,7 +41,9 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
         "pulse": today.pulse(now),
         "refused": refused_today(request),
         "troubles": troubles(workspace),
+        "webhooks": webhooks.troubles(workspace),
         "notices": open_notices(workspace),
+        "unread": unread_count(workspace.pk),
     }
     return render_page(request, "overview/overview.html", context, fragment="overview/_overview.html")
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from smsadmin.directory.facts import ASK, NO, OFFERED, UNCONFIRMED, UNKNOWN, YES
 from smsadmin.directory.models import Agent, Association, Number, Source
+from smsadmin.directory.registration import Registration
 
 KEEP = "keep"
 MEANS = {YES: True, NO: False, UNKNOWN: None}
@@ -75,7 +76,8 @@ def _named(text: str) -> Q:
 
 
 class FactsForm(forms.Form):
-    """The four facts of one number. Only what is changed counts as said by an admin."""
+    """The four facts of one number, and the registration of a North American one. Only what is changed counts
+    as said by an admin."""
 
     connected = forms.ChoiceField(label=gettext_lazy("Connected to HubSpot"), choices=OPEN)
     sms_capable = forms.ChoiceField(label=gettext_lazy("Can text"), choices=OPEN)
@@ -88,16 +90,33 @@ class FactsForm(forms.Form):
         ),
     )
 
+    registration = forms.ChoiceField(
+        label=gettext_lazy("Registered with the carriers"),
+        choices=[
+            (ASK, gettext_lazy("Ask Aircall")),
+            (Registration.REGISTERED, gettext_lazy("Yes")),
+            (Registration.PENDING, gettext_lazy("Pending")),
+            (Registration.UNREGISTERED, gettext_lazy("No")),
+        ],
+        required=False,  # nothing: as it is
+        help_text=gettext_lazy(
+            "In the United States and Canada: A2P 10DLC, or the verification of a toll-free number."
+        ),
+    )
+
     def __init__(self, number: Number, data: Any = None) -> None:
         self.number = number
         super().__init__(data, initial=_initial(number))
+        if not number.needs_registration:
+            del self.fields["registration"]
 
     def save(self) -> list[str]:
         """Stores what was changed, with the admin as its source; the names of those facts."""
-        for name in self.changed_data:
+        changed = [name for name in self.changed_data if self.cleaned_data[name]]
+        for name in changed:
             state(self.number, name, self.cleaned_data[name])
-        self.number.save(update_fields=columns(self.changed_data))
-        return self.changed_data
+        self.number.save(update_fields=columns(changed))
+        return changed
 
 
 def _initial(number: Number) -> dict[str, str]:
@@ -108,21 +127,24 @@ def _initial(number: Number) -> dict[str, str]:
     }
     if number.proxy_mode_source in (Source.ASSUMED, Source.PROBE):  # neither an admin nor a send has said so
         initial["proxy_mode"] = ASK
+    initial["registration"] = number.registration if number.registration_source == Source.ADMIN else ASK
     return initial
 
 
 def state(number: Number, name: str, answer: str) -> None:
     """Sets a fact as an admin answered it; `ASK` gives it back to the probe, whose turn is next."""
     if answer == ASK:
-        number.proxy_mode_source, number.probed_at = Source.PROBE, None
+        setattr(number, f"{name}_source", Source.PROBE)
+        number.probed_at = None
         return
-    setattr(number, name, MEANS[answer])
+    setattr(number, name, answer if name == "registration" else MEANS[answer])
     setattr(number, f"{name}_source", Source.ASSUMED if answer == UNKNOWN else Source.ADMIN)
 
 
 def columns(names: list[str]) -> list[str]:
     """The columns that `state` may write for these facts."""
-    return [*names, *(f"{name}_source" for name in names), *(["probed_at"] if "proxy_mode" in names else [])]
+    asked = {"proxy_mode", "registration"} & set(names)
+    return [*names, *(f"{name}_source" for name in names), *(["probed_at"] if asked else [])]
 
 
 class ConfirmForm(forms.Form):

@@ -2,8 +2,8 @@
 
 Everything is read before anything is written, so a refresh that fails leaves the old mirror as it was. What
 Aircall no longer lists is marked gone. Aircall shows neither whether a number can text nor what it is connected
-to (docs/integrations/aircall.md), so those facts are an admin's, and only proxy mode is asked for.
-"""
+to (docs/integrations/aircall.md), so those facts are an admin's, and only proxy mode is asked for. Each read
+takes its turn in the account's pace, which sends share: half of it at most."""
 
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.core import numbers
 from smsadmin.directory import changes
 from smsadmin.directory.models import Agent, Association, Number, Refresh, Source
+from smsadmin.directory.registration import meaning
+from smsadmin.pacing.turns import Share
 from smsadmin.providers.aircall.client import Aircall, AircallError
 from smsadmin.providers.registry import aircall
 from smsadmin.workspaces.models import Connection
@@ -41,11 +42,13 @@ class NoNumbers(AircallError):
 
 @dataclass(slots=True)
 class Seen:
-    """What the account said: raw numbers and users by their ids, and pairs of both."""
+    """What the account said: raw numbers and users by their ids, pairs of both, and the ids of the numbers that
+    an admin connected to our app; None where it does not say, as to an API key."""
 
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     pairs: set[tuple[str, str]] = field(default_factory=set)
+    connected: set[str] | None = None
 
 
 def accounts() -> list[int]:
@@ -65,9 +68,9 @@ def refresh(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> 
     client = aircall(connection)
     progress = Progress(run, client)
     client.pause = progress.pausing(sleep)
-    per_minute = connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
+    client.turn = Share(connection, client.pause)
     try:
-        seen = _read(connection, client, per_minute, progress)
+        seen = _read(connection, client, progress)
         with transaction.atomic():
             run.changes = _write(connection, seen, timezone.now())
         _probe(connection, client, progress)
@@ -157,11 +160,8 @@ def _cause(error: AircallError) -> str:
     return Refresh.Cause.KEY if error.credential else Refresh.Cause.PROVIDER
 
 
-def _read(connection: Connection, client: Aircall, per_minute: int, progress: Progress) -> Seen:
-    """Numbers and users, paged; who is on which number by the cheaper of two ways when the list does not say.
-
-    The first pages come at once; after that the refresh keeps to half the account's pace.
-    """
+def _read(connection: Connection, client: Aircall, progress: Progress) -> Seen:
+    """Numbers and users, paged; who is on which number by the cheaper of two ways when the list does not say."""
     seen = Seen()
     for number in client.pages("/v1/numbers", "numbers", progress.of("numbers")):
         seen.numbers[str(number["id"])] = number
@@ -169,7 +169,8 @@ def _read(connection: Connection, client: Aircall, per_minute: int, progress: Pr
         raise NoNumbers("Aircall listed no number at all, so the old mirror was kept.")
     for user in client.pages("/v2/users", "users", progress.of("users")):
         seen.users[str(user["id"])] = user
-    client.interval = 120 / per_minute
+    if connection.auth == Connection.Auth.OAUTH:
+        seen.connected = _connected_to_the_app(client)
     if all("users" in number for number in seen.numbers.values()):
         _pair_by_number(seen, seen.numbers.values())
     elif len(seen.users) < len(seen.numbers):
@@ -181,6 +182,11 @@ def _read(connection: Connection, client: Aircall, per_minute: int, progress: Pr
             body = client.get(f"/v1/numbers/{number_id}").body or {}
             _pair_by_number(seen, [body["number"]] if "number" in body else [])
     return seen
+
+
+def _connected_to_the_app(client: Aircall) -> set[str] | None:
+    listed = (client.integration() or {}).get("number_ids")
+    return {str(number_id) for number_id in listed} if isinstance(listed, list) else None
 
 
 def counted(items: Collection[T], told: Callable[[int, int], None]) -> Iterator[T]:
@@ -206,6 +212,7 @@ def _write(connection: Connection, seen: Seen, now: datetime) -> dict[str, Any]:
     for model in (Number, Agent):
         model.objects.filter(connection=connection, seen_at__lt=now, gone_at=None).update(gone_at=now)
     _associate(connection, seen.pairs)
+    _pre_fill(connection, seen.connected)
     return changes.difference(before, changes.snapshot(connection))
 
 
@@ -251,6 +258,16 @@ def _agent(raw: dict[str, Any]) -> dict[str, Any]:
     return {"name": str(raw.get("name") or email)[:120], "email": email.casefold()[:254]}
 
 
+def _pre_fill(connection: Connection, connected: set[str] | None) -> None:
+    """Which numbers are connected, as far as Aircall says so; what an admin said of one stays as it is."""
+    if connected is None:
+        return
+    open_to_it = Number.objects.filter(connection=connection).exclude(connected_source=Source.ADMIN)
+    listed = Q(provider_id__in=connected)
+    open_to_it.filter(listed).update(connected=True, connected_source=Source.PROBE)
+    open_to_it.exclude(listed).update(connected=False, connected_source=Source.PROBE)
+
+
 def _associate(connection: Connection, pairs: set[tuple[str, str]]) -> None:
     number_ids = dict(Number.objects.filter(connection=connection).values_list("provider_id", "pk"))
     agent_ids = dict(Agent.objects.filter(connection=connection).values_list("provider_id", "pk"))
@@ -268,25 +285,63 @@ def _associate(connection: Connection, pairs: set[tuple[str, str]]) -> None:
 
 
 def _probe(connection: Connection, client: Aircall, progress: Progress) -> None:
-    """Asks some numbers whether they are in proxy mode. What an admin set or a send proved stays as it is, and so
-    does what cannot be asked: the mirror is up to date without it."""
-    askable = Number.objects.filter(connection=connection, gone_at=None).exclude(
-        proxy_mode_source__in=(Source.ADMIN, Source.SEND)
-    )
-    longest_ago = askable.order_by(F("probed_at").asc(nulls_first=True), "pk")[:PROBES]
+    """Asks of some numbers what the list does not say: whether they are in proxy mode, and whether North
+    American ones are registered. What an admin set or a send proved stays as it is, and so does what cannot be
+    asked: the mirror is up to date without it."""
+    here = Number.objects.filter(connection=connection, gone_at=None)
+    open_questions = {question.name: question for question in _QUESTIONS}
+    due = here.exclude(_MODE.answered & _REGISTRATION.answered)
+    longest_ago = due.order_by(F("probed_at").asc(nulls_first=True), "pk")[:PROBES]
     for number in counted(list(longest_ago), progress.of("modes")):
-        facts: dict[str, Any] = {"probed_at": timezone.now()}
-        try:
-            facts |= {"proxy_mode": _in_proxy_mode(client, number), "proxy_mode_source": Source.PROBE}
-        except AircallError as error:
-            logger.warning("mirror.not_probed", number=number.pk, error=str(error))
-            if not error.credential:  # 401 and 403 may concern this one number; anything else, all of them
-                break
-        finally:
-            askable.filter(pk=number.pk).update(**facts)
+        for question in list(open_questions.values()):
+            if not here.filter(question.answered, pk=number.pk).exists() and not _asked(
+                question, client, number
+            ):
+                del open_questions[question.name]
+        here.filter(pk=number.pk).update(probed_at=timezone.now())
+        if not open_questions:
+            break
 
 
-def _in_proxy_mode(client: Aircall, number: Number) -> bool:
-    """Aircall answers 404 for a number that was never configured."""
-    answer = client.get(f"/v1/numbers/{number.provider_id}/messages/configuration")
-    return answer.status == 200 and isinstance(answer.body, dict) and answer.body.get("type") == "Public Api"
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of each number by itself, of which numbers it is `answered` already, and how it is asked."""
+
+    name: str
+    answered: Q
+    ask: Callable[[Aircall, Number], dict[str, Any]]
+
+
+def _asked(question: _Question, client: Aircall, number: Number) -> bool:
+    """Whether it may be asked of other numbers too."""
+    try:
+        facts = question.ask(client, number)
+    except AircallError as error:
+        logger.warning("mirror.not_probed", number=number.pk, question=question.name, error=str(error))
+        return error.credential  # 401 and 403 may concern this one number; anything else, all of them
+    Number.objects.filter(pk=number.pk).exclude(question.answered).update(**facts)
+    return True
+
+
+def _mode(client: Aircall, number: Number) -> dict[str, Any]:
+    in_proxy_mode = client.configuration(number.provider_id) is not None
+    return {"proxy_mode": in_proxy_mode, "proxy_mode_source": Source.PROBE}
+
+
+def _registration(client: Aircall, number: Number) -> dict[str, Any]:
+    """Aircall's word and what it means; neither, where it has none."""
+    body = client.get(f"/v1/numbers/{number.provider_id}/registration_status").body
+    word = str(body.get("registration_status") or "") if isinstance(body, dict) else ""
+    return {
+        "registration": meaning(word),
+        "registration_said": word[:40],
+        "registration_source": Source.PROBE if word else Source.ASSUMED,
+    }
+
+
+_MODE = _Question("mode", Q(proxy_mode_source__in=(Source.ADMIN, Source.SEND)), _mode)
+#: Of numbers elsewhere there is nothing to be asked; one without a country is not asked for it.
+_REGISTRATION = _Question(
+    "registration", Q(registration_source=Source.ADMIN) | ~Q(country__in=("US", "CA")), _registration
+)
+_QUESTIONS = (_MODE, _REGISTRATION)

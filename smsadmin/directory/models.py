@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from smsadmin.directory.facts import first_failing
+from smsadmin.directory.registration import Registration, is_north_american
 from smsadmin.workspaces.models import Connection, Workspace
 
 
@@ -37,6 +38,14 @@ class Number(models.Model):
     third_party_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
     proxy_mode = models.BooleanField(default=False)
     proxy_mode_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
+    # Of a North American number: what its registration with the carriers comes to, and Aircall's own word for it.
+    registration = models.CharField(
+        max_length=12, blank=True, choices=Registration, default="", db_default=""
+    )
+    registration_source = models.CharField(
+        max_length=8, choices=Source, default=Source.ASSUMED, db_default=Source.ASSUMED
+    )
+    registration_said = models.CharField(max_length=40, blank=True, default="", db_default="")
     agents: "models.ManyToManyField[Agent, Association]" = models.ManyToManyField(
         "Agent", through="Association", related_name="numbers"
     )
@@ -60,6 +69,12 @@ class Number(models.Model):
         Aircall help: advanced Send SMS action, "Why your number may not appear".
         """
         return first_failing(self) is None
+
+    @property
+    def needs_registration(self) -> bool:
+        """Whether carriers ask for a registration of such a number: A2P 10DLC, or the verification of toll-free
+        ones."""
+        return is_north_american(self.country, self.e164)
 
 
 class Agent(models.Model):

@@ -11,7 +11,7 @@ from smsadmin.actions.models import Action
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import TROUBLE
 from smsadmin.core.windows import Window
-from smsadmin.directory import facts
+from smsadmin.directory import country, facts
 from smsadmin.directory.changes import listed
 from smsadmin.directory.facts import Fact
 from smsadmin.directory.models import Agent, Association, Number
@@ -51,6 +51,7 @@ class Failures:
 class NumberRow:
     number: Number
     failing: Sequence[Fact]
+    rules: Sequence[country.Rule]
     users: int
     names: str
     tightest: Cell | None  # None: nothing was counted this month
@@ -66,6 +67,7 @@ def number_rows(workspace: Workspace, numbers: Sequence[Number], now: datetime) 
         NumberRow(
             number=number,
             failing=facts.failing(number),
+            rules=country.peculiar(number),
             users=len(people.get(number.pk, ())),
             names=listed(people.get(number.pk, [])),
             tightest=_tightest(spent[number.pk], now),

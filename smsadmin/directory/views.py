@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from smsadmin import cache
 from smsadmin.dashboard.pages import render_page
-from smsadmin.directory import bell, facts, freshness, rows
+from smsadmin.directory import bell, country, facts, freshness, rows
 from smsadmin.directory.checklist import checklist
 from smsadmin.directory.forms import AgentFilter, ConfirmForm, FactsForm, NumberFilter, columns, state
 from smsadmin.directory.models import Agent, Number
@@ -205,6 +205,14 @@ def refreshes(request: WorkspaceRequest) -> HttpResponse:
     return render_page(request, "directory/refreshes.html", context)
 
 
+@require_GET
+@viewer_required
+def rules(request: WorkspaceRequest) -> HttpResponse:
+    """What Aircall allows from the numbers of each country, who says so, and which of the workspace's are concerned."""
+    here = _numbers(request.workspace).filter(gone_at=None)
+    return render_page(request, "directory/rules.html", {"covered": country.covered(here)})
+
+
 @require_POST
 @operator_required
 def refresh(request: WorkspaceRequest) -> HttpResponse:
@@ -263,6 +271,7 @@ def _number_page(
     context = {
         "number": shown,
         "facts": facts.facts(shown),
+        "rules": country.peculiar(shown),
         "why_not": why_not,
         "fix": fix,
         "agents": shown.agents.order_by("name", "pk"),

@@ -91,6 +91,7 @@ PLACES = {
     "action.sender": (gettext_lazy("The action's sender"), "actions"),
     "action.send_as": (gettext_lazy("The action's user"), "actions"),
     "action.message": (gettext_lazy("The action's text"), "actions"),
+    "classic": (gettext_lazy("The classic action"), "classic"),
     "directory": (gettext_lazy("The directory"), "directory"),
     "record": (gettext_lazy("The record in HubSpot"), ""),
     "settings": (gettext_lazy("The settings"), "settings"),

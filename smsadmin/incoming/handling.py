@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from smsadmin.directory import bell as directory_bell
-from smsadmin.incoming import bell, receipts, replies
+from smsadmin.incoming import bell, outside, receipts, replies, uninstalled
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.incoming.result import Result, Wait
 from smsadmin.providers.aircall import webhooks as wire
@@ -82,14 +82,23 @@ def _handled(call_id: int, now: datetime) -> Result | None:
 
 
 def _result(call: ProviderCall, now: datetime) -> Result:
-    """By its event. Raises Wait where it is too early to say."""
+    result = _judged(call, now)
+    if result.outcome == Outcome.NOT_OURS and call.event == wire.SENT:
+        outside.keep(call)
+    return result
+
+
+def _judged(call: ProviderCall, now: datetime) -> Result:
+    """By its event."""
     try:
         if call.event in wire.RECEIPTS:
             return receipts.handle(call, now)
         if call.event == wire.RECEIVED:
-            return replies.handle(call)
+            return replies.handle(call, now)
         if call.event in wire.CHANGES:
             return Result(Outcome.REFRESH, refresh=call.connection_id)
+        if call.event == wire.INTEGRATION_DELETED:
+            return uninstalled.handle(call)
         return Result(Outcome.UNUSED)
     except Wait as wait:
         return Result(Outcome.WAITING) if call.looks < len(PAUSES) else wait.in_vain

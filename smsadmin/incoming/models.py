@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from smsadmin.directory.models import Number
 from smsadmin.workspaces.fields import EncryptedJSONField
-from smsadmin.workspaces.models import Connection, Workspace
+from smsadmin.workspaces.models import Connection, User, Workspace
 
 #: The indexes in Meta begin with these columns.
 _UNINDEXED: Any = {"db_index": False}
@@ -25,6 +25,7 @@ class ProviderCall(models.Model):
         REPLY = "reply", "a text to one of our numbers"
         REFRESH = "refresh", "numbers or users have changed"
         NOT_OURS = "not_ours", "a message that was not sent from here"
+        ENDED = "ended", "the app was removed, and with it our access"
         AMBIGUOUS = "ambiguous", "it may be one of several messages"
         UNUSED = "unused", "an event that nothing follows from"
         FAILED = "failed", "smsadmin itself failed at it"
@@ -106,6 +107,75 @@ class InboundMessage(models.Model):
         return f"{self.sender or '?'} → {self.number or '?'}"
 
 
+class OutsideMessage(models.Model):
+    """A text that went out from one of the workspace's numbers, and that nobody sent from here: somebody wrote it in
+    Aircall, or another program did. It uses up the number as ours do, and no limit here counts it."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="outside", **_UNINDEXED)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="outside", **_UNINDEXED)
+    number = models.ForeignKey(Number, models.CASCADE, null=True, related_name="outside", **_UNINDEXED)
+    party = models.CharField(max_length=20, blank=True)  # to whom it went; E.164 where that can be read
+    body = models.TextField(blank=True)
+    media = models.PositiveSmallIntegerField(default=0)  # how many pictures and files went along
+    segments = models.PositiveSmallIntegerField(default=0)
+    at = models.DateTimeField()  # when the provider took it
+    provider_id = models.CharField(max_length=120)
+    values_gone_at = models.DateTimeField(null=True)  # its text was deleted, by age
+    number_gone_at = models.DateTimeField(null=True)  # the recipient's number was deleted, by age
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "provider_id"], name="one_row_per_outside_message")
+        ]
+        indexes = [
+            models.Index(fields=["number", "at"], name="outside_use", include=["segments"]),
+            models.Index(fields=["workspace", "party", "-at"], name="outside_with"),
+            models.Index(
+                fields=["workspace", "at", "id"],
+                name="outside_with_text",
+                condition=Q(values_gone_at__isnull=True),
+            ),
+            models.Index(
+                fields=["workspace", "at", "id"],
+                name="outside_with_number",
+                condition=Q(number_gone_at__isnull=True),
+            ),
+            models.Index(fields=["workspace", "at", "id"], name="outside_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number or '?'} → {self.party or '?'} (outside)"
+
+
+class ProxyConfiguration(models.Model):
+    """The messaging configuration of a number as Aircall last told it: while there is one, the number is in proxy mode.
+
+    Its row stays when there is none, and says when that was seen.
+    """
+
+    class Callback(models.TextChoices):
+        """Where Aircall tells what becomes of the number's messages, and who texts to it."""
+
+        NONE = "none", _("nowhere")
+        OURS = "ours", _("here")
+        OTHER = "other", _("another address")
+
+    number = models.OneToOneField(
+        Number, models.CASCADE, primary_key=True, related_name="proxy_configuration"
+    )
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="proxy_configurations")
+    type = models.CharField(max_length=40, blank=True)  # as Aircall calls the mode; empty: no configuration
+    callback = models.CharField(max_length=5, choices=Callback, default=Callback.NONE)
+    secrets = EncryptedJSONField(default=dict)  # {"token"}: what its calls to us must carry
+    configured_at = models.DateTimeField(null=True)  # from here; None: elsewhere, nobody knows when
+    configured_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    seen_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)  # why the last look failed
+
+    def __str__(self) -> str:
+        return f"configuration of {self.number_id} ({self.type or 'none'})"
+
+
 class Webhook(models.Model):
     """Where one account's provider calls us. The address is a secret: who knows it may speak for the provider, where
     the provider's own token, which comes with each call, says so too."""
@@ -116,6 +186,7 @@ class Webhook(models.Model):
         OFF = "off", _("Switched off")
         WRONG = "wrong", _("Set up wrongly")
         GONE = "gone", _("Gone")
+        DOUBLED = "doubled", _("There is more than one")
 
     connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="webhook")
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="webhooks")
@@ -123,6 +194,7 @@ class Webhook(models.Model):
     secrets = EncryptedJSONField(default=dict)  # {"address", "token"}
     provider_id = models.CharField(max_length=80, blank=True)
     state = models.CharField(max_length=8, choices=State, default=State.NONE)
+    repairs = models.BooleanField(_("repair by itself"), default=True)
     events: Any = models.JSONField(default=list)  # what the provider says it tells
     error = models.CharField(max_length=300, blank=True)  # why the last try to see or change it failed
     checked_at = models.DateTimeField(null=True)

@@ -1,5 +1,6 @@
 """Deleting what providers told us once it has become old: texts, numbers, or all of it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -8,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from smsadmin.incoming.models import InboundMessage, ProviderCall
+from smsadmin.incoming.models import InboundMessage, OutsideMessage, ProviderCall
 from smsadmin.workspaces.models import Workspace
 
 Outcome = ProviderCall.Outcome
@@ -24,30 +25,39 @@ def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000)
     """Deletes this of what came in before that moment, at most so many rows of each kind; returns how many rows were
     touched. To be called again until that is 0: what is gone already is not looked at again.
 
-    Without its numbers a call keeps its event, time and message, an inbound message its time and number of ours.
+    Without its numbers a call keeps its event, time and message, a message from or by others its time and our number.
     """
-    inbound = InboundMessage.objects.filter(workspace=workspace, at__lt=before)
+    texts = [model.objects.filter(workspace=workspace, at__lt=before) for model in _KEPT]
     calls = ProviderCall.objects.filter(workspace=workspace, at__lt=before)
-    return _DELETING[what](inbound, calls, most)
+    return _DELETING[what](texts, calls, most)
 
 
-def _texts(inbound: QuerySet[InboundMessage], calls: QuerySet[ProviderCall], most: int) -> int:
+#: Where texts that are not our messages are kept, and the column that holds the number of the other side.
+_KEPT: dict[Any, str] = {InboundMessage: "sender", OutsideMessage: "party"}
+_Rows = Sequence[QuerySet[Any]]
+
+
+def _texts(texts: _Rows, calls: QuerySet[ProviderCall], most: int) -> int:
     """A call holds its text until it is handled: those that wait still do, and those that we failed at."""
     now = timezone.now()
-    gone = _updated(inbound.filter(values_gone_at=None), most, body="", values_gone_at=now)
+    gone = sum(
+        _updated(rows.filter(values_gone_at=None), most, body="", values_gone_at=now) for rows in texts
+    )
     return gone + _emptied(calls.filter(values_gone_at=None), most, now)
 
 
-def _numbers(inbound: QuerySet[InboundMessage], calls: QuerySet[ProviderCall], most: int) -> int:
-    now = timezone.now()
-    gone = _updated(inbound.filter(number_gone_at=None), most, sender="", number_gone_at=now)
+def _numbers(texts: _Rows, calls: QuerySet[ProviderCall], most: int) -> int:
+    now, gone = timezone.now(), 0
+    for rows in texts:
+        column = {_KEPT[rows.model]: ""}
+        gone += _updated(rows.filter(number_gone_at=None), most, number_gone_at=now, **column)
     return gone + _emptied(calls.filter(number_gone_at=None), most, now)
 
 
-def _rows(inbound: QuerySet[InboundMessage], calls: QuerySet[ProviderCall], most: int) -> int:
+def _rows(texts: _Rows, calls: QuerySet[ProviderCall], most: int) -> int:
     # Every outcome there is: so that the index on it leads to the old ones, in whatever order.
     calls = calls.filter(outcome__in=Outcome.values)
-    return sum(_some(rows, most).delete()[0] for rows in (inbound, calls))
+    return sum(_some(rows, most).delete()[0] for rows in (*texts, calls))
 
 
 def _emptied(calls: QuerySet[ProviderCall], most: int, now: datetime) -> int:

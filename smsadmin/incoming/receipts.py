@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from smsadmin.core import segments
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
+from smsadmin.incoming import outside
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.incoming.result import Result, Wait
 from smsadmin.providers.aircall import webhooks as wire
@@ -95,6 +96,7 @@ def _recognised(call: ProviderCall, said: Said, now: datetime) -> Result:
         return Result(Outcome.NOT_OURS)
     if not log.identified(found[0].pk, said.id):  # another receipt was quicker
         raise Wait(Result(Outcome.NOT_OURS))
+    outside.was_ours(call.connection_id, said.id)
     return _noted(call, found[0], said, now)
 
 

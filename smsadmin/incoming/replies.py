@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from smsadmin.consent.hearing import hear
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import LEFT, Status
 from smsadmin.directory.models import Number
 from smsadmin.incoming.models import InboundMessage, ProviderCall
 from smsadmin.incoming.result import Result
+from smsadmin.incoming.signals import received
 from smsadmin.providers.aircall import webhooks as wire
 from smsadmin.sending.models import Message
 
@@ -27,15 +29,15 @@ def replies_to(message: Message) -> list[InboundMessage]:
     )
 
 
-def handle(call: ProviderCall) -> Result:
-    """Keeps an inbound message, once."""
+def handle(call: ProviderCall, now: datetime) -> Result:
+    """Keeps an inbound message, once, and acts on what it says about being texted."""
     said = wire.said(call.body)
     if not said.is_inbound or not said.is_text or said.party == said.number:
         return Result(Outcome.UNUSED)
     at = said.created_at or said.said_at or call.at
     number = Number.objects.filter(connection=call.connection_id, provider_id=said.number_id).first()
     answers = _answered(call, number, said.party, at)
-    _inbound, is_new = InboundMessage.objects.get_or_create(
+    inbound, is_new = InboundMessage.objects.get_or_create(
         connection_id=call.connection_id,
         provider_id=said.id or call.fingerprint.hex,
         defaults={
@@ -48,6 +50,9 @@ def handle(call: ProviderCall) -> Result:
             "answers": answers,
         },
     )
+    if is_new:
+        hear(inbound, now)
+        received.send(sender=InboundMessage, inbound=inbound)
     return Result(Outcome.REPLY if is_new else Outcome.REPEAT, answers)
 
 

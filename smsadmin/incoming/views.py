@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from smsadmin.incoming import bell, webhooks
+from smsadmin.incoming import bell, proxy, webhooks
 from smsadmin.incoming.models import ProviderCall, Webhook
 from smsadmin.providers.aircall import webhooks as wire
 from smsadmin.sending import log, refused
@@ -81,13 +81,16 @@ def _finite(digits: str) -> float:
 
 
 def _check_token(payload: dict[str, Any], webhook: Webhook) -> None:
-    """A webhook's own token. A callback has that of its number's configuration, which is made elsewhere: for it the
-    address speaks alone, as for a webhook whose token we have not been told yet."""
-    known = webhook.secrets.get("token", "")
-    if wire.is_callback(payload) or not known:
-        return
-    if not hmac.compare_digest(known.encode(), wire.text(payload.get("token")).encode()):
-        raise RefusedError("token", "The token is not that of our webhook. Repair it under Connections.", 401)
+    """A webhook's own token; of a callback that of its number's configuration. Where we were never told the token, as
+    of a configuration that was made elsewhere, the address speaks alone."""
+    if wire.is_callback(payload):
+        known = proxy.token_of(webhook.connection_id, wire.said(payload).number_id)
+        why = "The token is not that of the number's configuration. Look at it again in the directory."
+    else:
+        known = webhook.secrets.get("token", "")
+        why = "The token is not that of our webhook. Repair it under Connections."
+    if known and not hmac.compare_digest(known.encode(), wire.text(payload.get("token")).encode()):
+        raise RefusedError("token", why, 401)
 
 
 def _store(payload: dict[str, Any], webhook: Webhook) -> None:

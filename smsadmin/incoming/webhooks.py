@@ -1,9 +1,14 @@
-"""Where Aircall calls us: making its webhook, seeing whether it still works, mending and removing it."""
+"""Where Aircall calls us: making its webhook, seeing whether it still works, mending and removing it.
+
+The address in a webhook holds a secret of ours, so a webhook that calls it is ours, whoever made it, and any but one of
+them is too many: each event would be told several times.
+"""
 
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -15,17 +20,20 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
 from smsadmin import cache
-from smsadmin.incoming.models import Webhook
+from smsadmin.incoming.models import ProxyConfiguration, Webhook
 from smsadmin.providers import registry
 from smsadmin.providers.aircall.client import Aircall, AircallError
-from smsadmin.providers.aircall.webhooks import EVENTS, text
-from smsadmin.workspaces.models import Connection
+from smsadmin.providers.aircall.webhooks import EVENTS, EVENTS_OF_APP, text
+from smsadmin.workspaces.models import Connection, Workspace
 
 logger = structlog.get_logger(__name__)
 
 State = Webhook.State
+Words = str | Promise
 T = TypeVar("T")
 
 #: What the webhook is called in the Aircall Dashboard.
@@ -79,6 +87,13 @@ def set_up(connection: Connection) -> Webhook:
     return _asking(webhook, partial(_mended, webhook))
 
 
+def let_repair(connection: Connection, by_itself: bool) -> None:
+    """Whether what is found wrong with the webhook is mended without being asked for."""
+    for webhook in Webhook.objects.filter(connection=connection):
+        webhook.repairs = by_itself
+        webhook.save(update_fields=["repairs"])
+
+
 def look(webhook: Webhook) -> Webhook:
     """Asks Aircall how the webhook is. Raises AircallError; what it says is kept on the webhook too."""
     return _asking(webhook, partial(_seen, webhook))
@@ -96,13 +111,60 @@ def end(webhook: Webhook, connection: Connection) -> None:
         _client(connection).delete_webhook(webhook.provider_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A webhook that does not tell us what it should: whose, its state, what is said of it, and where it is mended."""
+
+    connection: Connection
+    state: str
+    sentence: Words
+    url: str
+
+
+_SENTENCES: Mapping[str, Words] = {
+    State.OFF: gettext_lazy("Aircall no longer tells what becomes of messages: the webhook is switched off."),
+    State.WRONG: gettext_lazy(
+        "Aircall does not tell everything: the webhook has another address or other events."
+    ),
+    State.GONE: gettext_lazy("Aircall no longer tells what becomes of messages: the webhook is gone."),
+    State.DOUBLED: gettext_lazy("Aircall tells everything more than once: there are several webhooks."),
+}
+
+
+def troubles(workspace: Workspace) -> list[Trouble]:
+    """The webhooks of the workspace that were set up, and do not work. One query."""
+    found = Webhook.objects.filter(workspace=workspace, state__in=_SENTENCES).select_related("connection")
+    return [
+        Trouble(
+            each.connection,
+            each.state,
+            _SENTENCES[each.state],
+            reverse("connection", args=[each.pk]) + "#webhook",
+        )
+        for each in found.order_by("pk")
+    ]
+
+
+def address(connection: Connection) -> str:
+    """Where numbers in proxy mode are to call us. There is one also where the webhook was never set up."""
+    return settings.BASE_URL + reverse(
+        "aircall-callback", args=[(of(connection) or _row(connection)).secrets["address"]]
+    )
+
+
+def demand_https() -> None:
+    """Raises AircallError where Aircall could not call this installation."""
+    if not settings.SANDBOX and urlsplit(settings.BASE_URL).scheme != "https":
+        raise AircallError("Aircall calls HTTPS addresses only: BASE_URL must begin with https://.")
+
+
 def look_after() -> None:
-    """Looks at every webhook. Where the sandbox plays Aircall, which forgets them at each start, they are also mended:
-    at the real one an admin may have switched it off on purpose."""
+    """Looks at every webhook, and mends it where its owners let it repair itself: the sandbox, which forgets them at
+    each start, needs no leave."""
     for webhook in Webhook.objects.exclude(provider_id="").select_related("connection"):
         try:
             seen = look(webhook)
-            if settings.SANDBOX and seen.state != State.WORKING:
+            if seen.state != State.WORKING and (webhook.repairs or settings.SANDBOX):
                 set_up(webhook.connection)
         except AircallError as error:
             logger.warning("webhook.not_seen", connection=webhook.pk, error=str(error))
@@ -141,54 +203,80 @@ def _client(connection: Connection) -> Aircall:
 
 
 def _seen(webhook: Webhook, client: Aircall) -> Webhook:
-    return _kept(webhook, client.webhook(webhook.provider_id))
+    return _kept(webhook, _ours(webhook, client))
 
 
 def _mended(webhook: Webhook, client: Aircall) -> Webhook:
-    url = _url(webhook)
-    if not settings.SANDBOX and urlsplit(url).scheme != "https":
-        raise AircallError("Aircall calls HTTPS addresses only: BASE_URL must begin with https://.")
-    found = _found(client, webhook, url)
-    if found is None:
-        return _kept(webhook, client.create_webhook(url, NAME, EVENTS))
-    if _state(found, url) == State.WORKING:
-        return _kept(webhook, found)
-    return _kept(webhook, client.change_webhook(text(found.get("webhook_id"), 80), url, EVENTS))
+    """One webhook of ours as it must be: the others are deleted, the one is changed, or made where there is none."""
+    demand_https()
+    url, events = _url(webhook), _events(webhook)
+    ours = _ours(webhook, client)
+    for each in ours[1:]:
+        client.delete_webhook(_id(each))
+    if not ours:
+        return _kept(webhook, [client.create_webhook(url, NAME, events)])
+    found = ours[0]
+    if _state(found, webhook) == State.WORKING:
+        return _kept(webhook, [found])
+    return _kept(webhook, [client.change_webhook(_id(found), url, events)])
 
 
-def _found(client: Aircall, webhook: Webhook, url: str) -> dict[str, Any] | None:
-    """The one we know, or one that was made while its answer got lost."""
-    if webhook.provider_id and (known := client.webhook(webhook.provider_id)):
-        return known
-    return next((each for each in client.webhooks() if each.get("url") == url), None)
+def _ours(webhook: Webhook, client: Aircall) -> list[dict[str, Any]]:
+    """Every webhook of the account that is ours: the one we know, and those that call our address, such as one whose
+    answer got lost when it was made. The one we know comes first, then those that are switched on."""
+    path = reverse("aircall-webhook", args=[webhook.secrets["address"]])
+    every = [
+        each
+        for each in client.webhooks()
+        if _id(each) == webhook.provider_id or urlsplit(text(each.get("url"))).path == path
+    ]
+    return sorted(every, key=lambda each: (_id(each) != webhook.provider_id, each.get("active") is False))
 
 
-def _kept(webhook: Webhook, found: dict[str, Any] | None) -> Webhook:
-    """Keeps what Aircall says of the webhook; None: that there is no such one."""
+def _id(found: Mapping[str, Any]) -> str:
+    return text(found.get("webhook_id"), 80)
+
+
+def _events(webhook: Webhook) -> Sequence[str]:
+    is_of_app = webhook.connection.auth == Connection.Auth.OAUTH
+    return EVENTS_OF_APP if is_of_app else EVENTS
+
+
+def _kept(webhook: Webhook, found: list[dict[str, Any]]) -> Webhook:
+    """Keeps what Aircall says of our webhooks: the first is the one that counts."""
     webhook.error, webhook.checked_at = "", timezone.now()
-    if found is None:
+    if not found:
         webhook.state, webhook.events = State.GONE, []
     else:
-        webhook.state = _state(found, _url(webhook))
-        webhook.provider_id = text(found.get("webhook_id"), 80)
-        webhook.events = found.get("events") or []
-        if token := text(found.get("token")):
+        first = found[0]
+        webhook.state = State.DOUBLED if len(found) > 1 else _state(first, webhook)
+        webhook.provider_id = _id(first)
+        webhook.events = first.get("events") or []
+        if token := text(first.get("token")):
             webhook.secrets = {**webhook.secrets, "token": token}
     webhook.save(update_fields=["error", "checked_at", "state", "provider_id", "events", "secrets"])
     cache.forget()
     return webhook
 
 
-def _state(found: dict[str, Any], url: str) -> str:
-    if found.get("url") != url or not set(EVENTS) <= set(found.get("events") or ()):
+def _state(found: Mapping[str, Any], webhook: Webhook) -> str:
+    if found.get("url") != _url(webhook) or not set(_events(webhook)) <= set(found.get("events") or ()):
         return State.WRONG
     return State.OFF if found.get("active") is False else State.WORKING
 
 
 def _removed(webhook: Webhook, client: Aircall) -> None:
-    if webhook.provider_id:
-        client.delete_webhook(webhook.provider_id)
-    webhook.delete()
+    """The address stays ours while numbers in proxy mode call it."""
+    for each in _ours(webhook, client):
+        client.delete_webhook(_id(each))
+    if ProxyConfiguration.objects.filter(
+        number__connection=webhook.connection_id, callback=ProxyConfiguration.Callback.OURS
+    ).exists():
+        webhook.provider_id, webhook.state, webhook.events = "", State.NONE, []
+        webhook.secrets = {"address": webhook.secrets["address"]}
+        webhook.save(update_fields=["provider_id", "state", "events", "secrets"])
+    else:
+        webhook.delete()
     cache.forget()
 
 

@@ -1,6 +1,6 @@
 """Making a notice of something: what is told goes on one row, and each address it has to reach on one of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.db.models import F
 from smsadmin.core.ids import uuid7
 from smsadmin.notices import bell
 from smsadmin.notices.models import Delivery, Endpoint, Notice, NoticeRule
-from smsadmin.workspaces.models import User, Workspace
+from smsadmin.workspaces.models import Member, Role, User, Workspace
 
 
 def tell(
@@ -43,6 +43,30 @@ def tell(
     Delivery.objects.bulk_create(_deliveries(notice, rule.emails, rule.endpoint, now))
     transaction.on_commit(bell.ring)
     return notice
+
+
+def tell_owners(
+    workspace: Workspace, kind: Notice.Kind, key: str, facts: Mapping[str, Any], now: datetime
+) -> Notice:
+    """Writes a notice that no rule asks for, as nobody may miss it: its owners get it by mail, and every address for
+    webhooks that the workspace has. Raises IntegrityError where the workspace has a notice with this key."""
+    notice = Notice.objects.create(workspace=workspace, kind=kind, key=key, at=now, facts=dict(facts))
+    owners = Member.objects.filter(workspace=workspace, role=Role.OWNER, user__is_active=True).order_by("pk")
+    emails = list(owners.values_list("user__email", flat=True))
+    found = _deliveries(notice, emails, None, now)
+    for endpoint in _one_per_host(workspace.endpoints.order_by("pk")):
+        found += _deliveries(notice, [], endpoint, now)
+    Delivery.objects.bulk_create(found)
+    transaction.on_commit(bell.ring)
+    return notice
+
+
+def _one_per_host(endpoints: Iterable[Endpoint]) -> Iterable[Endpoint]:
+    """A notice goes to a host once, as its deliveries are known by it: to the address that was added first."""
+    found: dict[str, Endpoint] = {}
+    for endpoint in endpoints:
+        found.setdefault(str(endpoint), endpoint)
+    return found.values()
 
 
 def sample(rule: NoticeRule, channel: str, user: User, now: datetime) -> Notice | None:

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from smsadmin.core import errors
 from smsadmin.failures.forms import MONTH
 from smsadmin.failures.groups import anchor
-from smsadmin.notices import limit_words
+from smsadmin.notices import limit_words, sunset_words
 from smsadmin.notices.models import Notice, NoticeRule
 from smsadmin.sending import explain
 from smsadmin.sending.presenters import WHOSE
@@ -54,6 +54,14 @@ def told(notice: Notice) -> Told:
         lines = limit_words.lines(facts, timezone.now())
         return _told(
             notice, limit_words.sentence(facts), limit_words.path(facts), lines, limit_words.data(facts)
+        )
+    if notice.kind == Notice.Kind.CLASSIC_SUNSET:
+        return _told(
+            notice,
+            sunset_words.sentence(facts),
+            sunset_words.path(),
+            sunset_words.lines(facts),
+            sunset_words.data(facts),
         )
     fix, whose = _fix(facts), _whose(facts)
     lines = [

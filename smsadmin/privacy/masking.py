@@ -34,8 +34,8 @@ _OURS = frozenset(
             "provider",
             "encoding",
         ),
-        *("kind", "unit", "window", "time", "resets", "expires", "status", "http_status", "method", "url"),
-        *("reply", "why", "event", "means", "provider_at", "by", "who"),
+        *("kind", "unit", "window", "time", "resets", "expires", "since", "status", "http_status"),
+        *("method", "url", "reply", "why", "event", "means", "provider_at", "by", "who"),
     }
 )
 #: Facts that hold the recipient's number.

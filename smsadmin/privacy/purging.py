@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import SETTLED
+from smsadmin.inbox import purging as inbox
 from smsadmin.incoming import purging as incoming
 from smsadmin.privacy import counting, forgetting
 from smsadmin.privacy.models import Part, Passed, Policy, Purge
@@ -64,6 +65,7 @@ def purge(workspace: Workspace, part: Part, before: datetime, now: datetime) -> 
     done += _repeated(lambda: incoming.purge(workspace, before, _INCOMING[part], STEP), steps)
     if part in (Part.NUMBER, Part.MESSAGE):
         done += resends.forget(workspace, before)
+        done += _repeated(lambda: inbox.purge(workspace, before, STEP), steps)
     if part == Part.MESSAGE:
         done += _repeated(lambda: _refused_calls(workspace, before), steps)
     if done:

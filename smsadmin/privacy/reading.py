@@ -109,6 +109,7 @@ def _masked(message: Message, inputs: Mapping[str, Any], body: str, template: st
     )
     masked.body = MASK if "body" in unread else masked_text(body)
     masked.template = "" if "template" in unread else _template(message, template)
+    masked.media = []  # an address may show as much as a text
     masked.inputs = {} if "inputs" in unread else masked_inputs(inputs)
     masked.error_facts = secrets.out_of(message.error_facts)
     masked.trace = [] if "trace" in unread else secrets.out_of_trace(message.trace)

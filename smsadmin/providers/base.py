@@ -38,7 +38,8 @@ class Result:
     """How one attempt ended: exactly one of `accepted`, `error` and `retry_in` is set.
 
     `retry_in` (seconds) says that the message surely never left and why it may be tried again: `reason` is
-    "rate_limited" or "unreachable". `learnt` are facts about the number that the answer proved.
+    "rate_limited", "unreachable" or "credential", where the account is refused as a whole. `learnt` are facts about the
+    number that the answer proved; `plan_refused`: the account's plan may be why it was refused.
     """
 
     exchange: Exchange
@@ -48,6 +49,8 @@ class Result:
     reason: str = ""
     detail: str = ""
     learnt: dict[str, bool] = field(default_factory=dict)
+    plan_refused: bool = False
+    requests: int = 1  # how many it took, where one was not enough
 
 
 class Provider(Protocol):

@@ -26,6 +26,11 @@ from smsadmin.quotas.rulebook import UTC_ZONE, Limit, Meter, Subject
 
 #: Of each subject its counters, by zone.
 Counters = Mapping[int, Mapping[str, Counter]]
+#: Windows whose limits hold for a message. It counts in all windows, whichever hold.
+Windows = frozenset[Window]
+EVERY: Windows = frozenset(Window)
+#: What is left of a limit that does not hold: more than any column of a counter can say.
+_NO_LIMIT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +77,42 @@ _FIGURES = [f"{window}_{column}" for window in Window for column in ("at", *Unit
 
 
 def reserve(
-    subjects: Iterable[Subject], segments: int, now: datetime, *, priority: bool = True
+    subjects: Iterable[Subject],
+    segments: int,
+    now: datetime,
+    *,
+    priority: bool = True,
+    windows: Windows = EVERY,
 ) -> list[dict[str, Any]]:
     """Counts one message of `segments` segments for each subject, in the windows that hold `now`.
 
     Call it inside a transaction; subjects come number first. A message without priority leaves what is kept for those
-    that have it. Returns the position of each counter after counting, as {"scope", "subject", "<window>_<unit>":
-    used …} with the "zone" where that is not UTC, ready to be stored on the message. Raises QuotaExceeded, or
-    ClockBehind where others have counted in a later minute.
+    that have it; limits of other `windows` than these do not stop it. Returns the position of each counter after
+    counting, as {"scope", "subject", "<window>_<unit>": used …} with the "zone" where that is not UTC, ready to be
+    stored on the message. Raises QuotaExceeded, or ClockBehind where others have counted in a later minute.
     """
     positions, turn = [], 0
     for meter in rulebook.meters(subjects, now):
-        turn, *used = _count(meter, segments, now, turn, priority=priority)
+        turn, *used = _count(meter, segments, now, turn, priority, windows)
         positions.append(_position(meter, used))
     return positions
 
 
-def _count(meter: Meter, segments: int, now: datetime, turn: int, *, priority: bool) -> Sequence[int]:
+def most(limit: Limit, *, priority: bool, windows: Windows) -> int:
+    """The most that may be used of a limit by a message with or without priority, for which these windows hold."""
+    return limit.room(priority=priority) if limit.window in windows else _NO_LIMIT
+
+
+def _count(
+    meter: Meter, segments: int, now: datetime, turn: int, priority: bool, windows: Windows
+) -> Sequence[int]:
     """Counts in one counter: its turn, and what is used of each limit. `turn`: that of the subject in UTC."""
-    statement, parameters = _reservation(meter, segments, now, turn, priority=priority)
+    rooms = [most(limit, priority=priority, windows=windows) for limit in meter.limits]
+    statement, parameters = _reservation(meter, rooms, segments, now, turn)
     while (row := _one(statement, parameters)) is None:
         counter = _counter(meter.subject, meter.zone)
         if counter and (meter.zone == UTC_ZONE or counter.turns == turn - 1):
-            _raise_if_stopped(counter, meter, segments, now, priority=priority)
+            _raise_if_stopped(counter, meter, segments, now, priority=priority, windows=windows)
         else:
             make_counter(meter.subject, meter.zone, now, turn - 1)
     return row
@@ -105,12 +123,13 @@ def _counter(subject: Subject, zone: str) -> Counter | None:
 
 
 def _raise_if_stopped(
-    counter: Counter, meter: Meter, segments: int, now: datetime, *, priority: bool
+    counter: Counter, meter: Meter, segments: int, now: datetime, *, priority: bool, windows: Windows
 ) -> None:
     """Why the counter did not count; if for nothing, another request has changed it since."""
     if (at := not_before(counter, now)) > now:
         raise ClockBehind(at)
-    if no_room := _spent(usage_of({meter.zone: counter}, meter.limits, now), segments, priority=priority):
+    usages = usage_of({meter.zone: counter}, meter.limits, now)
+    if no_room := spent(usages, segments, priority=priority, windows=windows):
         raise QuotaExceeded(meter.subject, no_room)
 
 
@@ -133,9 +152,10 @@ def _one(statement: str, parameters: dict[str, Any]) -> Any:
 
 
 def _reservation(
-    meter: Meter, segments: int, now: datetime, turn: int, *, priority: bool
+    meter: Meter, rooms: Sequence[int], segments: int, now: datetime, turn: int
 ) -> tuple[str, dict[str, Any]]:
-    """The one statement that tests every limit and counts: no row comes back when any limit has no room.
+    """The one statement that tests every limit and counts: no row comes back when any limit has no room, of which
+    `rooms` is the most that may be used.
 
     It counts in exactly the windows of `now`, so none comes back either when the counter is in a later minute; nor, in
     another zone than UTC, when the counter missed a turn.
@@ -150,8 +170,7 @@ def _reservation(
     }
     for window in Window:
         parameters[window.value] = moment.in_window(window)
-    for index, limit in enumerate(meter.limits):
-        parameters[f"limit{index}"] = limit.room(priority=priority)
+    parameters |= {f"limit{index}": room for index, room in enumerate(rooms)}
     columns = tuple(limit.column for limit in meter.limits)
     return _statement(columns, in_utc=meter.zone == UTC_ZONE), parameters
 
@@ -243,14 +262,23 @@ def _adjust(pk: int, moment: Moment, change: Change) -> None:
 # --- Reading -----------------------------------------------------------------------------------------
 
 
-def full(subject: Subject, segments: int, now: datetime, *, priority: bool = True) -> Usage | None:
+def full(
+    subject: Subject, segments: int, now: datetime, *, priority: bool = True, windows: Windows = EVERY
+) -> Usage | None:
     """The limit that has no room; the one whose window resets last, for that is when there is room again."""
-    return _spent(usage(subject, now), segments, priority=priority)
+    return spent(usage(subject, now), segments, priority=priority, windows=windows)
 
 
-def _spent(usages: Iterable[Usage], segments: int, *, priority: bool) -> Usage | None:
-    spent = [each for each in usages if not each.has_room(segments, priority=priority)]
-    return max(spent, key=lambda each: each.resets_at, default=None)
+def spent(
+    usages: Iterable[Usage], segments: int, *, priority: bool, windows: Windows = EVERY
+) -> Usage | None:
+    """The last to reset of those without room, of the windows that hold; None where all have room."""
+    found = [
+        each
+        for each in usages
+        if each.limit.window in windows and not each.has_room(segments, priority=priority)
+    ]
+    return max(found, key=lambda each: each.resets_at, default=None)
 
 
 def never(subject: Subject, segments: int, now: datetime, *, priority: bool = True) -> bool:

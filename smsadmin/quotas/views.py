@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from smsadmin.core.windows import Window
 from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.directory.models import Agent, Number
+from smsadmin.incoming import outside
 from smsadmin.quotas import matrix, positions, use, words
 from smsadmin.quotas.matrix import QuotaFilter
 from smsadmin.quotas.models import Scope
@@ -69,6 +70,7 @@ def _use(request: WorkspaceRequest, holder: Holder) -> HttpResponse:
         "held": use.held(position),
         "refused": use.refused(position, asked),
         "given_back": use.given_back(position, asked),
+        "outside": outside.use(holder, asked.began, asked.now) if isinstance(holder, Number) else None,
     }
     if not wants_fragment(
         request

@@ -15,7 +15,7 @@ from smsadmin.sending.filters import RESEND
 from smsadmin.sending.models import Message
 
 #: What of a message's origin its successor keeps: nobody waits any more to be called back.
-KEPT = ("portal", "workflow", "step")
+KEPT = ("portal", "workflow", "step", "thread")
 #: What a message needs loaded besides its own row.
 RELATED = ("action__current", "version")
 
@@ -32,8 +32,15 @@ def request(message: Message, which: str) -> SendRequest | None:
         record=kept(message),
         origin={name: message.origin[name] for name in KEPT if name in message.origin},
         original=message.pk,
+        media=tuple(message.media),
+        **_by_hand(message),
         **configured,
     )
+
+
+def _by_hand(message: Message) -> dict[str, Any]:
+    """What holds for what somebody wrote: an answer in a thread of the inbox, and all that left by proxy mode."""
+    return {"via": "any", "by_person": True} if "thread" in message.origin or message.proxy else {}
 
 
 def finished(ask: SendRequest, resend: Resend, message: Message, record: Record) -> SendRequest:

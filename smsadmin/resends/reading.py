@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from smsadmin.consent.policies import property_read
 from smsadmin.core import errors
 from smsadmin.core.message import ActionConfig, Record
 from smsadmin.crm import records
@@ -39,7 +40,8 @@ class Wanted:
 
     @property
     def names(self) -> frozenset[Name]:
-        return frozenset(named(self.config, self.message.object_type))
+        opt_out = property_read(self.message.workspace_id)
+        return frozenset(named(self.config, self.message.object_type, opt_out))
 
     def portal(self, portals: Portals) -> Connection | None:
         """Where the record is read anew; None where it stays as it was kept."""
@@ -105,7 +107,6 @@ class Reader:
             return self._patiently(portal, object_type, ids, names)
         except errors.SendError as error:
             if isinstance(error, errors.CredentialRejected | errors.ScopeMissing):
-                portal.mark(Connection.State.REJECTED, f"Reading a record: {error}")
                 self._closed[portal.pk] = error
             raise
 

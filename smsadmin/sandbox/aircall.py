@@ -9,7 +9,7 @@ import binascii
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from smsadmin.sandbox import events
 from smsadmin.sandbox.aircall_json import API, number_json, segments_json, short_user, user_json
@@ -17,6 +17,9 @@ from smsadmin.sandbox.sms import E164, segments
 from smsadmin.sandbox.state import (
     AIRCALL_API_ID,
     AIRCALL_API_TOKEN,
+    AIRCALL_CLIENT_ID,
+    AIRCALL_CLIENT_SECRET,
+    COMPANY_ID,
     Message,
     Number,
     ProxyConfiguration,
@@ -37,13 +40,14 @@ route = router.route
 def handle(state: State, request: Request) -> Response:
     """Credential, rate limit, content type, then the endpoint."""
     found = router.find(request.method, request.path)
-    if found and found[0] is oauth_token:
-        return oauth_token(state, request)
+    if found and found[0] in (oauth_authorize, oauth_token, oauth_success):
+        return found[0](state, request)
     _check_credential(state, request)
     headers = _count_request(state)
     if found is None:
         raise HttpError(json_response({"message": "Not Found"}, 404))
     _check_content_type(request)
+    _check_plan(state, request)
     handler, arguments = found
     response = handler(state, request, **arguments)
     response.headers.update(headers)
@@ -81,9 +85,19 @@ def _check_credential(state: State, request: Request) -> None:
         raise HttpError(json_response({"message": "Unauthorized"}, 401))
     if kind == "Bearer" and value in state.aircall_tokens:
         return
-    if kind == "Basic" and _decoded(value) == f"{AIRCALL_API_ID}:{AIRCALL_API_TOKEN}":
+    is_key = kind == "Basic" and _decoded(value) == f"{AIRCALL_API_ID}:{AIRCALL_API_TOKEN}"
+    if is_key and not state.settings.aircall_key_refused:
         return
     raise HttpError(json_response({"message": "Forbidden"}, 403))
+
+
+def _check_plan(state: State, request: Request) -> None:
+    """No source says how a plan without API messaging refuses: as the gateway does, or the messaging service."""
+    if state.settings.aircall_plan_has_api or "/messages/" not in request.path:
+        return
+    if state.settings.aircall_plan_refusal == "edge":
+        raise HttpError(json_response({"message": "Forbidden"}, 403))
+    raise _refuse(403, "Forbidden", "Forbidden")
 
 
 def _decoded(value: str) -> str:
@@ -216,9 +230,9 @@ def integration(state: State, request: Request) -> Response:
                 "name": "smsadmin",
                 "custom_name": None,
                 "logo": None,
-                "company_id": 1,
+                "company_id": COMPANY_ID,
                 "status": "installed",
-                "active": True,
+                "active": state.settings.aircall_app_active,
                 "number_ids": numbers,
                 "numbers_count": len(numbers),
                 "user": short_user(next(iter(state.users.values()))),
@@ -227,11 +241,41 @@ def integration(state: State, request: Request) -> Response:
     )
 
 
+@route("GET", r"/oauth/authorize")
+def oauth_authorize(state: State, request: Request) -> Response:
+    """The page on which an admin would agree; here everyone agrees at once, or nobody does, as a setting says."""
+    asked = request.query
+    if asked.get("client_id") != AIRCALL_CLIENT_ID or not asked.get("redirect_uri"):
+        raise _bad_request("client_id or redirect_uri is wrong.")
+    if asked.get("response_type") != "code" or asked.get("scope") != "public_api":
+        raise _bad_request("response_type is code, and the one scope is public_api.")
+    if state.settings.aircall_admin_agrees:
+        answer = {"code": str(uuid.uuid4())}
+        state.aircall_codes[answer["code"]] = asked["redirect_uri"]
+    else:
+        answer = {"error": "access_denied"}
+    answer |= {"state": asked["state"]} if "state" in asked else {}
+    joint = "&" if "?" in asked["redirect_uri"] else "?"
+    return Response(302, headers={"Location": f"{asked['redirect_uri']}{joint}{urlencode(answer)}"})
+
+
+@route("GET", r"/oauth/success")
+def oauth_success(state: State, request: Request) -> Response:
+    """Where an app sends its admin in the end."""
+    return html_response(200, "The app is installed")
+
+
 @route("POST", r"/v1/oauth/token")
 def oauth_token(state: State, request: Request) -> Response:
-    """Any code is good except none and `bad`: there is no page here on which an admin could agree."""
+    """A permanent token for a code, which works once, with the redirect_uri that it was given for."""
     asked = request.json_object
-    if asked.get("grant_type") != "authorization_code" or asked.get("code") in (None, "", "bad"):
+    redirect_uri = state.aircall_codes.pop(str(asked.get("code")), None)
+    is_client = (asked.get("client_id"), asked.get("client_secret")) == (
+        AIRCALL_CLIENT_ID,
+        AIRCALL_CLIENT_SECRET,
+    )
+    is_grant = asked.get("grant_type") == "authorization_code"
+    if not (is_client and is_grant and redirect_uri and redirect_uri == asked.get("redirect_uri")):
         return json_response({"error": "invalid_grant"}, 400)
     token = uuid.uuid4().hex + uuid.uuid4().hex[:8]
     state.aircall_tokens.add(token)
@@ -324,6 +368,7 @@ def _accept(state: State, request: Request, number: Number, mode: str) -> Respon
     """The checks after the mode, in Aircall's stand-in's fixed order; then the message is out."""
     asked = request.json_object
     recipient, body, agent_id = asked.get("to"), asked.get("body"), asked.get("agentId")
+    media = asked.get("mediaUrl") or []
     if not number.sms:
         raise _refuse(403, "LineNotSmsEnabled", "The line cannot send SMS.")
     if not isinstance(recipient, str) or not E164.fullmatch(recipient):
@@ -332,12 +377,22 @@ def _accept(state: State, request: Request, number: Number, mode: str) -> Respon
         raise _refuse(400, "SameDestinationAsSender", "to is the sending line.")
     if not isinstance(body, str) or not 1 <= len(body) <= number.body_cap:
         raise _refuse(400, "InvalidPayload", f"body must have 1 to {number.body_cap} characters.")
+    if not _are_addresses(media):
+        raise _refuse(400, "InvalidPayload", "mediaUrl is a list of addresses.")
     if agent_id is not None and agent_id not in number.user_ids:
         raise _refuse(400, "InvalidAgent", "agentId is not a user of the line.")
     _charge(state, number, agent_id, segments(body))
     message = _stored(state, number, recipient, body, agent_id, mode)
+    message.media = media
     events.message_sent(state, message)
     return json_response(_sent_json(state, number, message))
+
+
+def _are_addresses(media: Any) -> bool:
+    """No source names a limit of their count, size or kind."""
+    return isinstance(media, list) and all(
+        isinstance(each, str) and urlsplit(each).scheme in ("http", "https") for each in media
+    )
 
 
 def _charge(state: State, number: Number, agent_id: int | None, count: int) -> None:
@@ -401,7 +456,7 @@ def _sent_json(state: State, number: Number, message: Message) -> dict[str, Any]
         "sent_at": moment,
         "updated_at": moment,
         "raw_digits": digits,
-        "media_url": [],
+        "media_url": message.media,
         "number": {key: line[key] for key in shown},
         "body": message.body,
     }
@@ -491,6 +546,7 @@ def create_webhook(state: State, request: Request) -> Response:
         events=_events(asked),
         token=uuid.uuid4().hex,
         created_at=state.now(),
+        of_app=request.headers["authorization"].startswith("Bearer"),
     )
     state.webhooks[webhook.id] = webhook
     return json_response({"webhook": webhook_json(webhook)}, 201)

@@ -9,9 +9,10 @@ from typing import Any
 
 import phonenumbers
 
-from smsadmin.sandbox import aircall, events, faults, runner
+from smsadmin.sandbox import aircall, editor, events, faults, runner
 from smsadmin.sandbox.aircall_json import API, short_user
 from smsadmin.sandbox.runner import Workflow
+from smsadmin.sandbox.sms import segments
 from smsadmin.sandbox.state import (
     HUBSPOT_STATIC_TOKEN,
     PORTAL_ID,
@@ -31,11 +32,15 @@ INDEX = {
     "GET /_control/callbacks": "completions of blocked executions",
     "GET /_control/action-log": "executions; enrol, state and record filter, limit",
     "POST /_control/inbound": '{"number": id or digits, "from": "+1…", "body": "…"}',
+    "POST /_control/outbound": '{"number": …, "to": "+1…", "body": "…"}: somebody texts in the Aircall app',
+    "POST /_control/group-message": '{"number": …, "to": ["+1…", "+1…"], "body": "…"}: somebody texts a group',
+    "POST /_control/aircall/uninstall": "an admin removes the app at Aircall",
     "POST /_control/calls": '{"number": …, "from": "+1…", "missed_call_reason": "…"}, or "answered_by"',
     "GET POST DELETE /_control/faults": '{"service": "aircall", "kind": "500", "count": 1}',
     "GET POST /_control/settings": "how the stand-ins behave",
     "POST /_control/reset": "back to the seeds",
     "GET POST /_control/workflows": "create or replace a workflow",
+    "POST /_control/editor": '{"definition": id, "object_type": "contacts", "inputs": {…}, "save": "name"}',
     "POST /_control/enrol": '{"workflow": name or definition, "records": 10, "rate": 5, "repeat": 0.1}',
     "GET /_control/enrol/ID": "progress; ?wait=SECONDS answers when it is done",
     "GET POST /_control/aircall/numbers": "the truth about every number; add one",
@@ -190,6 +195,57 @@ def inbound(state: State, request: Request) -> Response:
     return json_response(asdict(message), 201)
 
 
+@route("POST", r"/outbound")
+def outbound(state: State, request: Request) -> Response:
+    """A text that somebody sends in the Aircall app; nobody can from a number in proxy mode."""
+    asked = _asked(request)
+    number = _number(state, asked.get("number"))
+    if number.configuration:
+        raise ValueError("Nobody texts in the app from a number in proxy mode.")
+    if not asked.get("to") or not asked.get("body"):
+        raise ValueError("A text from the app has a number, a to and a body.")
+    message = Message(
+        id=f"{state.new_id():x}SM{state.new_id():032x}",
+        service="app",
+        number_id=number.id,
+        sender=number.e164,
+        recipient=asked["to"],
+        body=asked["body"],
+        time=state.now(),
+        status="pending",
+        segments=segments(asked["body"]),
+    )
+    state.messages.append(message)
+    events.message_sent(state, message)
+    return json_response(asdict(message), 201)
+
+
+@route("POST", r"/group-message")
+def group_message(state: State, request: Request) -> Response:
+    """A text to several, which has events of its own."""
+    asked = _asked(request)
+    number = _number(state, asked.get("number"))
+    data = {
+        "group_message_id": str(uuid.uuid4()),
+        "group_conversation_id": str(uuid.uuid4()),
+        "status": "sent",
+        "direction": "outbound",
+        "participants": asked.get("to", []),
+        "body": asked.get("body", ""),
+        "media_url": [],
+        "created_at": int(state.now() * 1000),
+        "number": {"id": number.id, "digits": number.digits},
+    }
+    events.emit(state, "group_message.sent", "message", data)
+    return json_response(data, 201)
+
+
+@route("POST", r"/aircall/uninstall")
+def uninstall(state: State, request: Request) -> Response:
+    events.app_removed(state)
+    return Response(204)
+
+
 @route("POST", r"/calls")
 def make_call(state: State, request: Request) -> Response:
     """An inbound call that rings and ends: missed, with a reason, unless somebody answered it."""
@@ -323,7 +379,8 @@ def _change_facts(number: Number, asked: dict[str, Any]) -> None:
         if fact in asked:
             setattr(number, fact, asked[fact])
     if "proxy" in asked:
-        number.configuration = ProxyConfiguration(str(uuid.uuid4()), None) if asked["proxy"] else None
+        url = asked.get("callback_url")
+        number.configuration = ProxyConfiguration(str(uuid.uuid4()), url) if asked["proxy"] else None
 
 
 @route("DELETE", r"/aircall/numbers/(?P<reference>\d+)")
@@ -407,6 +464,12 @@ def save_workflow(state: State, request: Request) -> Response:
     workflow = Workflow.parse(_asked(request), state.new_id())
     state.workflows[workflow.name] = workflow
     return json_response(asdict(workflow), 201)
+
+
+@route("POST", r"/editor")
+def open_editor(state: State, request: Request) -> Response:
+    """A step with a published action, open in the workflow editor."""
+    return json_response(editor.open_step(state, _asked(request)))
 
 
 @route("POST", r"/enrol")

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from smsadmin.sandbox.aircall_json import message_json, number_json, user_json
-from smsadmin.sandbox.state import Message, Number, State, User, Webhook, iso
+from smsadmin.sandbox.state import COMPANY_ID, Message, Number, State, User, Webhook, iso
 
 CALL_EVENTS = [
     "created",
@@ -52,6 +52,10 @@ DELIVERY_BY_RECIPIENT = {
 }
 
 
+#: Words for a number that the carriers let through; no source lists them.
+REGISTERED = {"verified", "registered"}
+
+
 def message_sent(state: State, message: Message) -> None:
     """The life of an accepted message: sent, then what the carrier makes of it."""
     steps = [("message.sent", "sent"), ("message.status_updated", "sent")]
@@ -71,7 +75,7 @@ def message_sent(state: State, message: Message) -> None:
 
 def delivery_status(state: State, message: Message) -> str | None:
     """How the message ends; US numbers that are not registered are blocked by the carriers."""
-    if state.numbers[message.number_id].registration_status != "verified":
+    if state.numbers[message.number_id].registration_status not in REGISTERED:
         return "undelivered"
     return DELIVERY_BY_RECIPIENT.get(message.recipient, "delivered")
 
@@ -108,10 +112,23 @@ def user_changed(state: State, event: str, user: User) -> None:
     emit(state, event, "user", user_json(user))
 
 
-def emit(state: State, event: str, resource: str, data: dict[str, Any]) -> None:
-    """Hand an event to every webhook that wants it and is active."""
+def app_removed(state: State) -> None:
+    """The app is uninstalled: its webhooks hear of it once and are gone, and so are its tokens."""
+    emit(
+        state,
+        "integration.deleted",
+        "integration",
+        {"integration_id": 42, "company_id": COMPANY_ID},
+        of_app=True,
+    )
+    state.aircall_tokens.clear()
+    state.webhooks = {key: webhook for key, webhook in state.webhooks.items() if not webhook.of_app}
+
+
+def emit(state: State, event: str, resource: str, data: dict[str, Any], *, of_app: bool = False) -> None:
+    """Hand an event to every webhook that wants it and is active; with `of_app`, to the app's own alone."""
     for webhook in state.webhooks.values():
-        if webhook.active and event in webhook.events:
+        if webhook.active and event in webhook.events and (webhook.of_app or not of_app):
             body = {
                 "resource": resource,
                 "event": event,

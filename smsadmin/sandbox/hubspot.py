@@ -3,6 +3,7 @@
 The undated paths and the dated ones are answered by the same handlers.
 """
 
+import html
 import re
 import uuid
 from collections import deque
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from smsadmin.sandbox import runner
+from smsadmin.sandbox import hubspot_scopes, runner
 from smsadmin.sandbox.crm import (
     ASSOCIATION_TYPES,
     OBJECT_TYPES,
@@ -60,7 +61,7 @@ def handle(state: State, request: Request) -> Response:
     path = canonical(request.path)
     request = Request(request.method, request.target, path, request.headers, request.body)
     if path not in WITHOUT_TOKEN and not path.startswith("/oauth/access-tokens/"):
-        _check_token(state, request)
+        _check_scope(_check_token(state, request), request)
     headers = {} if path.endswith("/search") else _count_request(state)
     found = router.find(request.method, path)
     if found is None:
@@ -126,7 +127,7 @@ def _expired() -> Response:
     return error(401, text, "EXPIRED_AUTHENTICATION")
 
 
-def _missing_scope(scope: str) -> Response:
+def _missing_scope(*scopes: str) -> Response:
     return error(
         403,
         "This app hasn't been granted all required scopes to make this call.",
@@ -134,7 +135,7 @@ def _missing_scope(scope: str) -> Response:
         errors=[
             {
                 "message": "One or more of the following scopes are required.",
-                "context": {"requiredGranularScopes": [scope]},
+                "context": {"requiredGranularScopes": list(scopes)},
             }
         ],
         links={"scopes": "https://developers.hubspot.com/scopes"},
@@ -155,14 +156,24 @@ def _too_many(limit: str, policy: str) -> Response:
 # Tokens and limits
 
 
-def _check_token(state: State, request: Request) -> None:
+def _check_token(state: State, request: Request) -> dict[str, Any]:
+    """What is known of the token that a call carries: its portal, and its scopes (None: all)."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind == "Bearer" and token == HUBSPOT_STATIC_TOKEN:
-        return
-    if kind != "Bearer" or token not in state.access_tokens:
+        named = state.settings.hubspot_static_scopes
+        return {"portal": PORTAL_ID, "scopes": None if named == "all" else named.split()}
+    if kind != "Bearer" or token not in state.access_tokens or state.settings.hubspot_installs != "good":
         raise HttpError(refusal(state, "401"))
     if state.access_tokens[token]["expires_at"] <= state.now():
         raise HttpError(_expired())
+    return state.access_tokens[token]
+
+
+def _check_scope(known: dict[str, Any], request: Request) -> None:
+    """Calls without a scope that they take are 403."""
+    needed = hubspot_scopes.needed(request.method, request.path)
+    if needed and known["scopes"] is not None and not set(needed) & set(known["scopes"]):
+        raise HttpError(_missing_scope(*needed))
 
 
 def _count_request(state: State) -> dict[str, str]:
@@ -192,16 +203,50 @@ def _room(state: State, calls: deque[float], limit: int, seconds: float) -> bool
 
 @route("GET", r"/oauth/authorize")
 def authorize(state: State, request: Request) -> Response:
-    """The page on which an admin would agree; here everyone agrees at once."""
-    asked = request.query
+    """The page on which an admin agrees or does not. Unless a setting says otherwise, everyone agrees at once."""
+    asked, consent = request.query, state.settings.hubspot_consent
     if asked.get("client_id") != HUBSPOT_CLIENT_ID or not asked.get("redirect_uri"):
         raise _invalid("client_id or redirect_uri is wrong.")
-    code = str(uuid.uuid4())
-    scopes = f"{asked.get('scope', '')} {asked.get('optional_scope', '')}".split()
-    state.authorization_codes[code] = {"redirect_uri": asked["redirect_uri"], "scopes": scopes or SCOPES}
-    answer = {"code": code} | ({"state": asked["state"]} if "state" in asked else {})
+    if consent == "asked" and "decision" not in asked:
+        return _consent_page(state, asked)
+    if consent == "asked":
+        consent = "given" if asked["decision"] == "agree" else "access_denied"
+    answer = {"code": _new_code(state, asked)} if consent == "given" else {"error": consent}
+    answer |= {"state": asked["state"]} if "state" in asked else {}
     joint = "&" if "?" in asked["redirect_uri"] else "?"
     return Response(302, headers={"Location": f"{asked['redirect_uri']}{joint}{urlencode(answer)}"})
+
+
+def _consent_page(state: State, asked: dict[str, str]) -> Response:
+    hidden = "".join(
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+        for name, value in asked.items()
+    )
+    scopes = "".join(f"<li>{html.escape(each)}</li>" for each in _scopes_asked(asked))
+    page = (
+        "<!doctype html><title>Connect app (sandbox)</title><h1>Connect smsadmin to HubSpot</h1>"
+        f"<p>The app asks for:</p><ul>{scopes}</ul><form>{hidden}"
+        f'<p><label>Portal <input name="portal" value="{state.settings.hubspot_portal}"></label></p>'
+        '<button name="decision" value="agree">Connect app</button> '
+        '<button name="decision" value="decline">Cancel</button></form>'
+    )
+    return Response(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+
+def _new_code(state: State, asked: dict[str, str]) -> str:
+    named = state.settings.hubspot_granted_scopes
+    portal = asked.get("portal", "")
+    code = str(uuid.uuid4())
+    state.authorization_codes[code] = {
+        "redirect_uri": asked["redirect_uri"],
+        "scopes": (_scopes_asked(asked) or SCOPES) if named == "asked" else named.split(),
+        "portal": int(portal) if portal.isdecimal() else state.settings.hubspot_portal,
+    }
+    return code
+
+
+def _scopes_asked(asked: dict[str, str]) -> list[str]:
+    return f"{asked.get('scope', '')} {asked.get('optional_scope', '')}".split()
 
 
 @route("POST", r"/oauth/token")
@@ -216,16 +261,18 @@ def token(state: State, request: Request) -> Response:
                 raise _bad_grant("BAD_AUTH_CODE", "missing or unknown auth code")
             if grant["redirect_uri"] != form.get("redirect_uri"):
                 raise _bad_grant("BAD_REDIRECT_URI", "missing or invalid redirect uri")
-            return _issued(state, grant["scopes"], _new_refresh_token(state, grant["scopes"]))
+            return _issued(state, grant, _new_refresh_token(state, grant))
         case "refresh_token":
             old = form.get("refresh_token", "")
-            if old not in state.refresh_tokens:
+            if state.settings.hubspot_installs == "gone":
+                raise _bad_grant("BAD_HUB", "missing or unknown hub id", "access_denied")
+            if old not in state.refresh_tokens or state.settings.hubspot_installs == "revoked":
                 raise _bad_grant("BAD_REFRESH_TOKEN", "refresh token is invalid, expired or revoked")
-            scopes = state.refresh_tokens[old]["scopes"]
+            grant = state.refresh_tokens[old]
             if not state.settings.hubspot_rotate_refresh:
-                return _issued(state, scopes, old)
+                return _issued(state, grant, old)
             del state.refresh_tokens[old]
-            return _issued(state, scopes, _new_refresh_token(state, scopes))
+            return _issued(state, grant, _new_refresh_token(state, grant))
     raise _bad_grant("BAD_GRANT_TYPE", "missing or unknown grant type", "unsupported_grant_type")
 
 
@@ -241,23 +288,25 @@ def _bad_grant(status: str, message: str, code: str = "invalid_grant") -> HttpEr
     return HttpError(json_response(body, 400))
 
 
-def _new_refresh_token(state: State, scopes: list[str]) -> str:
+def _new_refresh_token(state: State, grant: dict[str, Any]) -> str:
     value = f"na1-{uuid.uuid4()}"
-    state.refresh_tokens[value] = {"scopes": scopes}
+    state.refresh_tokens[value] = {"scopes": grant["scopes"], "portal": grant["portal"]}
     return value
 
 
-def _issued(state: State, scopes: list[str], refresh_token: str) -> Response:
+def _issued(state: State, grant: dict[str, Any], refresh_token: str) -> Response:
+    scopes, portal = grant["scopes"], grant["portal"]
     value = f"C{uuid.uuid4().hex}{uuid.uuid4().hex}"
     seconds = state.settings.hubspot_token_seconds
-    state.access_tokens[value] = {"scopes": scopes, "expires_at": state.now() + seconds}
+    expires_at = state.now() + seconds
+    state.access_tokens[value] = {"scopes": scopes, "portal": portal, "expires_at": expires_at}
     return json_response(
         {
             "token_type": "bearer",
             "access_token": value,
             "refresh_token": refresh_token,
             "expires_in": seconds,
-            "hub_id": PORTAL_ID,
+            "hub_id": portal,
             "user_id": 222222,
             "scopes": scopes,
             "token_use": "access_token",
@@ -270,7 +319,8 @@ def introspect(state: State, request: Request) -> Response:
     _check_client(state, request.form)
     value = request.form.get("token", "")
     known = state.access_tokens.get(value) or state.refresh_tokens.get(value)
-    if known is None or known.get("expires_at", state.now() + 1) <= state.now():
+    ended = state.settings.hubspot_installs != "good"
+    if known is None or ended or known.get("expires_at", state.now() + 1) <= state.now():
         return json_response({"active": False})
     use = "access_token" if value in state.access_tokens else "refresh_token"
     return json_response(
@@ -288,7 +338,7 @@ def introspect(state: State, request: Request) -> Response:
 
 def _token_facts(known: dict[str, Any]) -> dict[str, Any]:
     return {
-        "hub_id": PORTAL_ID,
+        "hub_id": known["portal"],
         "user_id": 222222,
         "app_id": APP_ID,
         "user": "admin@example.com",
@@ -317,8 +367,11 @@ def access_token(state: State, request: Request, value: str) -> Response:
 
 @route("DELETE", r"/appinstalls/external-install")
 def uninstall(state: State, request: Request) -> Response:
-    state.access_tokens.clear()
-    state.refresh_tokens.clear()
+    """Ends every token of the portal."""
+    portal = _check_token(state, request)["portal"]
+    for tokens in (state.access_tokens, state.refresh_tokens):
+        for value in [value for value, known in tokens.items() if known["portal"] == portal]:
+            del tokens[value]
     return Response(204)
 
 
@@ -326,7 +379,7 @@ def uninstall(state: State, request: Request) -> Response:
 def account(state: State, request: Request) -> Response:
     return json_response(
         {
-            "portalId": PORTAL_ID,
+            "portalId": _check_token(state, request)["portal"],
             "accountType": "DEVELOPER_TEST",
             "timeZone": "US/Eastern",
             "companyCurrency": "USD",
@@ -362,7 +415,7 @@ def _find(state: State, object_type: str, record_id: str, id_property: str = "")
 
 
 def _wanted(request: Request, name: str) -> list[str]:
-    return [item for item in request.query.get(name, "").split(",") if item]
+    return request.listed(name)
 
 
 @route("POST", r"/objects/(?P<kind>[^/]+)/batch/read")

@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +19,9 @@ from typing import Any
 
 import httpx
 
+from smsadmin.sandbox import custom_action
 from smsadmin.sandbox.crm import OBJECT_TYPES
+from smsadmin.sandbox.custom_action import CustomAction
 from smsadmin.sandbox.signing import signature_headers
 from smsadmin.sandbox.state import PORTAL_ID, Record, State, iso
 
@@ -44,7 +47,8 @@ UNFINISHED = (RUNNING, RETRYING)
 
 @dataclass
 class Workflow:
-    """One step, our action. Inputs are STATIC_VALUE or OBJECT_PROPERTY, as the editor stores them."""
+    """One step, our action. Inputs are STATIC_VALUE or OBJECT_PROPERTY, as the editor stores them; with `from`, the
+    property is one of the first associated record of that type (HubSpot's "fetched objects")."""
 
     name: str
     inputs: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -52,13 +56,15 @@ class Workflow:
     action_url: str = ""
     """Empty for the product's send-sms address; a path alone is taken from BASE_URL."""
     properties: list[str] = field(default_factory=lambda: list(OBJECT_PROPERTIES))
-    """Properties of the record that every execution carries."""
+    """Properties of the record that every execution carries, where the action's definition does not say which."""
+    definition: str = ""
+    """Id of the action of the step; empty for the newest one that calls the address, if there is any."""
     id: int = 0
 
     @classmethod
     def parse(cls, data: dict[str, Any], workflow_id: int) -> "Workflow":
         """A workflow from its JSON; raises ValueError with a sentence that says what is wrong."""
-        names = {"name", "inputs", "object_type", "action_url", "properties"}
+        names = {"name", "inputs", "object_type", "action_url", "properties", "definition"}
         if unknown := set(data) - names:
             raise ValueError(
                 f"A workflow has no {', '.join(sorted(unknown))}. It has {', '.join(sorted(names))}."
@@ -90,6 +96,9 @@ class Execution:
     object_type: str
     record_id: str
     started_at: float
+    action: CustomAction | None = None
+    definition: custom_action.Definition = field(default_factory=dict)
+    """The action's definition as it stood when the record came."""
     attempts: int = 0
     http_status: int | None = None
     error: str | None = None
@@ -124,7 +133,14 @@ class Execution:
             "expires": iso(self.expires_at) if self.expires_at else None,
             "finished": iso(self.finished_at) if self.finished_at else None,
             "repeats": self.repeats,
+            "log": self.log_entry(state),
         }
+
+    def log_entry(self, state: str) -> dict[str, str | None] | None:
+        """What HubSpot's action log says of it, once it has ended, where the action has a definition."""
+        if not self.definition or state in (*UNFINISHED, BLOCKED):
+            return None
+        return custom_action.log_entry(self.definition, self.outputs, state == SUCCESS)
 
 
 @dataclass
@@ -176,9 +192,13 @@ def enrol(
 ) -> Enrolment:
     """Start `count` executions in the background, `rate` a second; a share `repeat` is delivered twice.
 
-    Records are taken in the order of their ids, round and round. Raises ValueError for unknown records.
+    Records are taken in the order of their ids, round and round. Raises ValueError for unknown records, and for types
+    that the action is not for.
     """
     kind = object_type or workflow.object_type
+    action = action_of(state, workflow)
+    if action and not custom_action.is_for(action.definition, kind):
+        raise ValueError(f"The action of {workflow.name} is not offered in workflows of {kind}.")
     known = state.records.get(kind)
     if not known:
         raise ValueError(f"There are no records of type {kind}.")
@@ -190,6 +210,17 @@ def enrol(
     work = partial(_run, state, enrolment, kind, list(islice(cycle(chosen), count)), rate, repeat)
     threading.Thread(target=work, name=f"enrolment-{enrolment.id}", daemon=True).start()
     return enrolment
+
+
+def action_of(state: State, workflow: Workflow) -> CustomAction | None:
+    """The action of a workflow's step, where its definition was made over the API. Raises ValueError for an id that is
+    none."""
+    found = custom_action.find(
+        state.actions.values(), workflow.definition, workflow.url(state.settings.base_url)
+    )
+    if workflow.definition and found is None:
+        raise ValueError(f"There is no action {workflow.definition}.")
+    return found
 
 
 def _run(
@@ -220,6 +251,7 @@ def _run(
 def _started(state: State, enrolment: Enrolment, kind: str, record_id: str) -> tuple[Execution, bytes]:
     with state.lock:
         number = state.new_id()
+        action = action_of(state, enrolment.workflow)
         execution = Execution(
             callback_id=f"ap-{PORTAL_ID}-{number}-{ACTION_ID}-0",
             enrolment_id=enrolment.id,
@@ -228,6 +260,8 @@ def _started(state: State, enrolment: Enrolment, kind: str, record_id: str) -> t
             object_type=kind,
             record_id=record_id,
             started_at=state.now(),
+            action=action,
+            definition=action.definition if action else {},
         )
         enrolment.executions.append(execution)
         state.executions[execution.callback_id] = execution
@@ -239,15 +273,18 @@ def _started(state: State, enrolment: Enrolment, kind: str, record_id: str) -> t
 
 def _body(state: State, execution: Execution, record: Record) -> bytes:
     """The execution request: the documented core, and the keys only seen in captured traffic."""
-    workflow, settings = execution.workflow, state.settings
+    workflow, settings, action = execution.workflow, state.settings, execution.action
+    definition_id = int(action.id) if action else ACTION_DEFINITION_ID
+    version = int(action.revision) if action else ACTION_DEFINITION_VERSION
     origin: dict[str, Any] = {
         "portalId": PORTAL_ID,
-        "actionDefinitionId": ACTION_DEFINITION_ID,
-        "actionDefinitionVersion": ACTION_DEFINITION_VERSION,
+        "actionDefinitionId": definition_id,
+        "actionDefinitionVersion": version,
     }
     context: dict[str, Any] = {"source": "WORKFLOWS", "workflowId": workflow.id}
-    inputs = resolved_inputs(workflow.inputs, record, settings.runner_empty_input)
+    inputs = resolved_inputs(workflow.inputs, record, settings.runner_empty_input, state.records)
     defined = state.properties[execution.object_type]
+    wanted = execution.definition["objectRequestOptions"]["properties"] if action else workflow.properties
     body: dict[str, Any] = {
         "callbackId": execution.callback_id,
         "origin": origin,
@@ -255,9 +292,7 @@ def _body(state: State, execution: Execution, record: Record) -> bytes:
         "object": {
             "objectId": int(record.id),
             "objectType": OBJECT_TYPES[execution.object_type].name,
-            "properties": {
-                name: record.properties.get(name) for name in workflow.properties if name in defined
-            },
+            "properties": {name: record.properties.get(name) for name in wanted if name in defined},
         },
         "inputFields": inputs,
     }
@@ -266,8 +301,8 @@ def _body(state: State, execution: Execution, record: Record) -> bytes:
         origin |= {
             "userId": None,
             "actionExecutionIndexIdentifier": index,
-            "extensionDefinitionVersionId": ACTION_DEFINITION_VERSION,
-            "extensionDefinitionId": ACTION_DEFINITION_ID,
+            "extensionDefinitionVersionId": version,
+            "extensionDefinitionId": definition_id,
         }
         context |= {"actionId": ACTION_ID, "actionExecutionIndexIdentifier": index}
         body["fields"] = inputs
@@ -275,17 +310,31 @@ def _body(state: State, execution: Execution, record: Record) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def resolved_inputs(inputs: dict[str, dict[str, str]], record: Record, empty: str) -> dict[str, str | None]:
+Records = Mapping[str, Mapping[str, Record]]
+
+
+def resolved_inputs(
+    inputs: dict[str, dict[str, str]], record: Record, empty: str, records: Records
+) -> dict[str, str | None]:
     """Input values as sent, all of them texts; an unset property renders empty inside a text."""
     values: dict[str, str | None] = {}
     for name, item in inputs.items():
         if item["type"] == "STATIC_VALUE":
             values[name] = TOKEN.sub(lambda token: record.properties.get(token[1]) or "", str(item["value"]))
-        elif (found := record.properties.get(item["propertyName"])) not in (None, ""):
+        elif found := _properties_of(item, record, records).get(item["propertyName"]):
             values[name] = found
         elif empty != "missing":
             values[name] = None if empty == "null" else ""
     return values
+
+
+def _properties_of(item: dict[str, str], record: Record, records: Records) -> dict[str, str | None]:
+    """The enrolled record's properties, or those of the first record of another type associated with it."""
+    if "from" not in item:
+        return record.properties
+    linked = record.associations.get(item["from"], {})
+    first = min(linked, key=int, default="")
+    return records[item["from"]][first].properties if first else {}
 
 
 def _post(state: State, execution: Execution, body: bytes) -> httpx.Response:
@@ -293,7 +342,7 @@ def _post(state: State, execution: Execution, body: bytes) -> httpx.Response:
     settings = state.settings
     request = state.http.build_request(
         "POST",
-        execution.workflow.url(settings.base_url),
+        execution.definition.get("actionUrl") or execution.workflow.url(settings.base_url),
         content=body,
         headers={"Content-Type": "application/json", "User-Agent": "HubSpot Connect 2.0"},
         timeout=httpx.Timeout(settings.runner_read_timeout, connect=settings.runner_connect_timeout),

@@ -429,10 +429,36 @@ def _workflows(numbers: dict[int, Number], users: dict[int, User]) -> dict[str, 
             },
         ),
     ]
-    return {
-        name: Workflow(name, inputs, id=1_700_000_001 + position)
-        for position, (name, inputs) in enumerate(definitions)
+    workflows = [Workflow(name, inputs) for name, inputs in definitions]
+    workflows += [_workflow_of(path, number) for path in RECIPIENTS]
+    workflows.append(_classic(number, user))
+    for position, workflow in enumerate(workflows):
+        workflow.id = 1_700_000_001 + position
+    return {workflow.name: workflow for workflow in workflows}
+
+
+def _workflow_of(path: str, number: Number) -> Workflow:
+    """A workflow of records that are no contacts: they name themselves in the text."""
+    title, recipient = RECIPIENTS[path]
+    inputs = {
+        "sender_mode": static("number"),
+        "sender_number": static(str(number.id)),
+        "send_as_mode": static("default"),
+        "recipient": recipient,
+        "message": static(f"News of Sandbox Ltd about {{{{ enrolled_object.{title} }}}}"),
     }
+    return Workflow(f"Text for {path}", inputs, object_type=path)
+
+
+def _classic(number: Number, user: User) -> Workflow:
+    """A step with the earlier form of the action."""
+    inputs = {
+        "sender_number": static(str(number.id)),
+        "send_as_user": static(str(user.id)),
+        "recipient": from_property("phone"),
+        "message": static("Hi {{ enrolled_object.firstname }}, welcome to Sandbox Ltd. Reply STOP to end."),
+    }
+    return Workflow("Welcome text (classic)", inputs, action_url="/hubspot/actions/send-sms-classic")
 
 
 def static(value: str) -> dict[str, str]:
@@ -441,3 +467,17 @@ def static(value: str) -> dict[str, str]:
 
 def from_property(name: str) -> dict[str, str]:
     return {"type": "OBJECT_PROPERTY", "propertyName": name}
+
+
+#: By object type: the property that names a record, and where its workflow takes the recipient from.
+RECIPIENTS = {
+    "companies": ("name", from_property("phone")),
+    "deals": ("dealname", {**from_property("phone"), "from": "contacts"}),
+    "tickets": ("subject", {**from_property("phone"), "from": "contacts"}),
+    "quotes": ("hs_title", {**from_property("phone"), "from": "contacts"}),
+    "users": ("hs_given_name", from_property("hs_additional_phone")),
+    "orders": ("hs_order_name", {**from_property("phone"), "from": "contacts"}),
+    "carts": ("hs_cart_name", {**from_property("phone"), "from": "contacts"}),
+    "invoices": ("hs_number", {**from_property("phone"), "from": "contacts"}),
+    "leads": ("hs_lead_name", {**from_property("phone"), "from": "contacts"}),
+}

@@ -15,14 +15,21 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from smsadmin.sandbox import aircall, control, faults, hubspot
+from smsadmin.sandbox import aircall, automation, control, faults, hubspot
 from smsadmin.sandbox.seeds import seeds
 from smsadmin.sandbox.state import Settings, State, iso
 from smsadmin.sandbox.web import HttpError, Request, Response, Wire, json_response
 
+
+def _hubspot(state: State, request: Request) -> Response:
+    """An app's own actions have credentials of their own; everything else of HubSpot's is called with a portal's."""
+    part = automation if automation.owns(request.path) else hubspot
+    return part.handle(state, request)
+
+
 SERVICES: dict[str, Callable[[State, Request], Response]] = {
     "aircall": aircall.handle,
-    "hubspot": hubspot.handle,
+    "hubspot": _hubspot,
     "_control": control.handle,
 }
 REFUSALS: dict[str, Callable[[State, str], Response]] = {

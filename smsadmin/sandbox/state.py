@@ -20,6 +20,9 @@ HUBSPOT_CLIENT_ID = "sandbox-client-id"
 HUBSPOT_STATIC_TOKEN = "sandbox-hubspot-token"  # noqa: S105
 AIRCALL_API_ID = "sandbox-id"
 AIRCALL_API_TOKEN = "sandbox-token"  # noqa: S105
+AIRCALL_CLIENT_ID = "sandbox-aircall-client"
+AIRCALL_CLIENT_SECRET = "sandbox-aircall-secret"  # noqa: S105
+COMPANY_ID = 1
 
 KEPT_REQUESTS = 20_000
 
@@ -37,6 +40,16 @@ class Settings:
 
     aircall_requests_per_minute: int = 120
     """REST limit of the company in one calendar minute; 0 is no limit."""
+    aircall_key_refused: bool = False
+    """Whether the API key is refused, as after somebody deleted it; access tokens go on."""
+    aircall_plan_has_api: bool = True
+    """Whether the plan has sending by API (Professional); else the messaging endpoints answer 403."""
+    aircall_plan_refusal: str = "service"
+    """How they do: service (the messaging service's JSON) or edge (the gateway's)."""
+    aircall_admin_agrees: bool = True
+    """Whether whoever is sent to the OAuth page agrees."""
+    aircall_app_active: bool = True
+    """Whether GET /v1/integrations/me says that the app is switched on."""
     aircall_rate_headers: str = "at_limit"
     """X-AircallApi-* headers: at_limit or always."""
     aircall_users_in_number_list: bool = True
@@ -64,6 +77,16 @@ class Settings:
     """Failed deliveries in a row after which a webhook is switched off."""
 
     hubspot_token_seconds: int = 1800
+    hubspot_consent: str = "given"
+    """What happens at /oauth/authorize: given (everyone agrees at once), asked (on a page) or the `error` to answer."""
+    hubspot_portal: int = PORTAL_ID
+    """The portal that consent is given for. All portals have the same records."""
+    hubspot_granted_scopes: str = "asked"
+    """What new tokens of installs may: asked (what was asked for), or scopes separated by spaces."""
+    hubspot_static_scopes: str = "all"
+    """What the static token may: all, or scopes separated by spaces."""
+    hubspot_installs: str = "good"
+    """Tokens of installs: good, revoked (somebody uninstalled the app) or gone (the portal is no more)."""
     hubspot_rotate_refresh: bool = False
     """Whether a refresh hands out a new refresh token and ends the old one."""
     hubspot_requests_per_ten_seconds: int = 190
@@ -71,6 +94,11 @@ class Settings:
     hubspot_searches_per_second: int = 5
     hubspot_search_delay: float = 0.0
     """How long a new or changed record stays invisible to search."""
+
+    hubspot_two_dependencies: bool = True
+    """Whether a field of an action may depend on two others."""
+    editor_timeout: float = 10.0
+    """How long the workflow editor waits for the options of a dropdown."""
 
     runner_payload: str = "full"
     """full (every key seen in captured traffic) or documented (the documented core only)."""
@@ -171,6 +199,8 @@ class Webhook:
     active: bool = True
     failures: int = 0
     """Failed deliveries in a row."""
+    of_app: bool = False
+    """Made with an app's access token: it hears of the app's end."""
 
 
 @dataclass
@@ -191,6 +221,7 @@ class Message:
     user: str | None = None
     """Email of the send-as user."""
     segments: int = 1
+    media: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -251,6 +282,8 @@ class State:
         self.messages: list[Message] = []
         self.calls: dict[int, dict[str, Any]] = {}
         self.aircall_tokens: set[str] = set()
+        self.aircall_codes: dict[str, str] = {}
+        """Code to the redirect_uri it was given for."""
         self.aircall_minute = (0, 0)
 
     def _reset_hubspot(self, seeds: Seeds) -> None:
@@ -258,6 +291,7 @@ class State:
         self.properties = seeds.properties
         self.owners = seeds.owners
         self.workflows = seeds.workflows
+        self.actions: dict[str, Any] = {}
         self.access_tokens: dict[str, dict[str, Any]] = {}
         self.refresh_tokens: dict[str, dict[str, Any]] = {}
         self.authorization_codes: dict[str, dict[str, Any]] = {}

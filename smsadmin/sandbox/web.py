@@ -45,6 +45,11 @@ class Request:
     def query(self) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
+    def listed(self, name: str) -> list[str]:
+        """The values of a query parameter that takes several: separated by commas, or the parameter repeated."""
+        given = parse_qsl(urlsplit(self.target).query)
+        return [each for key, value in given if key == name for each in value.split(",") if each]
+
     @property
     def json(self) -> Any:
         """The body as JSON; None where it is not JSON."""

@@ -2,7 +2,7 @@
 
 from smsadmin.consent.checks import opted_out
 from smsadmin.core import errors, numbers
-from smsadmin.core.message import MOST_CHARACTERS
+from smsadmin.core.message import most_characters
 from smsadmin.core.segments import Measure
 from smsadmin.core.trace import Step, passed
 from smsadmin.directory.country import within_its_rules
@@ -10,11 +10,13 @@ from smsadmin.sending.resolve import Draft, DraftStep
 
 
 def length(draft: Draft) -> Step:
+    """Within what the number takes: less than others, where it is a French one."""
     measure = draft.measure
     assert measure is not None
-    if measure.characters > MOST_CHARACTERS:
-        raise errors.MessageTooLong(characters=measure.characters, limit=MOST_CHARACTERS)
-    return passed("length", "length.fits", limit=MOST_CHARACTERS, **_figures(measure))
+    limit = most_characters(draft.number.e164 if draft.number else "")
+    if measure.characters > limit:
+        raise errors.MessageTooLong(characters=measure.characters, limit=limit)
+    return passed("length", "length.fits", limit=limit, **_figures(measure))
 
 
 def not_sender(draft: Draft) -> Step:

@@ -1,8 +1,8 @@
 """The worker's side: one drain per provider account claims queued rows, sends them, and writes what came of it.
 
-A drain holds its account by a lease in the database. Each claim is committed before anything leaves, so a
-worker that dies leaves rows in "sending": the sweep makes them unknown, never queued again.
-"""
+A drain holds its account by a lease in the database. It takes slots of the account's pace for rows that are
+due, waits for them, and then claims. Each claim is committed before anything leaves, so a worker that dies
+leaves rows in "sending": the sweep makes them unknown, never queued again."""
 
 import math
 import time
@@ -20,9 +20,12 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from smsadmin.consent.checks import meanwhile
 from smsadmin.core import errors
 from smsadmin.core.status import SETTLED, Status
 from smsadmin.directory.models import Number, Source
+from smsadmin.pacing import account as paced
+from smsadmin.pacing import slots, turns
 from smsadmin.providers.base import Provider, Result
 from smsadmin.providers.registry import provider as provider_of
 from smsadmin.sending import bell, log
@@ -33,10 +36,12 @@ from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
 
-MOST_AT_ONCE = 50
 MOST_ATTEMPTS = 5
 LONGEST_TURN = 20.0  # seconds after which a drain lets other accounts have the thread
 TOGETHER = 1.0  # seconds after which answers are written without waiting for the slower ones of their batch
+MOST_SLEEP = 1.0  # seconds after which a drain that waits looks whether it is to stop
+#: How long a message waits for credentials before it is given up.
+WITHOUT_CREDENTIALS = timedelta(hours=24)
 Answered = tuple[Claimed, Result | Exception]
 stopping = Flag()  # set when the worker is asked to stop: a drain then ends after its batch
 
@@ -48,29 +53,29 @@ class Account:
     connection: Connection
     provider: Provider
     holder: uuid.UUID
-    next_slot_at: datetime
     last_number_id: int
     sleep: Callable[[float], None] = field(default=time.sleep)
+    paused_until: datetime | None = None  # as an answer to this drain asked
+    ends: float = field(default_factory=lambda: time.monotonic() + LONGEST_TURN)
 
     @property
-    def per_minute(self) -> int:
-        return self.connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
+    def may_go_on(self) -> bool:
+        return not (stopping.is_set() or self.connection.lost_at or time.monotonic() >= self.ends)
 
-    @property
-    def at_once(self) -> int:
-        """What a second sends."""
-        return max(1, min(math.ceil(self.per_minute / 60), MOST_AT_ONCE))
 
-    @property
-    def spacing(self) -> timedelta:
-        """The time each message takes up, so that no minute sees more than `per_minute`, wherever it begins."""
-        return timedelta(seconds=60 / (self.per_minute - self.at_once + 1))
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What leaves together next, and the number after which the next turn begins."""
+
+    ids: Sequence[uuid.UUID]
+    last_number_id: int
 
 
 def drain(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> int:
     """Sends what the account has queued, at its pace; returns how many messages it sent for.
 
-    Does nothing when another drain holds the account: that one looks again before it ends.
+    Does nothing when another drain holds the account: that one looks again before it ends. Nor for an account whose
+    credentials are refused: what it has waits until they are changed.
     """
     account = _take(connection_id, sleep)
     if account is None:
@@ -79,10 +84,10 @@ def drain(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> in
     try:
         done = _work(account)
     finally:
-        Drain.objects.filter(pk=connection_id, holder=account.holder).update(
-            holder=None, lease_until=None, next_slot_at=account.next_slot_at
-        )
-    if not stopping.is_set() and _numbers_waiting(connection_id, timezone.now()).exists():
+        Drain.objects.filter(pk=connection_id, holder=account.holder).update(holder=None, lease_until=None)
+    if stopping.is_set() or account.connection.lost_at:
+        return done
+    if _numbers_waiting(connection_id, timezone.now()).exists():
         bell.ring(connection_id)
     return done
 
@@ -91,11 +96,11 @@ def _take(connection_id: int, sleep: Callable[[float], None]) -> Account | None:
     now, holder = timezone.now(), uuid.uuid4()
     Drain.objects.get_or_create(pk=connection_id)
     free = Q(holder=None) | Q(lease_until__lt=now)
-    if not Drain.objects.filter(free, pk=connection_id).update(holder=holder, lease_until=_lease(now)):
+    usable = Drain.objects.filter(free, pk=connection_id, connection__lost_at=None)
+    if not usable.update(holder=holder, lease_until=_lease(now)):
         return None
     row = Drain.objects.select_related("connection").get(pk=connection_id)
-    slot = row.next_slot_at or now
-    return Account(row.connection, provider_of(row.connection), holder, slot, row.last_number_id, sleep)
+    return Account(row.connection, provider_of(row.connection), holder, row.last_number_id, sleep)
 
 
 def _lease(now: datetime, messages: int = 1) -> datetime:
@@ -106,16 +111,16 @@ def _lease(now: datetime, messages: int = 1) -> datetime:
 
 def _work(account: Account) -> int:
     done, idle_since = 0, None
-    ends = time.monotonic() + LONGEST_TURN
-    while not stopping.is_set() and time.monotonic() < ends:
-        now = timezone.now()
-        if (wait := (account.next_slot_at - now).total_seconds()) > 0:
-            account.sleep(min(wait, 1.0))
+    while account.may_go_on:
+        if due := _due(account, timezone.now()):
+            if _slots_came(account, len(due.ids)):
+                batch = _willing(account, _claim(account, due, timezone.now()))
+                _send_batch(account, batch)
+                done += len(batch)
+            idle_since = None
             continue
-        batch = _claim(account, now)
-        if batch:
-            _send_batch(account, batch)
-            done, idle_since = done + len(batch), None
+        if account.paused_until and (wait := (account.paused_until - timezone.now()).total_seconds()) > 0:
+            account.sleep(min(wait, MOST_SLEEP))  # what was put off until then is due again
             continue
         idle_since = idle_since or time.monotonic()
         if time.monotonic() - idle_since >= settings.DISPATCH_LINGER:
@@ -124,17 +129,45 @@ def _work(account: Account) -> int:
     return done
 
 
-def _claim(account: Account, now: datetime) -> list[Claimed]:
-    """Due rows, a fair share for each number, and the slots they use up. Loses them all if the lease was lost."""
-    ids = _due(account, now)
-    if not ids:
+def _slots_came(account: Account, requests: int) -> bool:
+    """Takes the account's next slots and waits for them; False where none comes within this turn, or Aircall
+    asked for a pause meanwhile: then they are taken anew."""
+    now = timezone.now()
+    within = timedelta(seconds=account.ends - time.monotonic())
+    pk, rate = account.connection.pk, paced.rate(account.connection)
+    begins = slots.take(pk, rate, within, now, requests)
+    if begins is None:
+        account.sleep(MOST_SLEEP)
+        return False
+    if begins <= now:
+        return True
+    while (wait := (begins - timezone.now()).total_seconds()) > 0:
+        if stopping.is_set():
+            return False
+        account.sleep(min(wait, MOST_SLEEP))
+    paused = slots.of(pk).paused_until
+    return paused is None or paused <= begins
+
+
+def _claim(account: Account, due: Due, now: datetime) -> list[Claimed]:
+    """Takes these rows. Loses them all if the lease was lost, or the account's credentials were refused meanwhile."""
+    lease_until = _lease(now, len(due.ids))
+    mine = Drain.objects.filter(pk=account.connection.pk, holder=account.holder, connection__lost_at=None)
+    if not mine.update(last_number_id=due.last_number_id, lease_until=lease_until):
+        account.ends = time.monotonic()
         return []
-    lease_until = _lease(now, len(ids))
-    account.next_slot_at = max(account.next_slot_at, now) + account.spacing * len(ids)
-    held = Drain.objects.filter(pk=account.connection.pk, holder=account.holder).update(
-        next_slot_at=account.next_slot_at, last_number_id=account.last_number_id, lease_until=lease_until
-    )
-    return log.claim(ids, account.holder, now, lease_until) if held else []
+    account.last_number_id = due.last_number_id
+    return log.claim(due.ids, account.holder, now, lease_until)
+
+
+def _willing(account: Account, batch: list[Claimed]) -> list[Claimed]:
+    """Without the messages whose recipients opted out while they waited: of those nothing leaves any more."""
+    recipients = {message.pk: message.sms.recipient for message in batch}
+    refused = meanwhile(account.connection.workspace_id, recipients)
+    now = timezone.now()
+    if gone := [pk for pk, error in refused.items() if log.withdrawn(pk, error, now)]:
+        settled.send(sender=Message, ids=gone)
+    return [message for message in batch if message.pk not in refused]
 
 
 def _numbers_waiting(connection_id: int, now: datetime) -> QuerySet[Number]:
@@ -142,20 +175,28 @@ def _numbers_waiting(connection_id: int, now: datetime) -> QuerySet[Number]:
     return Number.objects.filter(Exists(waiting), connection_id=connection_id)
 
 
-def _due(account: Account, now: datetime) -> list[uuid.UUID]:
-    """The oldest rows of each waiting number in turn, beginning after the number served last."""
+def _due(account: Account, now: datetime) -> Due | None:
+    """What leaves together next: the oldest rows of each waiting number in turn, beginning after the number
+    served last."""
     waiting = list(_numbers_waiting(account.connection.pk, now).order_by("pk").values_list("pk", flat=True))
     if not waiting:
-        return []
+        return None
+    at_once = paced.at_once(account.connection)
     after = [pk for pk in waiting if pk > account.last_number_id]
-    turn = (after + waiting)[: min(len(waiting), account.at_once)]
-    share = math.ceil(account.at_once / len(turn))
+    turn = (after + waiting)[: min(len(waiting), at_once)]
+    share = math.ceil(at_once / len(turn))
     due = connection.ops.adapt_datetimefield_value(now)
     parameters = [value for number_id in turn for value in (number_id, due, share)]
-    rows = list(Message.objects.raw(" UNION ALL ".join([_OLDEST] * len(turn)), parameters))[: account.at_once]
-    last = rows[-1].number_id if rows else None
-    account.last_number_id = last or account.last_number_id
-    return [row.pk for row in rows]
+    rows = list(Message.objects.raw(" UNION ALL ".join([_OLDEST] * len(turn)), parameters))
+    return Due([row.pk for row in rows[:at_once]], _served_last(rows, at_once)) if rows else None
+
+
+def _served_last(rows: Sequence[Message], at_once: int) -> int:
+    """The last number that had its whole share: one that was cut short is the first of the next turn."""
+    last = rows[:at_once][-1].number_id
+    if len(rows) > at_once and rows[at_once].number_id == last:
+        last = next((row.number_id for row in reversed(rows[:at_once]) if row.number_id != last), last)
+    return last or 0
 
 
 #: One number's part of a batch. A query each would cost a busy account more than sending does.
@@ -173,6 +214,8 @@ def _threads() -> ThreadPoolExecutor:
 
 def _send_batch(account: Account, batch: Sequence[Claimed]) -> None:
     """Sends outside any transaction, several at once; answers that come together are written together."""
+    if not batch:
+        return
     if len(batch) == 1:
         _record(account, [(batch[0], _attempt(account.provider, batch[0]))])
         return
@@ -208,11 +251,14 @@ def _written(account: Account, outcomes: Sequence[Outcome]) -> None:
 
 
 def _slow_down(account: Account, answers: Sequence[Answered]) -> None:
-    """A 429 is about the account: nothing else of it is sent before the time it names."""
+    """What answers say of the limit is about the account: after a 429 nothing else of it is asked before its time."""
     for _, result in answers:
-        if isinstance(result, Result) and result.reason == "rate_limited":
-            until = timezone.now() + timedelta(seconds=result.retry_in or 0)
-            account.next_slot_at = max(account.next_slot_at, until)
+        if not isinstance(result, Result):
+            continue
+        if until := turns.heed(account.connection, result.exchange, timezone.now()):
+            account.paused_until = until
+        if result.requests > 1:
+            slots.reserve(account.connection.pk, paced.rate(account.connection), result.requests - 1)
 
 
 def _attempt(provider: Provider, message: Claimed) -> Result | Exception:
@@ -254,6 +300,8 @@ def _outcome(provider: Provider, message: Claimed, result: Result | Exception) -
 def _again_or_given_up(provider: Provider, message: Claimed, result: Result, now: datetime) -> Outcome:
     """It surely never left: back into the queue, later each time, until the attempts are used up."""
     attempts, event = message.attempts + 1, result.exchange.as_json()
+    if result.reason == "credential":  # it waits for its account, which is not tried meanwhile
+        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now)
     if attempts < MOST_ATTEMPTS:
         wait = timedelta(
             seconds=(result.retry_in or 0) * (1 if result.reason == "rate_limited" else attempts**2)
@@ -274,18 +322,35 @@ def _learn(connection: Connection, answers: Sequence[Answered]) -> None:
         if isinstance(result, Result) and result.learnt and message.number_id:
             facts = {f"{name}_source": Source.SEND for name in result.learnt} | result.learnt
             Number.objects.filter(pk=message.number_id).update(**facts)
-    if any(isinstance(r.error, errors.CredentialRejected) for r in answered):
+    if any(result.plan_refused for result in answered):
+        connection.plan_refused_at = timezone.now()
+        connection.save(update_fields=["plan_refused_at"])
+    elif connection.plan_refused_at and any(result.accepted for result in answered):
+        connection.plan_refused_at = None
+        connection.save(update_fields=["plan_refused_at"])
+    if any(r.reason == "credential" or isinstance(r.error, errors.CredentialRejected) for r in answered):
         connection.mark(Connection.State.REJECTED, "Refused while sending")
     elif connection.state != Connection.State.WORKING and any(r.accepted for r in answered):
         connection.mark(Connection.State.WORKING)
 
 
 def sweep(now: datetime | None = None) -> None:
-    """Settles rows whose drain died, and rings for accounts with due rows that nobody holds."""
+    """Settles rows whose drain died and rows that waited too long for credentials, and rings for accounts with due rows
+    that nobody holds."""
     now = now or timezone.now()
-    if ids := log.lost(now):
+    if ids := log.lost(now) + _without_credentials(now):
         settled.send(sender=Message, ids=ids)
     due = Message.objects.filter(number=OuterRef("pk"), status=Status.QUEUED, next_attempt_at__lte=now)
-    accounts = Number.objects.filter(Exists(due)).values_list("connection_id", flat=True).distinct()
-    for connection_id in accounts:
+    waiting = Number.objects.filter(Exists(due), connection__lost_at=None)
+    for connection_id in waiting.values_list("connection_id", flat=True).distinct():
         bell.ring(connection_id)
+
+
+def _without_credentials(now: datetime) -> list[uuid.UUID]:
+    """Gives up what has waited for its account's credentials for a day."""
+    since = now - WITHOUT_CREDENTIALS
+    given_up = []
+    for lost in Connection.objects.filter(kind=Connection.Kind.AIRCALL, lost_at__lte=since):
+        error = errors.CredentialRejected(provider=lost.get_kind_display())
+        given_up += log.given_up(lost.pk, since, error, now)
+    return given_up

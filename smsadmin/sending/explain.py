@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.utils import formats, timezone
@@ -159,8 +159,10 @@ def _shown(name: str, value: Any) -> str:
     """A value as people read it: numbers spaced, times in the viewer's zone, units and line types translated."""
     if name in _NUMBERS:
         return numbers.pretty(str(value))
-    if name in ("resets", "expires"):
+    if name in ("resets", "expires", "since"):
         return _moment(datetime.fromisoformat(value))
+    if name == "last_day":
+        return formats.date_format(date.fromisoformat(value))
     if name in _COUNTS and isinstance(value, int):
         return formats.number_format(value, use_l10n=True, force_grouping=True)
     if name in ("reason", "answer"):

@@ -26,16 +26,23 @@ from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas.recount import LONGEST_HOLD
 from smsadmin.sending import search
 from smsadmin.sending.codes import NAMES
-from smsadmin.sending.models import Message
+from smsadmin.sending.models import Message, Reply
 from smsadmin.workspaces.models import Connection, Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
+from smsadmin.writeback.models import Engagement
 
-HUBSPOT = "hubspot"
+HUBSPOT = "hubspot"  # also how the classic action's begins, so that it is found with it
+CLASSIC = "hubspot-classic"
 TEST = "test"  # sent from the editor to one of our own phones
 VERIFICATION = "verification"  # the code that proves such a phone
 RESEND = "resend"  # a message of the log, sent again
+MESSAGING_API = "messaging-api"  # somebody wrote it on the page of a number in proxy mode
+INBOX = "inbox"  # an answer that somebody wrote in a thread
+OPT_OUT = "opt-out"  # the answer to STOP, START or HELP
 NO_TESTS = "no-tests"
 
+#: What HubSpot was not told: how an execution ended, that a record has a message, or either of them yet.
+UNTOLD, UNLOGGED, OWED = "untold", "unlogged", "owed"
 GIVEN_BACK = "only"  # messages that were counted, but surely never left
 
 #: Several statuses under one word.
@@ -53,7 +60,7 @@ GROUP_WORDS = [
 
 
 #: Filters no index serves: one would cost every acceptance (docs/decisions.md). They look through that many.
-UNINDEXED = ("workflow", "given_back")
+UNINDEXED = ("workflow", "told", "given_back")
 NEWEST = 100_000
 #: A recipient as it was written stands in no index either, and those without a number lie far apart.
 MOST_GIVEN = 10_000
@@ -224,15 +231,29 @@ class MessageFilter(django_filters.FilterSet):
         choices=[
             (NO_TESTS, gettext_lazy("Without tests")),
             (HUBSPOT, gettext_lazy("HubSpot workflows")),
+            (CLASSIC, gettext_lazy("The classic action only")),
             (RESEND, gettext_lazy("Sent again")),
+            (INBOX, gettext_lazy("Answers from the inbox")),
+            (MESSAGING_API, gettext_lazy("Written on a number's page")),
             (TEST, gettext_lazy("Tests only")),
             (VERIFICATION, gettext_lazy("Codes for test numbers")),
+            (OPT_OUT, gettext_lazy("Answers to STOP, START and HELP")),
         ],
         method="by_trigger",
     )
     record = django_filters.CharFilter(label=gettext_lazy("Record id"), method="by_record", max_length=40)
     workflow = django_filters.CharFilter(
         label=gettext_lazy("Workflow id"), field_name="origin__workflow", max_length=40
+    )
+    told = django_filters.ChoiceFilter(
+        label=gettext_lazy("Told and logged"),
+        empty_label=gettext_lazy("Whether or not"),
+        choices=[
+            (UNTOLD, gettext_lazy("Workflow could not be told")),
+            (UNLOGGED, gettext_lazy("Not logged on the record")),
+            (OWED, gettext_lazy("Still to be told or logged")),
+        ],
+        method="by_told",
     )
     since = MomentFilter(label=gettext_lazy("From"), method="by_since")
     until = MomentFilter(label=gettext_lazy("Until"), method="by_until")
@@ -326,6 +347,18 @@ class MessageFilter(django_filters.FilterSet):
         wanted = Message.objects.filter(workspace=self.workspace, trigger=value)
         return messages.filter(pk__in=wanted.values("pk"))
 
+    def by_told(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
+        """By what HubSpot still does not know: of the workflow's execution, or of the record's timeline."""
+        if value == UNTOLD:
+            return messages.filter(reply=Reply.FAILED)
+        entries = Engagement.objects.filter(workspace=self.workspace, message__isnull=False)
+        if value == UNLOGGED:
+            return messages.filter(
+                pk__in=entries.filter(state__in=("failed", "not_logged")).values("message")
+            )
+        owed = entries.filter(state__in=("owed", "writing")).values("message")
+        return messages.filter(Q(reply=Reply.OWED) | Q(pk__in=owed))
+
     def by_since(self, messages: QuerySet[Message], name: str, value: datetime) -> QuerySet[Message]:
         return messages.filter(pk__gte=first_uuid7(max(value, _EPOCH)))
 
@@ -370,7 +403,7 @@ class MessageFilter(django_filters.FilterSet):
     def _has_id(self, text: str) -> Q:
         portals = Connection.objects.filter(workspace=self.workspace, kind=Connection.Kind.HUBSPOT)
         keys = [key16(f"{portal}:{text}") for portal in portals.values_list("external_id", flat=True)]
-        found = Q(trigger=HUBSPOT, key__in=keys) | (~Q(provider_id="") & Q(provider_id=text))
+        found = Q(trigger__in=(HUBSPOT, CLASSIC), key__in=keys) | (~Q(provider_id="") & Q(provider_id=text))
         if own := _UUID.search(text):  # alone, or in the copied address of its page
             found |= Q(pk=UUID(own[0]))
         return Q(pk__in=self._ids(Message, found))

@@ -68,7 +68,7 @@ def release(message: Message, demand: Demand, now: datetime) -> bool:
 
 def _release(message: Message, demand: Demand, now: datetime) -> bool:
     with transaction.atomic():
-        position = counting.reserve(demand.subjects, message.segments, now, priority=demand.priority)
+        position = _reserved(message, demand, now)
         released = log.released(message.pk, position, now)
         if not released:
             transaction.set_rollback(True)
@@ -77,9 +77,15 @@ def _release(message: Message, demand: Demand, now: datetime) -> bool:
     return released
 
 
+def _reserved(message: Message, demand: Demand, now: datetime) -> list[dict[str, Any]]:
+    return counting.reserve(
+        demand.subjects, message.segments, now, priority=demand.priority, windows=demand.windows
+    )
+
+
 def _enter_step_by_step(message: Message, demand: Demand, now: datetime, *, in_line: bool) -> None:
     with transaction.atomic():
-        message.quota = counting.reserve(demand.subjects, message.segments, now, priority=demand.priority)
+        message.quota = _reserved(message, demand, now)
         if in_line and (first := lines.first(Line.of(message), quota.largest(demand, now))):
             raise LineAhead(first)
         message.save(force_insert=True)
@@ -115,7 +121,8 @@ def _zones(shape: Shape) -> list[str]:
 
 def _most(limit: Limit, message: Message, demand: Demand) -> int:
     """The most that may be used before this message, for it to fit."""
-    return limit.room(priority=demand.priority) - limit.amount(message.segments)
+    most = counting.most(limit, priority=demand.priority, windows=demand.windows)
+    return most - limit.amount(message.segments)
 
 
 def _row(message: Message) -> str:

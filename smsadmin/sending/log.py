@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Least
 
 from smsadmin.core import causes, errors
@@ -175,6 +175,7 @@ def repeated(ask: SendRequest, now: datetime) -> Message:
     if message is None:
         raise LookupError(f"No message of trigger {ask.trigger} has this key.")
     Event.objects.create(message=message, workspace_id=message.workspace_id, at=now, kind=Event.Kind.REPEAT)
+    message.is_repeated = True
     return message
 
 
@@ -416,6 +417,34 @@ def expired(now: datetime, limit: int = 500) -> list[UUID]:
     ]
 
 
+def given_up(
+    connection_id: int, accepted_before: datetime, error: errors.SendError, now: datetime, limit: int = 500
+) -> list[UUID]:
+    """What an account has queued since before that moment fails with this error. It never left, so it counts no
+    more."""
+    old = Message.objects.filter(
+        number__connection=connection_id, status=Status.QUEUED, accepted_at__lte=accepted_before
+    )
+    with transaction.atomic():
+        ids = list(old.order_by("pk").values_list("pk", flat=True)[:limit])
+        rows = list(_locked(ids).filter(status=Status.QUEUED).values_list("pk", flat=True))
+        Message.objects.filter(pk__in=rows).update(
+            status=Status.FAILED, finished_at=now, next_attempt_at=None, **_reason(error)
+        )
+        counting.adjust(_given_back(rows))
+    return rows
+
+
+def withdrawn(message_id: UUID, error: errors.SendError, now: datetime) -> bool:
+    """A message that is queued, or claimed and not sent yet, fails with this error. It never left, so it counts
+    no more; False where it is elsewhere by now."""
+    with transaction.atomic():
+        moved = move(message_id, Status.FAILED, now, error=error, next_attempt_at=None)
+        if moved:
+            counting.adjust(_given_back([message_id]))
+    return moved
+
+
 def reply_given(ids: Iterable[UUID], now: datetime, detail: dict[str, Any] | None = None) -> None:
     """The caller has heard how these messages ended."""
     _replied(ids, now, Reply.GIVEN, None, detail or {})
@@ -424,6 +453,13 @@ def reply_given(ids: Iterable[UUID], now: datetime, detail: dict[str, Any] | Non
 def reply_put_off(ids: Iterable[UUID], now: datetime, until: datetime, detail: dict[str, Any]) -> None:
     """The caller could not be told yet."""
     _replied(ids, now, Reply.OWED, until, detail)
+
+
+def reply_waits(until: Mapping[UUID, datetime], statuses: Iterable[Status]) -> None:
+    """The callers of these messages wait for the receipt, and are thought of again then. A message that has left these
+    statuses meanwhile is left alone: its receipt has come."""
+    still = Message.objects.filter(pk__in=list(until), reply=Reply.OWED, status__in=list(statuses))
+    still.update(reply_at=Case(*(When(pk=pk, then=Value(at)) for pk, at in until.items())))
 
 
 def reply_given_up(ids: Iterable[UUID], now: datetime, detail: dict[str, Any]) -> None:
@@ -499,6 +535,7 @@ def receipt(message: Message, said: Receipt, now: datetime) -> bool:
         error=_undelivered(message, said),
         besides=DECIDED_LOST,
         provider_status=storable(said.word[:40]),
+        reply_at=_not_waited_for(now),
     )
     late = False
     if said.means and not moved:
@@ -508,6 +545,12 @@ def receipt(message: Message, said: Receipt, now: datetime) -> bool:
         with transaction.atomic():
             counting.adjust(_corrected({message.pk: said.segments}))
     return moved
+
+
+def _not_waited_for(now: datetime) -> Case:
+    """Where the caller waits for the receipt, it is told of it now; where it does not, when it was to be told."""
+    waits = When(reply=Reply.OWED, wait_minutes__gt=0, then=Value(now + REPLY_NOT_BEFORE))
+    return Case(waits, default=F("reply_at"))
 
 
 def receipt_repeated(message_id: UUID, said: Receipt, now: datetime) -> None:
@@ -585,7 +628,7 @@ def _forget(ids: Sequence[UUID], now: datetime, *, number: bool) -> None:
         changed = [message for pk, message in rows.items() if _take_out(secrets[pk], message)]
         Message.objects.bulk_update(changed, ["error_facts", "trace"])
         _take_out_of_events(secrets)
-        found.update(body="", inputs={}, values_gone_at=Coalesce("values_gone_at", now))
+        found.update(body="", inputs={}, media=[], values_gone_at=Coalesce("values_gone_at", now))
         found.filter(version=None).update(template="")
         if number:
             found.update(recipient="", recipient_given="", number_gone_at=Coalesce("number_gone_at", now))

@@ -101,6 +101,8 @@ class Message(models.Model):
 
     #: Set on a copy for a reader who may not see numbers and texts (privacy.reading).
     is_masked = False
+    #: Set by sending.log on the row that an earlier call with the same key had made.
+    is_repeated = False
 
     #: The columns the log's list needs; the long ones stay where they are.
     LONG: ClassVar = ("origin", "inputs", "template", "trace", "quota")
@@ -208,12 +210,11 @@ class Event(models.Model):
 
 
 class Drain(models.Model):
-    """The state of an account's one drain: who holds it, until when, and when the next request may leave."""
+    """The state of an account's one drain: who holds it and until when, and whose turn it is."""
 
     connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="drain")
     holder = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
-    next_slot_at = models.DateTimeField(null=True)
     last_number_id = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:

@@ -7,32 +7,41 @@ from typing import Any
 
 from smsadmin.core import errors
 from smsadmin.core.trace import Step, passed
+from smsadmin.core.windows import Window
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import counting, rulebook
-from smsadmin.quotas.counting import QuotaExceeded
+from smsadmin.quotas.counting import EVERY, QuotaExceeded, Windows
 from smsadmin.quotas.models import Scope, Unit
 from smsadmin.quotas.rulebook import Subject
 from smsadmin.sending.resolve import Draft
 
 #: The kind of message that leaves alone what is kept of every limit.
 MARKETING = "marketing"
+#: Aircall help: the earlier Send SMS action names a limit per day and one per month, and no other.
+CLASSIC_WINDOWS: Windows = frozenset({Window.DAY, Window.MONTH})
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What a message takes from quotas: whose windows it counts in, and its segments."""
+    """What a message takes from quotas: whose windows it counts in, and its segments.
+
+    `windows` are those whose limits stop it; it counts in all of them.
+    """
 
     number: Number
     agent: Agent | None
     segments: int
     priority: bool = True  # it may use what is kept for replies and alerting traffic
+    windows: Windows = EVERY
 
     @classmethod
     def of(cls, draft: Draft) -> "Demand":
         """That of a resolved message."""
         assert draft.number
         assert draft.measure
-        return cls(draft.number, draft.agent, draft.measure.segments, has_priority(draft.ask.config.traffic))
+        priority = has_priority(draft.ask.config.traffic)
+        windows = CLASSIC_WINDOWS if draft.is_classic else EVERY
+        return cls(draft.number, draft.agent, draft.measure.segments, priority, windows)
 
     @cached_property
     def subjects(self) -> list[Subject]:
@@ -56,6 +65,7 @@ def largest(demand: Demand, now: datetime) -> int:
         (limit.unit, limit.room(priority=demand.priority))
         for subject in demand.subjects
         for limit in rulebook.limits(subject, now)
+        if limit.window in demand.windows
     ]
     if any(unit == Unit.MESSAGES and room < 1 for unit, room in rooms):
         return 0
@@ -69,6 +79,8 @@ def never(demand: Demand, now: datetime) -> bool:
 
 def counted(draft: Draft) -> Step:
     """What the trace says of a message that was counted."""
+    if draft.is_classic:
+        return passed("quota", "quota.classic")
     return passed("quota", "quota.room" if draft.agent else "quota.number")
 
 
@@ -82,8 +94,12 @@ def exceeded(demand: Demand, now: datetime) -> list[QuotaExceeded]:
     return [
         QuotaExceeded(subject, no_room)
         for subject in demand.subjects
-        if (no_room := counting.full(subject, demand.segments, now, priority=demand.priority))
+        if (no_room := _full(subject, demand, now))
     ]
+
+
+def _full(subject: Subject, demand: Demand, now: datetime) -> counting.Usage | None:
+    return counting.full(subject, demand.segments, now, priority=demand.priority, windows=demand.windows)
 
 
 def refusal(demand: Demand, full: QuotaExceeded) -> errors.SendError:

@@ -30,6 +30,8 @@ NEEDS = {
     "length": ("measure",),
     "not_sender": ("number", "recipient"),
     "line_type": ("recipient",),
+    "opt_out": ("recipient",),
+    "country": ("number", "recipient"),
 }
 
 

@@ -30,7 +30,7 @@ from smsadmin.dashboard.templatetags.ui import Badge, Words
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.privacy import reading
 from smsadmin.sending import presenters
-from smsadmin.sending.filters import HUBSPOT, RESEND, TEST, VERIFICATION
+from smsadmin.sending.filters import CLASSIC, HUBSPOT, INBOX, MESSAGING_API, RESEND, TEST, VERIFICATION
 from smsadmin.sending.models import Event, Message, RefusedCall
 from smsadmin.sending.presenters import Link
 from smsadmin.workspaces.access import viewer_required
@@ -41,7 +41,7 @@ PER_PAGE = 50
 #: What no index finds is looked for among so many of the newest calls.
 MOST_SEARCHED = 10_000
 #: Triggers that a person set off, from a page.
-PEOPLE = (TEST, VERIFICATION, RESEND)
+PEOPLE = (TEST, VERIFICATION, RESEND, INBOX, MESSAGING_API)
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -85,6 +85,7 @@ TOLD: dict[Told, tuple[Outcome, Words]] = {
         Outcome.RECEIPT,
         gettext_lazy("It may be about %(detail)s messages, so none was changed."),
     ),
+    Told.ENDED: (Outcome.OTHER, gettext_lazy("The app was removed at Aircall: the account is disconnected.")),
     Told.REFRESH: (Outcome.OTHER, gettext_lazy("The directory was asked to read numbers and users again.")),
     Told.UNUSED: (Outcome.OTHER, gettext_lazy("Nothing follows from this event.")),
     Told.WAITING: (
@@ -347,7 +348,7 @@ def _named(workspace: Workspace, text: str) -> QuerySet[Message]:
     this is."""
     portals = Connection.objects.filter(workspace=workspace, kind=Connection.Kind.HUBSPOT)
     keys = [key16(f"{portal}:{text}") for portal in portals.values_list("external_id", flat=True)]
-    named = Q(trigger=HUBSPOT, key__in=keys) | (~Q(provider_id="") & Q(provider_id=text))
+    named = Q(trigger__in=(HUBSPOT, CLASSIC), key__in=keys) | (~Q(provider_id="") & Q(provider_id=text))
     with suppress(ValueError):
         named |= Q(pk=UUID(text))
     return Message.objects.filter(named, workspace=workspace).exclude(trigger__in=PEOPLE)

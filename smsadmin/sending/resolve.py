@@ -6,6 +6,9 @@ The same steps serve the preview, the dry run and the real send; they read, and 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from django.utils import timezone
+
+from smsadmin.classic import gate
 from smsadmin.core import errors, numbers, segments, tokens
 from smsadmin.core.message import MOST_CHARACTERS, Record, SendRequest
 from smsadmin.core.trace import Step, Verdict, passed, warned
@@ -29,6 +32,11 @@ class Draft:
     body: str = ""
     measure: segments.Measure | None = None
     trace: list[Step] = field(default_factory=list)
+
+    @property
+    def is_classic(self) -> bool:
+        """Asked for by the earlier action, with its fallbacks."""
+        return self.ask.generation == "classic"
 
     def value(self, path: str) -> str:
         """The property's value, "" when it has none or does not exist."""
@@ -76,6 +84,8 @@ def source(path: str) -> str:
 
 def action(draft: Draft) -> Step:
     ask = draft.ask
+    if draft.is_classic:
+        return _classic_action(draft)
     if not ask.action_enabled:
         raise errors.ActionDisabled(action=ask.action_name)
     if not ask.action_name:
@@ -85,8 +95,16 @@ def action(draft: Draft) -> Step:
     return passed("action", "action.saved", action=ask.action_name, version=ask.version_number)
 
 
+def _classic_action(draft: Draft) -> Step:
+    """Aircall help, earlier Send SMS action: in private beta, and to be sunset with advance notice."""
+    if refusal := gate.refusal(draft.ask.workspace_id, timezone.now()):
+        raise refusal
+    return passed("action", "action.classic")
+
+
 def sender(draft: Draft) -> Step:
-    """Aircall help, advanced Send SMS action: a number of the list, or E.164 in a property. No fallback, ever."""
+    """Aircall help, advanced Send SMS action: a number of the list, or E.164 in a property. No fallback, but for the
+    earlier action."""
     config = draft.ask.config
     if config.sender_kind == "number":
         return _chosen_sender(draft)
@@ -115,14 +133,30 @@ def _chosen_sender(draft: Draft) -> Step:
     if config.sender_number_id is None:
         raise errors.SenderRequired(source="sender_number")
     draft.number = draft.book.numbers.get(config.sender_number_id)
+    if draft.is_classic and (draft.number is None or draft.number.gone_at):
+        return _fallback_sender(draft)
     if draft.number is None:
         raise errors.NumberNotInIntegration(sender=config.sender_given or f"№ {config.sender_number_id}")
     return passed("sender", "sender.chosen", sender=draft.number.e164, name=draft.number.name)
 
 
+def _fallback_sender(draft: Draft) -> Step:
+    """The number that the workspace set for classic steps whose own is gone. Without one the message is refused."""
+    config, gone = draft.ask.config, draft.number
+    asked = gone.e164 if gone else config.sender_given
+    draft.number = draft.book.numbers.get(gate.of(draft.ask.workspace_id).fallback_number_id or 0)
+    if draft.number is None or draft.number.gone_at:
+        draft.number = gone
+        raise errors.NumberNotInIntegration(sender=asked)
+    asked = numbers.pretty(asked) if gone else asked
+    return warned("sender", "sender.fallback", asked=asked, sender=draft.number.e164, name=draft.number.name)
+
+
 def eligible(draft: Draft) -> Step:
     """Aircall help, "Why your number may not appear": connected, SMS-capable, no third party, no Messaging API."""
     number = _found(draft.number)
+    if draft.is_classic and number.connected is not True:
+        return _eligible_outside(number)
     by_proxy = number.proxy_mode and draft.ask.via == "any"
     if error := first_failing(number, but_for=("proxy_mode",) if by_proxy else ()):
         raise error(sender=number.e164)
@@ -131,11 +165,30 @@ def eligible(draft: Draft) -> Step:
     return passed("eligible", "eligible.proxy" if by_proxy else "eligible.yes")
 
 
+def _eligible_outside(number: Number) -> Step:
+    """Aircall help, "Send As User errors": the earlier action fell back on SMS-enabled numbers outside the
+    integration. It must be able to text all the same."""
+    if error := first_failing(number, but_for=("connected",)):
+        raise error(sender=number.e164)
+    return warned("eligible", "eligible.outside", sender=number.e164)
+
+
 def send_as(draft: Draft) -> Step:
-    """Aircall help, advanced Send SMS action: the user must be one of the chosen number's, or nothing is sent."""
-    config, number = draft.ask.config, _found(draft.number)
-    if config.send_as_kind == "none":
+    """Aircall help, advanced Send SMS action: the user must be one of the chosen number's, or nothing is sent. The
+    earlier action then sent without one."""
+    if draft.ask.config.send_as_kind == "none":
         return passed("send_as", "send_as.none")
+    try:
+        return _as_user(draft)
+    except (errors.UserNotFound, errors.UserNotOnNumber) as error:
+        if not draft.is_classic:
+            raise
+        sender = _found(draft.number).e164
+        return warned("send_as", "send_as.fallback", asked=error.facts["email"], sender=sender)
+
+
+def _as_user(draft: Draft) -> Step:
+    config, number = draft.ask.config, _found(draft.number)
     agent = _chosen_agent(draft) if config.send_as_kind == "user" else _agent_by_email(draft)
     if agent.pk not in draft.book.on_number.get(number.pk, ()):
         raise errors.UserNotOnNumber(email=agent.email, sender=number.e164)

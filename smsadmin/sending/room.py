@@ -25,10 +25,9 @@ class _Quota:
         """Windows that ended by then start at zero."""
         self.usages = [each if each.resets_at > moment else _anew(each.limit, moment) for each in self.usages]
 
-    def full(self, segments: int, *, priority: bool) -> Usage | None:
+    def full(self, demand: Demand) -> Usage | None:
         """The last to reset of the limits without room; None where all have room."""
-        spent = [each for each in self.usages if not each.has_room(segments, priority=priority)]
-        return max(spent, key=lambda each: each.resets_at, default=None)
+        return counting.spent(self.usages, demand.segments, priority=demand.priority, windows=demand.windows)
 
     def take(self, segments: int) -> None:
         self.usages = [
@@ -93,10 +92,7 @@ class Quotas:
 
     def exceeded(self, demand: Demand) -> list[QuotaExceeded]:
         """Where a message would find no room, as quota.exceeded has it."""
-        found = (
-            (subject, self._of[subject].full(demand.segments, priority=demand.priority))
-            for subject in demand.subjects
-        )
+        found = ((subject, self._of[subject].full(demand)) for subject in demand.subjects)
         return [QuotaExceeded(subject, full) for subject, full in found if full]
 
     def take(self, demand: Demand) -> None:

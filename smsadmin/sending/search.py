@@ -37,13 +37,22 @@ STATUSES: Values = {
 KINDS: Values = {"test": ("test", "test", "tests"), "no-tests": ("real", "echt", "no-tests")}
 TRIGGERS: Values = {
     "hubspot": ("hubspot", "hubspot"),
+    "hubspot-classic": ("classic", "klassisch", "hubspot-classic"),
     "resend": ("resend", "erneut", "again"),
+    "inbox": ("inbox", "posteingang"),
+    "messaging-api": ("api", "api", "messaging-api"),
     "test": ("test", "test"),
     "verification": ("code", "code", "verification"),
+    "opt-out": ("opt-out", "abmeldung", "stop"),
 }
 #: Several error codes under one word: either of a user's quotas was used up.
 USER_NO_ROOM = "USER_NO_ROOM"
 CODES = {USER_NO_ROOM: frozenset({errors.UserQuotaExceeded.code, errors.UserOutOfSegments.code})}
+TOLD: Values = {
+    "untold": ("untold", "ungemeldet"),
+    "unlogged": ("unlogged", "unprotokolliert"),
+    "owed": ("owed", "ausstehend"),
+}
 GIVEN_BACK: Values = {"only": ("only", "nur")}
 DAYS: Values = {"today": ("today", "heute"), "yesterday": ("yesterday", "gestern")}
 UNITS: Values = {
@@ -87,6 +96,7 @@ WORDS = (
     Word("cause", ("cause", "ursache")),
     Word("record", ("record", "datensatz"), ("501", "501")),
     Word("workflow", ("workflow", "workflow"), ("17", "17")),
+    Word("told", ("told", "gemeldet"), ("untold", "ungemeldet"), TOLD),
     Word("since", ("after", "nach", "since", "seit"), ("2h", "2h"), DAYS, _MORE_TIME),
     Word("until", ("before", "vor", "until", "bis"), ("today", "heute"), DAYS, _MORE_TIME),
     Word("counted_from", ("countedafter", "gezähltnach"), values=DAYS, more=_MORE_TIME),

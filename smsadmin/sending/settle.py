@@ -10,6 +10,7 @@ from smsadmin.core import errors
 from smsadmin.core.status import Status
 from smsadmin.sending import log
 from smsadmin.sending.models import Message
+from smsadmin.sending.signals import settled
 from smsadmin.workspaces.models import User
 
 
@@ -28,6 +29,7 @@ def decide(message: Message, arrived: bool, note: str, by: User, now: datetime) 
             return False
         log.decided(message.pk, now, status=status.value, by=by.pk, who=str(by), note=note)
         audit(message, status, note)
+    settled.send(sender=Message, ids=[message.pk])
     return True
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import push_url
 
+from smsadmin.consent.listing import standing
 from smsadmin.core.ids import key16
 from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.privacy import reading
@@ -176,6 +177,7 @@ def message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
         "trace": explain.trace(shown),
         "may_reveal": reading.may_reveal(request.member),
         "revealed_until": reading.revealed_until(request, pk),
+        "opt_out": standing(request.workspace.pk, found.recipient),
         **presenters.page(shown, events, timezone.now(), request.member),
     }
     return render_page(request, "log/message.html", context, fragment="log/_message.html")

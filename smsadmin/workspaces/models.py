@@ -138,6 +138,11 @@ class Connection(models.Model):
     language = models.CharField(_("language of answers"), max_length=5, blank=True)  # empty: the workspace's
     logs_messages = models.BooleanField(_("log messages on the record"), default=True)  # of a portal
     scopes: Any = models.JSONField(null=True)  # granted; None: nobody knows
+    scopes_refused = models.JSONField(default=list)  # of a portal: those that a call proved missing
+    time_zone = models.CharField(
+        max_length=64, blank=True
+    )  # of a portal: its calls are counted by the day there
+    next_search_at = models.DateTimeField(null=True)  # of a portal: its searches have a limit of their own
     token_expires_at = models.DateTimeField(null=True)  # of an access token that is refreshed
     token_lease_until = models.DateTimeField(null=True)  # one refresh at a time
     lost_at = models.DateTimeField(

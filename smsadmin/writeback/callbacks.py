@@ -8,16 +8,18 @@ from typing import Any
 
 from django.utils import timezone
 
-from smsadmin.core.status import ON_ITS_WAY, SETTLED
-from smsadmin.providers.http import Answer
+from smsadmin.core.status import SETTLED, Status
+from smsadmin.providers.http import NO_ANSWER, Answer
 from smsadmin.providers.hubspot import client
 from smsadmin.sending import bell, log
-from smsadmin.sending.models import Message, Reply
+from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.triggers.hubspot import answer as hubspot_answer
 from smsadmin.triggers.hubspot.calls import connection_of
 from smsadmin.workspaces.models import Connection
 
 LEASE = timedelta(seconds=60)
+#: What nobody knows is looked at so often while a receipt is waited for: a person may settle it too.
+LOOKS = timedelta(minutes=1)
 SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=10)
 _QUIET = 0.5  # seconds between two rings of one process
 
@@ -33,26 +35,40 @@ def complete_owed(now: datetime | None = None) -> int:
     """Tells HubSpot how blocked executions ended, in batches for each portal; returns how many were told."""
     now = now or timezone.now()
     told = 0
-    for portal, messages in _due(now):
+    for (workspace_id, portal), messages in _due(now):
         connection = connection_of(portal)
-        if connection is None:
+        if connection is None or connection.workspace_id != workspace_id:
             log.reply_given_up([m.pk for m in messages], now, {"why": "portal_gone"})
-            continue
-        told += _complete(connection, messages, now)
+        elif final := _final(messages, now):
+            told += _complete(connection, final, now)
     return told
 
 
-def _due(now: datetime) -> Iterator[tuple[str, list[Message]]]:
-    """Settled messages whose caller waits, claimed for this run, by portal in batches."""
+def _final(messages: list[Message], now: datetime) -> list[Message]:
+    """Those that can be told of now; the others' callers wait for a receipt, and are put off."""
+    until = {
+        m.pk: min(hubspot_answer.receipt_until(m), now + LOOKS)
+        if m.status == Status.UNKNOWN
+        else hubspot_answer.receipt_until(m)
+        for m in messages
+        if not hubspot_answer.is_final(m, now)
+    }
+    if until:
+        log.reply_waits(until, hubspot_answer.BEFORE_RECEIPT)
+    return [m for m in messages if m.pk not in until]
+
+
+def _due(now: datetime) -> Iterator[tuple[tuple[int, str], list[Message]]]:
+    """Settled messages whose caller waits, claimed for this run, by workspace and portal in batches."""
     due = Message.objects.filter(reply=Reply.OWED, reply_at__lte=now, status__in=sorted(SETTLED))
     while ids := list(due.order_by("reply_at").values_list("pk", flat=True)[: client.MOST_CALLBACKS]):
         holder = uuid.uuid4()
         due.filter(pk__in=ids).update(claim=holder, reply_at=now + LEASE)
-        portals: dict[str, list[Message]] = defaultdict(list)
+        portals: dict[tuple[int, str], list[Message]] = defaultdict(list)
         for message in Message.objects.filter(pk__in=ids, claim=holder).defer(
             "trace", "quota", "template", "body"
         ):
-            portals[str(message.origin.get("portal", ""))].append(message)
+            portals[message.workspace_id, str(message.origin.get("portal", ""))].append(message)
         yield from portals.items()
 
 
@@ -63,17 +79,15 @@ def _complete(connection: Connection, messages: list[Message], now: datetime) ->
     messages = [m for m in messages if m not in late]
     if not messages:
         return 0
-    language = connection.workspace.language
     with timezone.override(connection.workspace.zone):
-        inputs = [_input(message, language) for message in messages]
+        inputs = [_input(message, connection.answers_in) for message in messages]
     answer = client.complete_callbacks(connection, inputs)
     return _record(connection, messages, answer, now)
 
 
 def _input(message: Message, language: str) -> dict[str, Any]:
     """HubSpot docs: hs_execution_state is required here, values are strings, typedOutputs may be empty."""
-    state = "SUCCESS" if message.status in ON_ITS_WAY else "FAIL_CONTINUE"
-    fields = hubspot_answer.outputs(message, language) | {"hs_execution_state": state}
+    fields = hubspot_answer.final(message, language)
     return {"callbackId": message.origin["callback_id"], "outputFields": fields, "typedOutputs": {}}
 
 
@@ -89,10 +103,32 @@ def _record(connection: Connection, messages: list[Message], answer: Answer, now
         # One unknown callback may spoil a batch: tell each alone.
         return sum(_complete(connection, [message], now) for message in messages)
     if answer.status in (400, 404):
-        log.reply_given_up(ids, now, detail)
-        return 0
-    if answer.status in (401, 403):
-        connection.mark(Connection.State.REJECTED, f"Completing a callback: HTTP {answer.status}")
-    waited = now - min(m.finished_at or now for m in messages)
-    log.reply_put_off(ids, now, now + min(max(waited, SHORTEST), LONGEST), detail)
+        return _refused(messages[0], detail, now)
+    if answer.broke == NO_ANSWER or answer.status >= 500:
+        detail["unclear"] = True
+    _put_off(messages, now, detail)
     return 0
+
+
+def _refused(message: Message, detail: dict[str, Any], now: datetime) -> int:
+    """HubSpot does not wait for this one. Where an earlier attempt had no clear answer, that one has told it."""
+    tried = message.events.filter(kind=Event.Kind.REPLY).values_list("data", flat=True)
+    if any(data.get("unclear") for data in tried):
+        log.reply_given([message.pk], now, {"why": "told_before", "status": detail["status"]})
+        return 1
+    log.reply_given_up([message.pk], now, detail)
+    return 0
+
+
+def _put_off(messages: list[Message], now: datetime, detail: dict[str, Any]) -> None:
+    """They are told later; the longer they have waited, the later."""
+    waited = now - min(_since(message) for message in messages)
+    ids = [message.pk for message in messages]
+    log.reply_put_off(ids, now, now + min(max(waited, SHORTEST), LONGEST), detail)
+
+
+def _since(message: Message) -> datetime:
+    """When the caller was to be told."""
+    if message.status in hubspot_answer.BEFORE_RECEIPT:
+        return hubspot_answer.receipt_until(message)
+    return message.finished_at or message.received_at

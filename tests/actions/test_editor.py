@@ -903,6 +903,25 @@ def test_an_hour_that_nothing_is_held_for_is_not_stored(editor: Client, workspac
     assert Action.objects.get().current.hold_minutes == 0
 
 
+@pytest.mark.parametrize("wait", [0, 5, 15, 60, 1440, 8640])
+def test_how_long_the_workflow_waits_for_the_receipt_is_saved_and_shown_again(editor, workspace, wait):
+    editor.post(NEW, form(make_number(workspace), wait_minutes=str(wait)))
+    action = Action.objects.get()
+    assert action.current.wait_minutes == wait
+    shown = editor.get(f"/actions/{action.pk}/").content.decode()
+    assert f'<option value="{wait}" selected' in shown
+
+
+@pytest.mark.parametrize(
+    ("hold", "wait", "fits"), [("8640", "60", True), ("8640", "1440", False), ("4320", "1440", True)]
+)
+def test_holding_and_waiting_together_end_before_hubspot_goes_on(editor, workspace, hold, wait, fits):
+    typed = form(make_number(workspace), at_quota="hold", hold_minutes=hold, wait_minutes=wait)
+    response = editor.post(NEW, typed)
+    assert Action.objects.exists() == fits
+    assert ("HubSpot waits for a week at most" in response.content.decode()) != fits
+
+
 # --- Who only reads -----------------------------------------------------------------------------------------
 
 

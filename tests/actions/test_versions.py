@@ -80,6 +80,7 @@ def test_settings_are_said_as_people_read_them(workspace, line):
         default_region="FR",
         traffic="marketing",
         encoding="gsm",
+        wait_minutes=60,
         hide_values=True,
     )
 
@@ -94,6 +95,7 @@ def test_settings_are_said_as_people_read_them(workspace, line):
         "Country of numbers without a country code": "FR +33",
         "Kind of message": "Marketing: something you would like to tell",
         "Encoding": "GSM-7 only: look-alikes are replaced, anything else is refused",
+        "The workflow waits for the delivery receipt": "For at most 1 hour",
         "Delete the text and the record's values once the message is settled": "Yes",
     }
 

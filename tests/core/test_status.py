@@ -13,6 +13,7 @@ PATHS = [
     "sending failed",
     "sending unknown",
     "sending queued",  # it surely never left
+    "queued failed",  # nobody gave its account new credentials
     "sending delivered",  # a receipt overtakes the provider's own answer
     "sending undelivered",
     "unknown sent",

@@ -12,6 +12,7 @@ from smsadmin.core import errors
 from smsadmin.crm import properties
 from smsadmin.crm.models import PropertyList
 from smsadmin.crm.properties import Catalogue, Property, catalogue, known
+from smsadmin.pacing.models import Pace
 from smsadmin.providers.hubspot import client
 from tests.factories import PORTAL, make_connection, make_workspace
 
@@ -27,6 +28,7 @@ def age(minutes):
         kept.tried_at -= timedelta(minutes=minutes)
         kept.read_at = kept.read_at and kept.read_at - timedelta(minutes=minutes)
         kept.save()
+    Pace.objects.update(paused_until=None)
     cache.forget()
 
 

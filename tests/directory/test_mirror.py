@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ from django.utils import timezone
 from smsadmin import cache
 from smsadmin.directory import book, changes, mirror
 from smsadmin.directory.models import Agent, Association, Number, Refresh, Source
+from smsadmin.pacing import slots
 from smsadmin.providers import http
 from smsadmin.sandbox.faults import Fault
 from smsadmin.sandbox.server import running
@@ -49,12 +52,22 @@ def truth(sandbox):
 
 @dataclass
 class Sleep:
-    """Takes no time and keeps the waits."""
+    """Takes no time and keeps the waits; the clock, where there is one, goes on."""
 
+    clock: Any = None
     waits: list[float] = field(default_factory=list)
 
     def __call__(self, seconds: float) -> None:
-        self.waits.append(seconds)
+        self.waits.append(round(seconds, 3))
+        if self.clock:
+            self.clock.shift(seconds)
+
+
+@pytest.fixture
+def sleep(time_machine):
+    """Time passes only while the mirror waits."""
+    time_machine.move_to(timezone.now(), tick=False)
+    return Sleep(time_machine)
 
 
 def refresh(account, sleep=None):
@@ -107,7 +120,7 @@ def test_who_is_on_which_number_is_asked_the_cheaper_way(sandbox, account, truth
     for number_id in list(sandbox.state.numbers)[10:]:
         remove(sandbox, number_id)
     refresh(account)
-    asked = [path for path in paths(sandbox) if path.startswith("/v1/numbers/") and "/messages/" not in path]
+    asked = [path for path in paths(sandbox) if re.fullmatch(r"/v1/numbers/\d+", path)]
     assert len(asked) == 10
     assert not [path for path in paths(sandbox) if path.startswith("/v2/users/")]
     left = {str(number_id) for number_id in sandbox.state.numbers}
@@ -329,13 +342,17 @@ def test_a_refresh_that_takes_longer_than_its_lease_keeps_it(sandbox, account, t
     assert refresh(account, sleep).state == "done"
 
 
-def test_a_running_refresh_tells_how_many_requests_it_has_made(sandbox, account):
+def test_a_running_refresh_tells_how_many_requests_it_has_made(sandbox, account, sleep):
     told = []
     sandbox.state.settings.aircall_users_in_number_list = False
 
-    run = refresh(account, lambda _seconds: told.append(Refresh.objects.get().requests))
+    def wait(seconds):
+        told.append(Refresh.objects.get().requests)
+        sleep(seconds)
 
-    assert told == list(range(told[0], run.requests))
+    run = refresh(account, wait)
+
+    assert told == list(range(2, run.requests + 1))
     assert len(told) > 40
 
 
@@ -347,8 +364,9 @@ def test_a_running_refresh_tells_how_far_each_part_is(sandbox, account):
 
     parts = {"numbers": [60, 60], "users": [25, 25], "pairs": [25, 25], "modes": [20, 20]}
     assert run.progress == parts
-    assert told[0] == {"numbers": [60, 60], "users": [25, 25]}
-    assert [each["pairs"] for each in told if "pairs" in each][:2] == [[1, 25], [2, 25]]
+    assert told[0] == {"numbers": [50, 60]}
+    assert {"numbers": [60, 60], "users": [25, 25]} in told
+    assert [1, 25] in [each.get("pairs") for each in told]
     assert [each["modes"] for each in told if "modes" in each][-1] == [19, 20]
 
 
@@ -387,24 +405,28 @@ def test_two_accounts_are_refreshed_side_by_side(sandbox, account):
 # The pace
 
 
-@pytest.mark.parametrize(("own", "general", "seconds"), [(None, 60, 2.0), (None, 120, 1.0), (30, 60, 4.0)])
-def test_a_refresh_takes_at_most_half_of_the_accounts_pace(sandbox, account, settings, own, general, seconds):
+@pytest.mark.parametrize(("own", "general", "seconds"), [(None, 60, 2.0), (None, 120, 1.008), (30, 60, 4.0)])
+def test_a_refresh_takes_at_most_half_of_the_accounts_pace(
+    sandbox, account, settings, sleep, own, general, seconds
+):
     settings.AIRCALL_REQUESTS_PER_MINUTE = general
     account.requests_per_minute = own
     account.save()
     sandbox.state.settings.aircall_users_in_number_list = False
-    sleep = Sleep()
     run = refresh(account, sleep)
     assert set(sleep.waits) == {seconds}
-    assert len(sleep.waits) >= run.requests - 3  # the first three pages come at once
+    assert len(sleep.waits) == run.requests - 1
 
 
-def test_a_rate_limit_is_waited_out(sandbox, account):
+def test_a_rate_limit_is_waited_out_by_everything_that_asks_the_account(sandbox, account, sleep):
     fault(sandbox, "429", count=2)
-    sleep = Sleep()
     assert refresh(account, sleep).state == "done"
-    assert len([wait for wait in sleep.waits if wait != 2.0]) == 2
-    assert all(0.5 <= wait <= 60 for wait in sleep.waits)
+    assert (
+        len(paths(sandbox)) == len(set(paths(sandbox))) + 3
+    )  # the second page of numbers, and both refusals
+    pace = slots.of(account.pk)
+    assert pace.paused_for.startswith("HTTP 429")
+    assert all(wait <= 60 for wait in sleep.waits)
 
 
 @pytest.mark.parametrize("kind", ["500", "502", "reset", "cut", "garbage"])
@@ -464,3 +486,44 @@ def test_a_mode_that_aircall_cannot_tell_now_is_not_asked_for_on_and_on(sandbox,
     fault(sandbox, "500", path="/messages/configuration$")
     assert refresh(account).state == "done"
     assert len([path for path in paths(sandbox) if path.endswith("configuration")]) == 4
+
+
+# Registration
+
+
+def test_north_american_numbers_are_asked_whether_they_are_registered(sandbox, account):
+    for _ in range(3):
+        refresh(account)
+    said = dict(Number.objects.values_list("provider_id", "registration"))
+    for number in sandbox.state.numbers.values():
+        expected = {"verified": "registered"}.get(number.registration_status, number.registration_status)
+        assert said[str(number.id)] == (expected if number.country in ("US", "CA") else "")
+    assert {"registered", "pending", "unregistered"} <= set(said.values())
+
+
+def test_a_word_that_nobody_documents_is_kept_and_means_nothing(sandbox, account):
+    number = next(iter(sandbox.state.numbers.values()))
+    number.registration_status = "Carrier Vetting"
+    refresh(account)
+    row = Number.objects.get(provider_id=str(number.id))
+    assert (row.registration, row.registration_said, row.registration_source) == (
+        "",
+        "Carrier Vetting",
+        "probe",
+    )
+
+
+def test_what_an_admin_said_of_a_registration_is_not_asked(sandbox, account):
+    refresh(account)
+    Number.objects.update(registration="registered", registration_source=Source.ADMIN, probed_at=None)
+    for number in sandbox.state.numbers.values():
+        number.registration_status = "unregistered"
+    refresh(account)
+    assert list(Number.objects.values_list("registration", flat=True).distinct()) == ["registered"]
+
+
+def test_where_the_registration_cannot_be_asked_the_mode_still_is(sandbox, account):
+    fault(sandbox, "500", path="/registration_status$")
+    assert refresh(account).state == "done"
+    assert len([path for path in paths(sandbox) if path.endswith("registration_status")]) == 4
+    assert Number.objects.filter(proxy_mode_source=Source.PROBE).count() == mirror.PROBES

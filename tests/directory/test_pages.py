@@ -209,7 +209,7 @@ def test_without_an_account_the_page_says_what_to_connect(editor):
     assert "no Aircall account is connected" in text(editor.get(reverse("directory-users")))
 
 
-@pytest.mark.parametrize(("page", "most"), [("directory", 21), ("directory-users", 14)])
+@pytest.mark.parametrize(("page", "most"), [("directory", 26), ("directory-users", 15)])
 def test_the_lists_cost_the_same_for_any_number_of_rows(
     editor, workspace, page, most, django_assert_max_num_queries
 ):

@@ -172,12 +172,6 @@ ANSWERS = [
         id="403",
     ),
     pytest.param(
-        {"kind": "edge403", "path": "."},  # the key probe is refused as well
-        ("failed", "CREDENTIAL_REJECTED"),
-        "Aircall no longer accepts our credentials, so the message was not sent.",
-        id="403 of the gateway",
-    ),
-    pytest.param(
         {"kind": "500"},
         ("unknown", "PROVIDER_UNKNOWN"),
         "Aircall gave no clear answer (HTTP 500); the text may have gone out.",

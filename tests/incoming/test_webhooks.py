@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from html import unescape
 
 import httpx
@@ -11,10 +12,10 @@ from django.urls import reverse
 
 from smsadmin import cache
 from smsadmin.incoming import webhooks
-from smsadmin.incoming.models import InboundMessage, Webhook
+from smsadmin.incoming.models import InboundMessage, ProxyConfiguration, Webhook
 from smsadmin.incoming.replies import replies_to
 from smsadmin.providers.aircall.client import AircallError
-from smsadmin.providers.aircall.webhooks import EVENTS
+from smsadmin.providers.aircall.webhooks import EVENTS, EVENTS_OF_APP
 from smsadmin.sandbox.server import running
 from smsadmin.sandbox.state import Settings
 from smsadmin.sending import bell as sending_bell
@@ -145,14 +146,87 @@ def test_the_sandbox_forgets_and_is_told_again_by_itself(sandbox, connection):
     assert len(at_aircall(sandbox)) == 1
 
 
-def test_at_the_real_aircall_nothing_is_switched_on_behind_anybodys_back(sandbox, connection, settings):
+@pytest.mark.parametrize(
+    ("repairs", "after"), [(True, (True, "working")), (False, (False, "off"))], ids=["by itself", "asked"]
+)
+def test_at_the_real_aircall_it_is_switched_on_again_only_where_it_may_repair_itself(
+    sandbox, connection, settings, repairs, after
+):
     settings.SANDBOX, settings.BASE_URL = False, "https://product.example"
     webhooks.set_up(connection)
+    webhooks.let_repair(connection, repairs)
     at_aircall(sandbox)[0].active = False
 
     webhooks.look_after()
 
-    assert (at_aircall(sandbox)[0].active, the_webhook().state) == (False, "off")
+    assert (at_aircall(sandbox)[0].active, the_webhook().state) == after
+
+
+def test_several_of_ours_are_seen_and_one_is_left(sandbox, connection):
+    webhooks.set_up(connection)
+    [known] = at_aircall(sandbox)
+    for nth in range(3):
+        sandbox.state.webhooks[f"more-{nth}"] = replace(known, id=f"more-{nth}", active=nth > 0)
+    sandbox.state.webhooks["others"] = replace(known, id="others", url="http://others.example/")
+
+    assert webhooks.look(the_webhook()).state == "doubled"
+    assert webhooks.set_up(connection).state == "working"
+
+    assert {hook.id for hook in at_aircall(sandbox)} == {known.id, "others"}
+
+
+def test_one_that_called_us_under_an_earlier_name_of_this_server_is_ours_and_changed(
+    sandbox, connection, settings
+):
+    webhooks.set_up(connection)
+    Webhook.objects.update(provider_id="")
+    settings.BASE_URL = "http://new.example"
+
+    webhooks.set_up(connection)
+
+    [hook] = at_aircall(sandbox)
+    assert hook.url.startswith("http://new.example/")
+
+
+def test_an_apps_webhook_asks_for_its_end_too(sandbox, connection):
+    token = "t" * 40
+    sandbox.state.aircall_tokens.add(token)
+    connection.auth, connection.secrets = "oauth", {"access_token": token}
+    connection.save()
+
+    webhooks.set_up(connection)
+
+    assert at_aircall(sandbox)[0].events == list(EVENTS_OF_APP)
+
+
+def test_troubles_name_those_that_do_not_tell_what_they_should_in_one_query(
+    sandbox, connection, django_assert_num_queries
+):
+    webhooks.set_up(connection)
+    assert webhooks.troubles(connection.workspace) == []
+    Webhook.objects.update(state="off")
+    other = make_connection(make_workspace())
+    webhooks.set_up(other)
+    Webhook.objects.filter(connection=other).update(state="gone")
+
+    with django_assert_num_queries(1):
+        [trouble] = webhooks.troubles(connection.workspace)
+    assert (trouble.connection, trouble.state) == (connection, "off")
+    assert "is switched off" in str(trouble.sentence)
+    assert trouble.url == f"/connections/{connection.pk}/#webhook"
+
+
+def test_the_address_stays_ours_while_a_number_in_proxy_mode_calls_it(sandbox, connection, client):
+    webhooks.set_up(connection)
+    number = make_number(connection.workspace, connection=connection)
+    ProxyConfiguration.objects.create(number=number, workspace=connection.workspace, callback="ours")
+    address = the_webhook().secrets["address"]
+
+    webhooks.remove(connection)
+
+    assert not at_aircall(sandbox)
+    kept = the_webhook()
+    assert (kept.provider_id, kept.state, kept.secrets) == ("", "none", {"address": address})
 
 
 def test_one_account_that_does_not_answer_leaves_the_others_looked_after(sandbox, connection):
@@ -209,8 +283,19 @@ def page_of(owner, connection):
     return owner.get(reverse("connection", args=[connection.pk]))
 
 
-def press(owner, connection, do="set_up"):
-    return owner.post(reverse("connection-webhook", args=[connection.pk]), {"do": do}, follow=True)
+def press(owner, connection, do="set_up", **more):
+    return owner.post(reverse("connection-webhook", args=[connection.pk]), {"do": do, **more}, follow=True)
+
+
+def test_whether_it_repairs_itself_is_an_owners_choice_and_is_so_at_first(sandbox, connection, owner):
+    assert "Repair by itself" in words(press(owner, connection))
+    assert the_webhook().repairs
+
+    press(owner, connection, "repairs")
+    assert not the_webhook().repairs
+
+    press(owner, connection, "repairs", repairs="on")
+    assert the_webhook().repairs
 
 
 def test_the_page_says_what_is_missing_sets_it_up_and_removes_it(sandbox, connection, owner):
@@ -245,6 +330,7 @@ def test_neither_address_nor_token_are_on_the_pages(sandbox, connection, owner):
     [
         ("off", "Aircall has switched the webhook off"),
         ("gone", "Aircall no longer has the webhook"),
+        ("doubled", "Aircall has several webhooks that call smsadmin"),
         ("wrong", "calls another address than this one, or leaves out events"),
     ],
 )
@@ -314,7 +400,7 @@ def test_the_list_of_connections_says_whether_it_is_set_up_in_one_query_for_all(
     for _ in range(5):
         make_connection(connection.workspace)
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(12):
         page = words(owner.get(reverse("connections")))
 
     assert page.count("Delivery reports and replies Not set up") == 5

@@ -226,9 +226,13 @@ def test_a_second_edge_403_with_a_good_key_is_about_the_message_and_not_the_key(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_an_edge_403_with_a_bad_key_is_the_key(answers, sender, status):
+def test_an_edge_403_with_a_bad_key_is_the_key_and_the_message_waits_for_a_better_one(
+    answers, sender, status
+):
     requests = answers(edge(), httpx.Response(status, json=EDGE))
-    assert sender.send(SMS).error.code == "CREDENTIAL_REJECTED"
+    result = sender.send(SMS)
+    assert (result.error, result.reason) == (None, "credential")
+    assert result.retry_in > 0
     assert len(requests) == 2
 
 
@@ -241,10 +245,15 @@ def test_an_edge_403_whose_cause_nobody_can_tell_never_left_and_may_be_tried_aga
     assert (result.error, result.reason) == (None, "unreachable")
 
 
-def test_a_401_is_the_key(answers, sender):
-    requests = answers(httpx.Response(401, json={"message": "Unauthorized"}))
-    assert sender.send(SMS).error.code == "CREDENTIAL_REJECTED"
-    assert len(requests) == 1
+def test_a_401_is_the_key_where_a_ping_says_so_too(answers, sender):
+    requests = answers(httpx.Response(401, json={"message": "Unauthorized"}), httpx.Response(401))
+    assert sender.send(SMS).reason == "credential"
+    assert len(requests) == 2
+
+
+def test_a_stray_401_does_not_stop_a_text(answers, sender):
+    answers(httpx.Response(401, json={"message": "Unauthorized"}), httpx.Response(200), ok())
+    assert sender.send(SMS).accepted
 
 
 def test_the_second_try_is_judged_like_any_other(answers, sender):
@@ -259,7 +268,7 @@ def test_the_second_try_is_judged_like_any_other(answers, sender):
     "prepared",
     [
         [ok()],
-        [httpx.Response(401)],
+        [httpx.Response(401), httpx.Response(401)],
         [httpx.Response(400, text="x" * 5_000)],
         [httpx.ConnectError("no")],
         [edge(), edge()],
@@ -311,7 +320,7 @@ def test_the_stand_in_tells_its_segments_only_where_it_is_set_to(sandbox, sender
         ("429", "rate_limited", 0),
         ("400", "PROVIDER_REJECTED", 0),
         ("forbidden", "PROVIDER_REJECTED", 0),
-        ("401", "CREDENTIAL_REJECTED", 0),
+        ("401", "PROVIDER_REJECTED", 0),
         ("edge403", "PROVIDER_REJECTED", 0),
         ("500", "PROVIDER_UNKNOWN", 0),
         ("502", "PROVIDER_UNKNOWN", 0),
@@ -344,7 +353,7 @@ def test_one_stray_edge_403_does_not_stop_a_text(sandbox, sender, native):
 
 def test_a_wrong_key_is_told_from_a_refusal(sandbox, native):
     stranger = AircallSender(Aircall("sandbox-id", "wrong"))
-    assert stranger.send(text(native)).error.code == "CREDENTIAL_REJECTED"
+    assert stranger.send(text(native)).reason == "credential"
 
 
 def test_a_port_where_nobody_listens_never_got_it(sender, settings):

@@ -475,7 +475,7 @@ def test_queries_do_not_grow_with_messages(client, workspace, number, django_ass
             workspace, number=number, agent=agent, action=make_action(workspace, sender_number=number)
         )
 
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(29):
         client.get(reverse("quota-number", args=[number.pk]))
 
 

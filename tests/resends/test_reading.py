@@ -4,6 +4,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
+from smsadmin.pacing.models import Pace
 from smsadmin.resends import reading, running
 from smsadmin.resends.reading import Reader
 from smsadmin.sandbox.crm import associate
@@ -165,6 +166,7 @@ def test_hubspot_is_left_alone_when_it_asks_to_slow_down_then_asked_again(hubspo
         slept.append(seconds)
         if len(slept) > 3:
             hubspot.fail(None)
+            Pace.objects.update(paused_until=None)
 
     running.run(ask(message).pk, sleep)
     assert successor(message).body == "Hi Augusta"

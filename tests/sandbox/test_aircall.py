@@ -38,14 +38,156 @@ def test_an_unknown_path_is_not_found_at_the_edge(aircall):
     assert aircall.get("/v1/nothing").json() == {"message": "Not Found"}
 
 
+BACK = "http://product.example/back?x=1"
+ASKED = {
+    "client_id": "sandbox-aircall-client",
+    "redirect_uri": BACK,
+    "response_type": "code",
+    "scope": "public_api",
+}
+GRANT = {
+    "grant_type": "authorization_code",
+    "redirect_uri": BACK,
+    "client_id": "sandbox-aircall-client",
+    "client_secret": "sandbox-aircall-secret",
+}
+
+
+def agree(aircall, **asked):
+    """Where the browser is sent after the page on which an admin agrees."""
+    answer = aircall.get("/oauth/authorize", params={**ASKED, **asked}, auth=None)
+    assert answer.status_code == 302
+    return answer.headers["location"]
+
+
+def granted(aircall):
+    """An access token, got as an app gets it."""
+    code = agree(aircall).rpartition("code=")[2]
+    return aircall.post("/v1/oauth/token", json={**GRANT, "code": code}, auth=None).json()["access_token"]
+
+
 def test_a_bearer_token_of_the_code_exchange_sees_its_integration(aircall, sandbox):
-    grant = {"grant_type": "authorization_code", "code": "any"}
-    token = aircall.post("/v1/oauth/token", json=grant).json()["access_token"]
+    token = granted(aircall)
 
     answer = aircall.get("/v1/integrations/me", headers={"Authorization": f"Bearer {token}"}, auth=None)
 
+    assert len(token) == 40
     assert answer.json()["integration"]["numbers_count"] == 56
     assert aircall.get("/v1/integrations/me").status_code == 404
+
+
+def test_whoever_agrees_comes_back_with_a_code_and_the_state(aircall, control):
+    assert agree(aircall, state="s-1").startswith(f"{BACK}&code=")
+    assert agree(aircall, state="s-1").endswith("&state=s-1")
+
+    control.post("/settings", json={"aircall_admin_agrees": False})
+    assert agree(aircall) == f"{BACK}&error=access_denied"
+
+
+@pytest.mark.parametrize(
+    "asked", [{"client_id": "x"}, {"redirect_uri": ""}, {"response_type": "token"}, {"scope": "all"}], ids=str
+)
+def test_the_page_to_agree_on_takes_the_documented_request_alone(aircall, asked):
+    assert aircall.get("/oauth/authorize", params={**ASKED, **asked}, auth=None).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"code": "another"},
+        {"client_secret": "x"},
+        {"client_id": "x"},
+        {"redirect_uri": "http://x.example/"},
+        {"grant_type": "x"},
+    ],
+    ids=str,
+)
+def test_a_code_is_exchanged_by_its_app_with_its_address_alone(aircall, wrong):
+    code = agree(aircall).rpartition("code=")[2]
+
+    answer = aircall.post("/v1/oauth/token", json={**GRANT, "code": code, **wrong}, auth=None)
+
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
+
+
+def test_a_code_works_once(aircall):
+    code = agree(aircall).rpartition("code=")[2]
+    answers = [aircall.post("/v1/oauth/token", json={**GRANT, "code": code}, auth=None) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 400]
+
+
+def test_an_app_that_is_removed_is_told_once_and_its_token_and_webhooks_are_gone(
+    aircall, control, product, sandbox
+):
+    bearer = {"Authorization": f"Bearer {granted(aircall)}"}
+    hook = {"url": product.url, "events": ["integration.deleted"]}
+    aircall.post("/v1/webhooks", json=hook)  # by a key: it does not hear of it
+    aircall.post("/v1/webhooks", json=hook, headers=bearer, auth=None)
+
+    control.post("/aircall/uninstall")
+
+    assert product.next().json["data"] == {"integration_id": 42, "company_id": 1}
+    assert aircall.get("/v1/ping", headers=bearer, auth=None).status_code == 403
+    assert [each.of_app for each in sandbox.state.webhooks.values()] == [False]
+    assert product.calls.empty()
+
+
+def test_a_refused_key_is_a_switch_and_leaves_granted_access_alone(aircall, control):
+    bearer = {"Authorization": f"Bearer {granted(aircall)}"}
+    control.post("/settings", json={"aircall_key_refused": True})
+
+    assert aircall.get("/v1/ping").json() == {"message": "Forbidden"}
+    assert aircall.get("/v1/ping", headers=bearer, auth=None).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("how", "body"),
+    [
+        ("edge", {"message": "Forbidden"}),
+        ("service", {"error": "Forbidden", "message": "Forbidden", "troubleshoot": "Forbidden"}),
+    ],
+)
+def test_a_plan_without_api_messaging_is_a_switch(aircall, control, how, body):
+    control.post("/settings", json={"aircall_plan_has_api": False, "aircall_plan_refusal": how})
+
+    for answer in (send(aircall), aircall.get(f"/v1/numbers/{NATIVE}/messages/configuration")):
+        assert (answer.status_code, answer.json()) == (403, body)
+    assert aircall.get("/v1/ping").status_code == 200
+
+
+def test_pictures_go_along_and_are_seen_in_what_was_received(aircall, control, sandbox):
+    number = first(sandbox, "proxy")
+    body = {"to": ADA, "body": "Look", "mediaUrl": ["https://files.example/a.png"]}
+
+    answer = aircall.post(f"/v1/numbers/{number.id}/messages/send", json=body)
+
+    assert answer.json()["media_url"] == body["mediaUrl"]
+    assert control.get("/messages").json()[-1]["media"] == body["mediaUrl"]
+    for wrong in ("https://files.example/a.png", ["a.png"], [1]):
+        refused = aircall.post(f"/v1/numbers/{number.id}/messages/send", json=body | {"mediaUrl": wrong})
+        assert (refused.status_code, refused.json()["error"]) == (400, "InvalidPayload")
+
+
+def test_somebody_texts_in_the_app_and_a_group(aircall, control, product):
+    hook = {"url": product.url, "events": ["message.sent", "group_message.sent"]}
+    aircall.post("/v1/webhooks", json=hook)
+
+    control.post("/outbound", json={"number": NATIVE, "to": ADA, "body": "From the app"}).raise_for_status()
+    control.post(
+        "/group-message", json={"number": NATIVE, "to": [ADA, ADA], "body": "All"}
+    ).raise_for_status()
+
+    told = {call.json["event"]: call.json["data"] for call in product.take(2)}
+    assert told["message.sent"]["external_number"] == ADA
+    assert told["group_message.sent"]["participants"] == [ADA, ADA]
+    assert control.get("/messages").json()[-1]["service"] == "app"
+
+
+def test_nobody_texts_in_the_app_from_a_number_in_proxy_mode(control, sandbox):
+    text = {"number": first(sandbox, "proxy").id, "to": ADA, "body": "From the app"}
+
+    assert control.post("/outbound", json=text).status_code == 400
 
 
 def test_a_list_is_paged_and_ends_without_a_next_link(aircall):

@@ -111,13 +111,13 @@ def flow(
     return Flow(number, provider, drain, clock, monkeypatch)
 
 
-def _unfit(**facts: bool) -> Callable[[Flow], Message]:
-    """A message from a number that lacks one of the four conditions."""
+def _unfit(**facts: bool | str) -> Callable[..., Message]:
+    """A message from a number that lacks one of the four conditions, or is under a rule of its country."""
 
-    def make(flow: Flow) -> Message:
+    def make(flow: Flow, **over: Any) -> Message:
         Number.objects.filter(pk=flow.number.pk).update(**facts)
         cache.forget()
-        return flow.accept()
+        return flow.accept(**over)
 
     return make
 
@@ -172,6 +172,23 @@ EXAMPLES = {
     "NUMBER_THIRD_PARTY_MESSAGING": Example(
         _unfit(third_party=True),
         "+1 202-555-0101 uses another messaging service, so Aircall cannot text from it.",
+    ),
+    "NUMBER_NOT_FOR_AUTOMATION": Example(
+        _unfit(e164="+33639980012", country="FR"),
+        "+33 6 39 98 00 12 is a French mobile number, and Aircall forbids automated sending from those, so nothing was "
+        "sent.",
+        **CHECK,
+    ),
+    "NUMBER_NOT_REGISTERED": Example(
+        _unfit(registration="unregistered"),
+        "+1 202-555-0101 is not registered with the carriers (A2P 10DLC), which block its texts, so nothing was sent.",
+        **CHECK,
+    ),
+    "TOLL_FREE_NOT_VERIFIED": Example(
+        lambda f: _unfit(e164="+18005550199", registration="pending")(f, phone="+14165550123"),
+        "The toll-free number +1 800-555-0199 is not verified yet, and until then Canada blocks its texts, so nothing "
+        "was sent.",
+        **CHECK,
     ),
     "SENDER_ID_INVALID": Example(
         lambda f: f.refuse(errors.SenderIdInvalid(value="A")), "“A” cannot be a sender name."
@@ -261,7 +278,8 @@ EXAMPLES = {
         lambda f: f.accept(message="x" * 1_601), "The message has 1,601 characters; 1,600 is the most.", **CHECK
     ),
     "MEDIA_NOT_SUPPORTED": Example(
-        lambda f: f.refuse(errors.MediaNotSupported()), "Pictures and files cannot be sent from here, only text."
+        lambda f: f.accept(media=("https://example.com/a.png",)),
+        "Pictures and files can be sent only from numbers in proxy mode, and +1 202-555-0101 is not.",
     ),
     "ENCODING_NOT_SUPPORTED": Example(
         lambda f: f.accept(message="See you 🎉", encoding="gsm"),

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,7 @@ from django.db import OperationalError, connection
 from smsadmin.core import errors
 from smsadmin.core.message import Sms
 from smsadmin.directory.models import Number
+from smsadmin.pacing import slots
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.sending import dispatch, log
 from smsadmin.sending.accept import accept
@@ -256,6 +258,21 @@ def test_an_unknown_message_is_never_sent_again(
     assert seen(message).status == "unknown"
 
 
+def test_a_pause_that_comes_while_a_drain_waits_for_its_slot_holds_for_it_too(
+    number: Number, provider: FakeProvider, clock: Clock, times: list[datetime]
+) -> None:
+    """The mirror met a 429 meanwhile."""
+    queue(number, 2)
+    until = clock.start + timedelta(seconds=15)
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        slots.pause(number.connection_id, until, "HTTP 429")
+
+    dispatch.drain(number.connection_id, sleep)
+    assert times == [clock.start, until]
+
+
 # Pace and turns
 
 
@@ -316,6 +333,18 @@ def test_a_batch_is_shared_by_the_numbers_that_wait(
     drain(number.connection_id)
     first_second = Counter(sms.sender for sms in provider.sent[:4])
     assert all(first_second[other.e164] == 1 for other in others)
+
+
+def test_a_number_whose_share_was_cut_short_begins_the_next_turn(
+    number: Number, provider: FakeProvider, drain: DrainFor
+) -> None:
+    """Five leave together, so that of two numbers one gets three and the other two."""
+    pace(number, 300)
+    other = make_number(number.workspace)
+    queue(number, 20)
+    queue(other, 20)
+    drain(number.connection_id)
+    assert Counter(sms.sender for sms in provider.sent[:20]) == {number.e164: 10, other.e164: 10}
 
 
 def test_the_oldest_message_of_a_number_goes_first(
@@ -517,19 +546,24 @@ def test_a_send_that_proves_proxy_mode_corrects_the_directory(
     assert other.proxy_mode is False
 
 
-def test_a_refused_credential_shows_on_the_connection_until_a_send_succeeds(
+def test_a_send_that_succeeds_shows_on_the_connection(
     number: Number, provider: FakeProvider, drain: DrainFor
 ) -> None:
-    [message] = queue(number)
-    provider.answer(message.recipient, refused(errors.CredentialRejected(provider="Aircall"), 401))
-    drain(number.connection_id)
     account = Connection.objects.get(pk=number.connection_id)
-    assert (account.state, account.state_detail) == ("rejected", "Refused while sending")
-
+    account.mark(Connection.State.UNREACHABLE, "HTTP 502")
     queue(number)
     drain(number.connection_id)
     account.refresh_from_db()
     assert (account.state, account.state_detail) == ("working", "")
+
+
+def test_a_refusal_for_the_account_s_plan_is_kept(
+    number: Number, provider: FakeProvider, drain: DrainFor
+) -> None:
+    [message] = queue(number)
+    provider.answer(message.recipient, replace(refused(REJECTED, 403), plan_refused=True))
+    drain(number.connection_id)
+    assert Connection.objects.get(pk=number.connection_id).plan_refused_at
 
 
 # When the database or the worker goes away

@@ -129,7 +129,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(client, workspace, dj
         number = make_number(workspace)
         make_message(workspace, number=number, agent=make_agent(workspace), action=make_action(workspace))
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         response = client.get(reverse("log"))
     assert len(listed(response)) == 30
 

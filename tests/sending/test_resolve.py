@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from smsadmin.consent import checks
+from smsadmin.consent.models import Policy
 from smsadmin.core import errors, segments
 from smsadmin.core.message import Record
 from smsadmin.core.trace import STEPS, Step, Verdict
@@ -13,6 +15,13 @@ from smsadmin.directory.models import Agent, Number
 from smsadmin.sending.check import CHECKS
 from smsadmin.sending.resolve import RESOLVE, Draft, run
 from tests.factories import ask
+
+
+@pytest.fixture(autouse=True)
+def no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace that leaves opt-outs to others: nothing here needs a database."""
+    monkeypatch.setattr(checks.policies, "policy_of", lambda workspace_id: Policy(workspace_id=workspace_id))
+
 
 GONE = datetime(2026, 11, 20, tzinfo=UTC)
 SALES, SUPPORT, VANISHED = "+12025550123", "+33612345678", "+12025550199"

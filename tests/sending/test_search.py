@@ -170,6 +170,7 @@ FILTERS = st.fixed_dictionaries(
         "until": TIMES,
         "counted_from": TIMES,
         "counted_until": TIMES,
+        "told": st.sampled_from(sorted(search.TOLD)),
         "given_back": st.just("only"),
     },
 ).map(lambda filters: search.canonical(filters, AROUND))

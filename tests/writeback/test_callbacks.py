@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from django.db import connection as database
+from django.utils import translation
 
 from smsadmin import cache
 from smsadmin.core import errors
 from smsadmin.core.status import SETTLED, Status
 from smsadmin.providers.base import Exchange
-from smsadmin.providers.http import Answer
-from smsadmin.sending.log import REPLY_NOT_BEFORE
+from smsadmin.providers.http import NO_ANSWER, Answer
+from smsadmin.sending import log
+from smsadmin.sending.log import REPLY_NOT_BEFORE, Receipt
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
 from smsadmin.triggers.hubspot import answer
@@ -40,9 +42,8 @@ class HubSpot:
         self.batches.append(inputs)
         status = self.refusal if {each["callbackId"] for each in inputs} & self.unknown else self.status
         failure = "" if status else "no answer within 10 s"
-        return Answer(
-            Exchange("POST", "https://hubspot.example", http_status=status or None, failure=failure)
-        )
+        exchange = Exchange("POST", "https://hubspot.example", http_status=status or None, failure=failure)
+        return Answer(exchange, "" if status else NO_ANSWER)
 
     @property
     def told(self) -> list[str]:
@@ -90,17 +91,21 @@ def replies(message: Message) -> list[dict[str, Any]]:
     ("status", "state", "told"),
     [
         (Status.SENT, "SUCCESS", "sent"),
-        (Status.DELIVERED, "SUCCESS", "sent"),
-        (Status.UNDELIVERED, "FAIL_CONTINUE", "failed"),
+        (Status.DELIVERED, "SUCCESS", "delivered"),
+        (Status.UNDELIVERED, "FAIL_CONTINUE", "undelivered"),
         (Status.FAILED, "FAIL_CONTINUE", "failed"),
-        (Status.UNKNOWN, "FAIL_CONTINUE", "failed"),
+        (Status.UNKNOWN, "FAIL_CONTINUE", "unknown"),
+        (Status.EXPIRED, "FAIL_CONTINUE", "failed"),
+        (Status.CANCELLED, "FAIL_CONTINUE", "failed"),
     ],
 )
 def test_an_owed_answer_is_given_once(
     workspace: Workspace, hubspot: HubSpot, status: Status, state: str, told: str
 ) -> None:
     error = (
-        {} if told == "sent" else {"error_code": "PROVIDER_UNKNOWN", "error_facts": {"provider": "Aircall"}}
+        {}
+        if state == "SUCCESS"
+        else {"error_code": "PROVIDER_UNKNOWN", "error_facts": {"provider": "Aircall"}}
     )
     message = owed(workspace, status=status, **error)
 
@@ -117,20 +122,103 @@ def test_an_owed_answer_is_given_once(
     assert replies(message) == [{"reply": "given", "status": 204}]
 
 
-def test_the_error_is_told_in_the_workspaces_language(workspace: Workspace, hubspot: HubSpot) -> None:
-    spoken: list[str] = []
-
-    def outputs(message: Message, language: str) -> dict[str, str]:
-        spoken.append(language)
-        return {}
-
+@pytest.mark.parametrize(("own", "spoken"), [("", "de"), ("en", "en")])
+def test_the_error_is_told_in_the_portals_language_else_the_workspaces(
+    workspace: Workspace, hubspot: HubSpot, own: str, spoken: str
+) -> None:
     workspace.language = "de"
     workspace.save()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(callbacks.hubspot_answer, "outputs", outputs)
-        owed(workspace)
-        callbacks.complete_owed(SOON)
-    assert spoken == ["de"]
+    workspace.connections.filter(kind="hubspot").update(language=own)
+    owed(workspace, status=Status.FAILED, error_code="MESSAGE_EMPTY")
+    callbacks.complete_owed(SOON)
+    [[given]] = hubspot.batches
+    with translation.override(spoken):
+        assert given["outputFields"]["errorMessage"] == translation.gettext(errors.MessageEmpty.text)
+
+
+def test_segments_are_told_as_the_provider_counted_them(workspace: Workspace, hubspot: HubSpot) -> None:
+    owed(workspace, segments=1, provider_segments=2)
+    callbacks.complete_owed(SOON)
+    assert hubspot.batches[0][0]["outputFields"]["segments"] == "2"
+
+
+# Waiting for the delivery receipt
+
+
+def test_who_waits_for_the_receipt_is_told_when_it_comes(workspace: Workspace, hubspot: HubSpot) -> None:
+    message = owed(workspace, wait_minutes=60)
+    assert callbacks.complete_owed(SOON) == 0
+    assert seen(message).reply == "owed"
+
+    delivered = Receipt("delivered", Status.DELIVERED, "message.status_updated")
+    log.receipt(message, delivered, NOW + timedelta(minutes=3))
+    assert callbacks.complete_owed(NOW + timedelta(minutes=3) + REPLY_NOT_BEFORE) == 1
+    [[given]] = hubspot.batches
+    assert given["outputFields"]["status"] == "delivered"
+
+
+def test_a_receipt_that_comes_while_its_caller_is_put_off_is_not_overlooked(
+    workspace: Workspace, hubspot: HubSpot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = owed(workspace, wait_minutes=60)
+    put_off = log.reply_waits
+
+    def after_the_receipt(*args: Any) -> None:
+        log.receipt(message, Receipt("failed", Status.UNDELIVERED, "message.status_updated"), SOON)
+        put_off(*args)
+
+    monkeypatch.setattr(callbacks.log, "reply_waits", after_the_receipt)
+    callbacks.complete_owed(SOON)
+    assert callbacks.complete_owed(SOON + REPLY_NOT_BEFORE) == 1
+    assert hubspot.batches[0][0]["outputFields"]["status"] == "undelivered"
+
+
+def test_without_a_receipt_it_is_told_as_sent_when_the_wait_is_over(
+    workspace: Workspace, hubspot: HubSpot
+) -> None:
+    owed(workspace, wait_minutes=60)
+    for minutes in (1, 30, 59):
+        assert callbacks.complete_owed(NOW + timedelta(minutes=minutes)) == 0
+    assert callbacks.complete_owed(NOW + timedelta(minutes=60)) == 1
+    assert hubspot.batches[0][0]["outputFields"]["status"] == "sent"
+
+
+def test_nobody_looks_at_a_waiting_message_again_before_its_time(
+    workspace: Workspace, hubspot: HubSpot
+) -> None:
+    message = owed(workspace, wait_minutes=60)
+    callbacks.complete_owed(SOON)
+    assert seen(message).reply_at == NOW + timedelta(minutes=60)
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.UNDELIVERED, Status.DELIVERED, Status.EXPIRED])
+def test_no_receipt_is_waited_for_where_none_can_come(
+    workspace: Workspace, hubspot: HubSpot, status: Status
+) -> None:
+    owed(workspace, wait_minutes=60, status=status)
+    assert callbacks.complete_owed(SOON) == 1
+
+
+def test_an_unknown_message_is_told_once_somebody_settles_it(workspace: Workspace, hubspot: HubSpot) -> None:
+    message = owed(workspace, wait_minutes=1_440, status=Status.UNKNOWN)
+    assert callbacks.complete_owed(SOON) == 0
+    log.move(message.pk, Status.FAILED, SOON)
+    assert callbacks.complete_owed(SOON + callbacks.LOOKS) == 1
+    assert hubspot.batches[0][0]["outputFields"]["status"] == "failed"
+
+
+@pytest.mark.parametrize("wait", [5, 60, 8_640])
+def test_hubspot_still_waits_when_the_wait_is_over(workspace: Workspace, hubspot: HubSpot, wait: int) -> None:
+    """Also where the message was sent late: the answer leaves before HubSpot goes on."""
+    sent = NOW + answer.PATIENCE - timedelta(minutes=1)
+    message = owed(workspace, wait_minutes=wait, accepted_at=NOW, finished_at=sent)
+    until = answer.receipt_until(message)
+    assert until <= sent + timedelta(minutes=wait)
+    assert not answer.gave_up(message, until + timedelta(minutes=4))
+    assert callbacks.complete_owed(until) == 1
+
+
+# What keeps them from being told
 
 
 def test_nobody_is_told_before_it_can_have_read_that_it_must_wait(
@@ -219,7 +307,7 @@ def test_what_may_work_later_is_put_off_a_little_longer_each_time(
     assert len(replies(message)) == 9
 
 
-@pytest.mark.parametrize(("status", "state"), [(401, "rejected"), (403, "rejected"), (500, "untested")])
+@pytest.mark.parametrize(("status", "state"), [(401, "rejected"), (403, "untested"), (500, "untested")])
 def test_a_refused_token_shows_on_the_connection(
     workspace: Workspace, hubspot: HubSpot, status: int, state: str
 ) -> None:
@@ -291,3 +379,23 @@ def test_a_token_that_works_again_shows_on_the_connection(workspace: Workspace, 
     owed(workspace)
     callbacks.complete_owed(SOON)
     assert workspace.connections.get(kind="hubspot").state == "working"
+
+
+@pytest.mark.parametrize(("first", "reply"), [(0, "given"), (502, "given"), (429, "failed"), (401, "failed")])
+def test_an_execution_that_is_gone_after_an_attempt_without_clear_answer_was_told_by_it(
+    workspace: Workspace, hubspot: HubSpot, first: int, reply: str
+) -> None:
+    message = owed(workspace)
+    hubspot.status = first
+    callbacks.complete_owed(SOON)
+    hubspot.status = 404
+    callbacks.complete_owed(SOON + timedelta(minutes=2))
+    assert seen(message).reply == reply
+
+
+def test_a_portal_that_another_workspace_has_now_is_not_told(workspace: Workspace, hubspot: HubSpot) -> None:
+    message = owed(workspace)
+    workspace.connections.filter(kind="hubspot").update(workspace=make_workspace())
+    assert callbacks.complete_owed(SOON) == 0
+    assert replies(seen(message)) == [{"reply": "failed", "why": "portal_gone"}]
+    assert hubspot.told == []

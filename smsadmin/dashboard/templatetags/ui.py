@@ -84,6 +84,8 @@ PAGES: list[tuple[str, Words, str]] = [
     ("failures", gettext_lazy("Failures"), "alert-triangle"),
     ("quotas", gettext_lazy("Quotas"), "gauge"),
     ("directory", gettext_lazy("Directory"), "address-book"),
+    ("inbox", gettext_lazy("Inbox"), "inbox"),
+    ("opt-outs", gettext_lazy("Opt-outs"), "ban"),
     ("connections", gettext_lazy("Connections"), "plug-connected"),
     ("settings", gettext_lazy("Settings"), "settings"),
 ]
@@ -161,7 +163,7 @@ def nav_pages(context: template.Context) -> list[dict[str, Any]]:
         url = reverse(name)
         within = url != reverse("overview") and path.startswith(url)
         here = "page" if path == url else "true" if within else ""
-        entries.append({"url": url, "label": label, "icon": drawing, "here": here})
+        entries.append({"name": name, "url": url, "label": label, "icon": drawing, "here": here})
     return entries
 
 

@@ -1,21 +1,25 @@
-"""Aircall's Public API as we call it: Basic authentication, JSON, and what its answers mean.
+"""Aircall's Public API as we call it: Basic or OAuth credentials, JSON, and what its answers mean.
 
 Aircall developer docs, "API references": 403 means a wrong credential, 401 a missing one; each POST, PUT, DELETE
 and some GETs need Content-Type: application/json. docs/integrations/aircall.md says what nobody documents.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from django.conf import settings
 
 from smsadmin.providers import http
+from smsadmin.providers.aircall import limits
+from smsadmin.providers.base import Exchange
 from smsadmin.providers.http import Answer
 
 HEADERS = {"Content-Type": "application/json"}
+#: The type of a number's messaging configuration that means proxy mode.
+PROXY_TYPE = "Public Api"
 PAGE = 50  # the most Aircall gives at once
 MOST_WAIT = 60.0
 
@@ -28,19 +32,58 @@ class AircallError(Exception):
         super().__init__(words)
 
 
+class NotInPlan(AircallError):
+    """Aircall forbids what its plans below Professional lack: the key itself is good."""
+
+
+#: What is said of it, on the page of the connection too.
+NOT_IN_PLAN = (
+    "Aircall accepts the key and forbids sending by API: the plan may lack it (Professional has it)."
+)
+
+
+class Turn(Protocol):
+    """When a request may leave (smsadmin.pacing.turns)."""
+
+    def begin(self) -> str:
+        """Waits until a request may leave; "" when it may, else why it may not."""
+        ...
+
+    def heard(self, exchange: Exchange) -> None:
+        """What an answer said of the account's limit."""
+        ...
+
+
 @dataclass(slots=True)
 class Aircall:
-    """One Aircall account. `pause(seconds)` is called before each read, and to wait out a rate limit."""
+    """One Aircall account, by an API key or, where there is an `access_token`, by that of an app that was
+    granted access.
 
-    api_id: str
-    api_token: str
+    `turn` is asked before each request and hears each answer, so that all of them share the account's pace;
+    without one a request leaves at once. `pause(seconds)` waits before a read is repeated."""
+
+    api_id: str = ""
+    api_token: str = ""
+    access_token: str = ""
     pause: Any = time.sleep
-    interval: float = 0.0  # seconds between two reads
+    turn: "Turn | None" = None
     reads: int = field(default=0)
 
     def request(self, method: str, path: str, **kwargs: Any) -> Answer:
         """One request, once; read `Answer.broke` and `Answer.status`."""
         url = f"{settings.AIRCALL_BASE_URL}{path}"
+        if self.turn is None:
+            return self._call(method, url, **kwargs)
+        if why_not := self.turn.begin():
+            return Answer(Exchange(method, url, failure=why_not), http.NOT_SENT)
+        answer = self._call(method, url, **kwargs)
+        self.turn.heard(answer.exchange)
+        return answer
+
+    def _call(self, method: str, url: str, **kwargs: Any) -> Answer:
+        if self.access_token:
+            headers = {**HEADERS, "Authorization": f"Bearer {self.access_token}"}
+            return http.call(method, url, headers=headers, **kwargs)
         return http.call(method, url, headers=HEADERS, auth=(self.api_id, self.api_token), **kwargs)
 
     def ping(self) -> Answer:
@@ -60,11 +103,17 @@ class Aircall:
             answer = self._read(path, params)
         if answer.status in (200, 404):
             return answer
-        raise AircallError(words(answer), credential=answer.status in (401, 403))
+        raise self._trouble(answer)
+
+    def _trouble(self, answer: Answer) -> AircallError:
+        """What an unusable answer means. Of the messaging service a 403 may mean the plan, while the key is good."""
+        if "/messages/" in answer.exchange.url and (
+            plan_may_lack(answer) or (stopped_at_the_edge(answer) and self.ping().status == 200)
+        ):
+            return NotInPlan(NOT_IN_PLAN)
+        return AircallError(words(answer), credential=answer.status in (401, 403))
 
     def _read(self, path: str, params: dict[str, str]) -> Answer:
-        if self.reads and self.interval:
-            self.pause(self.interval)
         self.reads += 1
         return self.request("GET", path, params=params or None)
 
@@ -87,6 +136,42 @@ class Aircall:
             if not body[name] or not meta.get("next_page_link"):
                 return
             page += 1
+
+    # --- The account and its numbers. Each raises AircallError when no usable answer came. ---------------------------
+
+    def integration(self) -> dict[str, Any] | None:
+        """The app's own integration: `company_id`, `active`, and in `number_ids` the numbers that an admin connected to
+        it. None for an API key, which belongs to no app."""
+        answer = self.get("/v1/integrations/me")
+        if answer.status == 404:
+            return None
+        found = answer.body.get("integration") if isinstance(answer.body, dict) else None
+        if not isinstance(found, dict):
+            raise AircallError("Aircall's answer about the integration is not in the form it documents.")
+        return found
+
+    def configuration(self, number_id: str) -> dict[str, Any] | None:
+        """The number's messaging configuration, `type`, `callbackUrl` and `token`; None for one in native mode, of
+        which Aircall says 404, or anything but the type of proxy mode."""
+        answer = self.get(_configuration_path(number_id))
+        return answer.body if _is_proxy(answer) else None
+
+    def is_native(self, number_id: str) -> bool:
+        """Whether Aircall says so when asked once: False also where it says nothing."""
+        answer = self.request("GET", _configuration_path(number_id), read_timeout=10)
+        return answer.status == 404 or (answer.status == 200 and not _is_proxy(answer))
+
+    def configure(self, number_id: str, callback_url: str) -> dict[str, Any]:
+        """Puts the number into proxy mode with this callback URL, or changes the URL of one that is in it; its
+        configuration. From now on nobody texts from it in the Aircall app."""
+        answer = self._written("POST", _configuration_path(number_id), {"callbackUrl": callback_url})
+        if not isinstance(answer.body, dict):
+            raise AircallError("Aircall's answer about the configuration is not in the form it documents.")
+        return answer.body
+
+    def unconfigure(self, number_id: str) -> None:
+        """The number in native mode, also where it was before."""
+        self._written("DELETE", _configuration_path(number_id), may_be_gone=True)
 
     # --- Webhooks (Aircall developer docs: "Webhooks"). Each raises AircallError when Aircall does not do it. -------
 
@@ -120,7 +205,31 @@ class Aircall:
             return answer
         if answer.status == 429:
             raise AircallError("Aircall asked to slow down: try again in a minute.")
-        raise AircallError(words(answer), credential=answer.status in (401, 403))
+        raise self._trouble(answer)
+
+
+def _configuration_path(number_id: str) -> str:
+    return f"/v1/numbers/{number_id}/messages/configuration"
+
+
+def _is_proxy(answer: Answer) -> bool:
+    return answer.status == 200 and isinstance(answer.body, dict) and answer.body.get("type") == PROXY_TYPE
+
+
+def stopped_at_the_edge(answer: Answer) -> bool:
+    """The gateway's own refusal, for which there is no other sign: it never reached the service behind it."""
+    return answer.status == 401 or (answer.status == 403 and answer.body == {"message": "Forbidden"})
+
+
+def plan_may_lack(answer: Answer) -> bool:
+    """Whether a refusal of the messaging service may be about the account's plan. Nobody documents how Aircall says it:
+    a 403 whose key is "Forbidden" is what a user was told it means, unless its words name a limit. (The gateway's own
+    403, which has no key, is told from it by a ping.)"""
+    body = answer.body
+    if answer.status != 403 or not isinstance(body, dict):
+        return False
+    keys = {str(body.get(name)) for name in ("error", "key", "code", "name")}
+    return "Forbidden" in keys and "limit" not in key(answer)
 
 
 def _webhook(answer: Answer) -> dict[str, Any]:
@@ -157,21 +266,7 @@ def key(answer: Answer) -> str:
     return ": ".join(dict.fromkeys(found))[:300]
 
 
-def retry_after(answer: Answer, now: float | None = None) -> float:
-    """Seconds to wait after a 429 (Retry-After, or X-AircallApi-Reset as a Unix time), at most a minute.
-
-    The unit of Reset is not documented: values too large for seconds are read as milliseconds.
-    """
-    headers = answer.exchange.headers
-    given = _number(headers.get("retry-after"))
-    if given is None and (reset := _number(headers.get("x-aircallapi-reset"))) is not None:
-        given = (reset / 1000 if reset > 1e11 else reset) - (now or time.time())
-    return min(max(given if given is not None else 2.0, 0.5), MOST_WAIT)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+def retry_after(answer: Answer, now: datetime | None = None) -> float:
+    """Seconds to wait after a 429 or an answer that did not come, at most a minute."""
+    wait = limits.asked(answer.exchange.headers, now or datetime.now(UTC))
+    return min(max(limits.SOME_TIME if wait is None else wait, limits.SHORTEST).total_seconds(), MOST_WAIT)

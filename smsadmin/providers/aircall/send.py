@@ -1,22 +1,29 @@
-"""Sending through Aircall "in agent conversation": POST /v1/numbers/:id/messages/native/send.
+"""Sending through Aircall: "in agent conversation", or from a number in proxy mode by the Messaging API.
 
-Aircall has no idempotency key and no way to read a message back, so only what surely never left is tried
-again: a refused connection, 429, and once after an edge 403 when the key proves to be good.
+POST /v1/numbers/:id/messages/native/send and /messages/send. Aircall has no idempotency key and no way to read a
+message back, so only what surely never left is tried again: a refused connection, 429, and once after a refusal at the
+edge when the key proves to be good.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smsadmin.core import errors
 from smsadmin.core.message import Accepted, Sms
 from smsadmin.providers import http
-from smsadmin.providers.aircall.client import Aircall, key, retry_after
+from smsadmin.providers.aircall.client import (
+    Aircall,
+    key,
+    plan_may_lack,
+    retry_after,
+    stopped_at_the_edge,
+)
 from smsadmin.providers.aircall.webhooks import segments
 from smsadmin.providers.base import Result
 from smsadmin.providers.http import Answer
 
-#: The gateway's own refusal: it concerns the credential, and never reached the messaging service.
-EDGE_FORBIDDEN = {"message": "Forbidden"}
+#: Seconds after which a message whose account was refused may be looked at again.
+AFTER_REFUSAL = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +35,27 @@ class AircallSender:
 
     def send(self, sms: Sms) -> Result:
         answer = self._post(sms)
-        if not _stopped_at_the_edge(answer):
-            return self._result(answer)
+        if not stopped_at_the_edge(answer):
+            return self._result(sms, answer)
         ping = self.aircall.ping()
         if ping.status == 200:
-            return self._result(self._post(sms), key_is_good=True)
+            return replace(self._result(sms, self._post(sms)), requests=3)
         if ping.status in (401, 403):
-            return self._result(answer)
+            return _refused_account(answer)
         # Nobody can tell whether the key is good; that the message never left is sure.
         detail = ping.exchange.failure or f"HTTP {ping.status}"
-        return Result(answer.exchange, retry_in=5.0, reason="unreachable", detail=detail)
+        return Result(answer.exchange, retry_in=5.0, reason="unreachable", detail=detail, requests=2)
 
     def _post(self, sms: Sms) -> Answer:
         body: dict[str, Any] = {"to": sms.recipient, "body": sms.body}
-        if sms.send_as_id:
+        if sms.proxy and sms.media:
+            body["mediaUrl"] = list(sms.media)
+        if sms.send_as_id and not sms.proxy:  # the Messaging API knows no user
             body["agentId"] = int(sms.send_as_id)
-        return self.aircall.request(
-            "POST", f"/v1/numbers/{sms.sender_id}/messages/native/send", json_body=body
-        )
+        way = "send" if sms.proxy else "native/send"
+        return self.aircall.request("POST", f"/v1/numbers/{sms.sender_id}/messages/{way}", json_body=body)
 
-    def _result(self, answer: Answer, *, key_is_good: bool = False) -> Result:
+    def _result(self, sms: Sms, answer: Answer) -> Result:
         exchange = answer.exchange
         if answer.broke == http.NOT_SENT:
             return Result(exchange, retry_in=5.0, reason="unreachable", detail=exchange.failure)
@@ -60,19 +68,37 @@ class AircallSender:
         if answer.status >= 500 or answer.status < 400:
             reason = f"HTTP {answer.status}"
             return Result(exchange, error=errors.ProviderUnknown(provider=self.name, reason=reason))
-        return self._refused(answer, key_is_good)
+        return self._refused(sms, answer)
 
-    def _refused(self, answer: Answer, key_is_good: bool) -> Result:
-        if answer.status == 401 or (_stopped_at_the_edge(answer) and not key_is_good):
-            return Result(answer.exchange, error=errors.CredentialRejected(provider=self.name))
+    def _refused(self, sms: Sms, answer: Answer) -> Result:
+        """About this message, its number or the account's plan: the key was good a moment ago."""
         words = key(answer)
-        learnt = {"proxy_mode": True} if "LineIsNotNativeException" in words else {}
-        refusal = errors.ProviderRejected(provider=self.name, answer=words or "—", http_status=answer.status)
-        return Result(answer.exchange, error=refusal, learnt=learnt)
+        return Result(
+            answer.exchange,
+            error=errors.ProviderRejected(provider=self.name, answer=words or "—", http_status=answer.status),
+            learnt=self._learnt(sms, answer.status, words),
+            plan_refused=stopped_at_the_edge(answer) or plan_may_lack(answer),
+        )
+
+    def _learnt(self, sms: Sms, status: int, words: str) -> dict[str, bool]:
+        """Whether the number turned out to be in the other mode. How Aircall refuses a number that is not in proxy mode
+        is not documented: it is asked."""
+        if not sms.proxy:
+            return {"proxy_mode": True} if "LineIsNotNativeException" in words else {}
+        if status != 403:
+            return {}
+        return {"proxy_mode": False} if self.aircall.is_native(sms.sender_id) else {}
 
 
-def _stopped_at_the_edge(answer: Answer) -> bool:
-    return answer.status == 403 and answer.body == EDGE_FORBIDDEN
+def _refused_account(answer: Answer) -> Result:
+    """The credentials are bad, so nothing of the account leaves: the message waits for better ones."""
+    return Result(
+        answer.exchange,
+        retry_in=AFTER_REFUSAL,
+        reason="credential",
+        detail=f"HTTP {answer.status}",
+        requests=2,
+    )
 
 
 def _accepted(answer: Answer) -> Accepted:

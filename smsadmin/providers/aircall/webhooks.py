@@ -17,6 +17,7 @@ from smsadmin.core.status import Status
 SENT, RECEIVED = "message.sent", "message.received"
 STATUS_UPDATED = "message.status_updated"
 UPDATED = "message.updated"  # of a callback
+INTEGRATION_DELETED = "integration.deleted"  # told to webhooks of the app that was removed
 
 RECEIPTS = frozenset({SENT, STATUS_UPDATED, UPDATED})
 #: After these the numbers or users of the account are others than before.
@@ -30,8 +31,9 @@ CHANGES = frozenset(
         "user.deleted.v2",
     }
 )
-#: What our webhook asks for.
+#: What our webhook asks for; one that belongs to an app, made with its access token, asks for its end too.
 EVENTS = (SENT, RECEIVED, STATUS_UPDATED, *sorted(CHANGES))
+EVENTS_OF_APP = (*EVENTS, INTEGRATION_DELETED)
 
 #: The words in which Aircall says what became of a message, and what each means here; None changes nothing.
 #: It documents the first four alone. A word that is missing here is shown as it came, and changes nothing either:
@@ -121,7 +123,7 @@ def slim(payload: Mapping[str, Any]) -> dict[str, Any]:
         found = {name: value for name, value in data.items() if name not in _LEFT_OUT}
         kept["data"] = {**found, "media": len(media)} if isinstance(media, list) and media else found
     else:
-        kept["data"] = {"id": data["id"]} if "id" in data else {}
+        kept["data"] = {name: data[name] for name in ("id", "integration_id", "company_id") if name in data}
     return kept
 
 

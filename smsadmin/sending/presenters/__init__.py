@@ -36,6 +36,7 @@ from smsadmin.sending.presenters.words import (
     without_user,
 )
 from smsadmin.workspaces.models import Member
+from smsadmin.writeback import engagements
 
 __all__ = [
     "RETRY",
@@ -82,7 +83,7 @@ def page(message: Message, events: Sequence[Event], now: datetime, member: Membe
         "record": record(message),
         "text": text(message),
         "standing": standing(message),
-        "timeline": timeline(message, events, next(iter(followers), None), held),
+        "timeline": timeline(message, events, next(iter(followers), None), held, engagements.of(message)),
         "quota": quota(message),
         "exchanges": exchange.exchanges(events, without_text=is_secret),
         "ids": ids(message, verdict.successor),

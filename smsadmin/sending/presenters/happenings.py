@@ -18,6 +18,8 @@ from smsadmin.sending.expected import Expected
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.sending.presenters import links
 from smsadmin.sending.presenters.links import Link
+from smsadmin.writeback import words
+from smsadmin.writeback.models import Engagement
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,19 @@ def timeline(
     events: Sequence[Event],
     successor: Message | None = None,
     expected: Expected | None = None,
+    engagement: Engagement | None = None,
 ) -> list[Happening]:
-    """From the request to the latest news, in the order of time; what happened at once stays in its order."""
+    """From the request to the latest news, in the order of time; what happened at once stays in its order.
+
+    `engagement` is the message's entry on HubSpot's records.
+    """
     start = message.received_at
     in_order = sorted(events, key=lambda event: (event.at, event.pk))
     happened = [
         *_beginning(message),
         *map(_of_event, in_order),
         *_end(message, events, expected),
+        *_on_record(engagement),
         *_afterwards(successor),
     ]
     happened.sort(key=lambda each: max(each.at, start))
@@ -95,6 +102,27 @@ def _ended(message: Message, ended: datetime, events: Sequence[Event]) -> Status
         each.at for each in events if each.kind == Event.Kind.DECISION and each.data.get("status") in found
     )
     return Status.UNKNOWN if any(at >= ended for at in decided) else Status(message.status)
+
+
+def _on_record(engagement: Engagement | None) -> Iterator[Happening]:
+    """What a record of HubSpot was told of the message; where nothing is to be, that stands beside its end."""
+    if engagement is None:
+        return
+    why = words.why(engagement)
+    match engagement.state:
+        case Engagement.State.DONE:
+            yield Happening(
+                engagement.done_at or engagement.at, _("Logged on the record in HubSpot"), why, "good"
+            )
+        case Engagement.State.FAILED:
+            yield Happening(engagement.at, _("Could not be logged on the record in HubSpot"), why, "bad")
+        case Engagement.State.NOT_LOGGED:
+            yield Happening(engagement.at, _("Not logged on the record in HubSpot"), why)
+        case _:
+            name = _("To be logged on the record in HubSpot")
+            if engagement.attempts or why:
+                name = _("To be logged on the record in HubSpot, which is tried again")
+            yield Happening(engagement.next_at or engagement.at, name, why, "waiting")
 
 
 def _afterwards(successor: Message | None) -> Iterator[Happening]:
@@ -209,7 +237,8 @@ def _lost(event: Event) -> Happening:
 def _reply(event: Event) -> Happening:
     data = event.data
     if data.get("reply") == Reply.GIVEN:
-        return Happening(event.at, _("HubSpot was told how it ended"), tone="good")
+        note = str(_WHY_TOLD.get(data.get("why"), ""))
+        return Happening(event.at, _("HubSpot was told how it ended"), note, "good")
     why = phrases.translated(data.get("failure", "")) or str(
         _WHY_UNTOLD.get(data.get("why"), data.get("why", ""))
     )
@@ -220,6 +249,11 @@ def _reply(event: Event) -> Happening:
     return Happening(event.at, _("HubSpot could not be told how it ended"), why, "bad")
 
 
+_WHY_TOLD: Mapping[Any, Words] = {
+    "told_before": gettext_lazy(
+        "By an earlier attempt whose answer was lost: HubSpot says that it no longer waits."
+    ),
+}
 _WHY_UNTOLD: Mapping[Any, Words] = {
     "expired": gettext_lazy("The workflow had gone on without the answer."),
     "portal_gone": gettext_lazy("Its portal is no longer connected."),

@@ -11,7 +11,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from smsadmin.actions.models import ObjectType
-from smsadmin.sending.filters import HUBSPOT, RESEND, TEST, VERIFICATION
+from smsadmin.sending.filters import (
+    CLASSIC,
+    HUBSPOT,
+    INBOX,
+    MESSAGING_API,
+    OPT_OUT,
+    RESEND,
+    TEST,
+    VERIFICATION,
+)
 from smsadmin.sending.models import Message
 from smsadmin.triggers.hubspot.parse import OBJECT_TYPES
 
@@ -42,6 +51,14 @@ def came_from(message: Message) -> Link:
     """Who sent it again or tried what, else the action and its version, else the HubSpot workflow and its step."""
     if message.trigger == RESEND:
         return resent(message)
+    if message.trigger == INBOX:
+        return answer(message)
+    if message.trigger == OPT_OUT:
+        words = _("Answer to %(word)s") % {"word": str(message.origin.get("confirms", "")).upper()}
+        return Link(words, reverse("opt-outs"))
+    if message.trigger == MESSAGING_API:
+        words = _("Written by %(who)s") % {"who": message.origin.get("who") or _("somebody")}
+        return Link(words, reverse("messaging-api", args=[message.number_id]) if message.number_id else "")
     if message.trigger == VERIFICATION:
         return Link(trial(message), reverse("test-numbers"))
     if message.action and message.version:
@@ -59,6 +76,13 @@ def came_from(message: Message) -> Link:
         words = _("%(workflow)s, step %(step)s") % {"workflow": found.words, "step": step}
         return Link(words, found.url)
     return found
+
+
+def answer(message: Message) -> Link:
+    """Who wrote it in the inbox, and the thread that it answers in."""
+    words = _("Answer by %(who)s") % {"who": message.origin.get("who") or _("somebody")}
+    thread = message.origin.get("thread")
+    return Link(words, reverse("thread", args=[thread]) if thread else "")
 
 
 def resent(message: Message) -> Link:
@@ -118,6 +142,7 @@ def next_step(message: Message) -> Link | None:
         "quotas": Link(_("See the quotas"), reverse("quotas")),
         "connections": Link(_("Open the connections"), reverse("connections")),
         "settings": Link(_("Open the settings"), reverse("settings")),
+        "classic": Link(_("Open the classic action"), reverse("classic")),
     }.get(place)
 
 
@@ -143,6 +168,9 @@ def ids(message: Message, successor: UUID | None) -> list[tuple[str, str]]:
         (_("Aircall account"), message.connection.name if message.connection else ""),
         (_("HubSpot callback id"), message.origin.get("callback_id")),
         (_("HubSpot portal"), message.origin.get("portal")),
-        (_("HubSpot record"), message.object_id if message.trigger in (HUBSPOT, RESEND) else ""),
+        (
+            _("HubSpot record"),
+            message.object_id if message.trigger in (HUBSPOT, CLASSIC, RESEND, INBOX) else "",
+        ),
     ]
     return [(name, str(value)) for name, value in named if value]

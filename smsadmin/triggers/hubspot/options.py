@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from smsadmin.classic import gate
 from smsadmin.core import numbers
 from smsadmin.directory import book
+from smsadmin.sending import explain
 from smsadmin.triggers.hubspot.parse import UNAVAILABLE
 from smsadmin.workspaces.models import Workspace
 
@@ -19,21 +21,28 @@ _CURSOR = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the editor asks: the search text, where to go on, and the number chosen before."""
+    """What the editor asks: the search text, where to go on, and the number chosen before.
+
+    `language`: what sentences are said in. `is_classic`: a step of the earlier action asks.
+    """
 
     search: str = ""
     after: int = 0
     number: str = ""
+    language: str = "en"
+    is_classic: bool = False
 
     @classmethod
-    def of(cls, payload: dict[str, Any]) -> "Question":
-        """Reads an options payload; what cannot be read counts as not given."""
+    def of(cls, payload: dict[str, Any], language: str, generation: str | None = None) -> "Question":
+        """Reads an options payload; what cannot be read counts as not given. `generation`: as the address names it."""
         fetch = _object(payload, "fetchOptions")
         after = str(fetch.get("after") or "")
         return cls(
             search=str(fetch.get("q") or "").strip(),
             after=int(after) if _CURSOR.fullmatch(after) else 0,
             number=_static(payload, "sender_number"),
+            language=language,
+            is_classic=generation == "classic",
         )
 
 
@@ -41,11 +50,16 @@ Builder = Callable[[Workspace, Question], dict[str, Any]]
 
 
 def sender_numbers(workspace: Workspace, question: Question) -> dict[str, Any]:
-    """Eligible numbers by name, searched by name and digits; a sentence when there is none at all."""
+    """Eligible numbers by name, searched by name and digits; a sentence when there is none at all.
+
+    Aircall help, earlier Send SMS action: without one its list is empty, so that the step cannot be saved.
+    """
     directory = book.of(workspace.pk)
     offered = [number for number in directory.numbers.values() if number.is_eligible]
-    with translation.override(workspace.language):
-        if not offered:
+    with translation.override(question.language):
+        if closed := _closed(workspace, question):
+            return closed
+        if not offered and not question.is_classic:
             return _sentence(
                 _("No number can text yet: confirm numbers in smsadmin under Directory")
                 if directory.numbers
@@ -68,7 +82,9 @@ def send_as_users(workspace: Workspace, question: Question) -> dict[str, Any]:
     """The users of the chosen number by name, searched by name and email."""
     directory = book.of(workspace.pk)
     number = directory.by_provider_id.get(question.number)
-    with translation.override(workspace.language):
+    with translation.override(question.language):
+        if closed := _closed(workspace, question):
+            return closed
         if not question.number:
             return _sentence(_("Choose a number first"))
         if number is None or not number.is_eligible:
@@ -82,6 +98,12 @@ def send_as_users(workspace: Workspace, question: Question) -> dict[str, Any]:
         if _matches(question.search, each.name, each.email)
     ]
     return _page(choices, question)
+
+
+def _closed(workspace: Workspace, question: Question) -> dict[str, Any] | None:
+    """Aircall help, earlier Send SMS action: where the feature is not active, its list says so in place of choices."""
+    refusal = gate.refusal(workspace.pk, timezone.now()) if question.is_classic else None
+    return _sentence(explain.said(refusal.sentence(refusal.facts), refusal.facts)) if refusal else None
 
 
 def _static(payload: dict[str, Any], name: str) -> str:

@@ -110,6 +110,21 @@ def config(inputs: Mapping[str, str], book: Book) -> ActionConfig:
     )
 
 
+def classic_config(inputs: Mapping[str, str], book: Book) -> ActionConfig:
+    """The same of the earlier action, which has no modes: a number and one of its users, both picked."""
+    number_given, agent_given = inputs.get("sender_number", ""), inputs.get("send_as_user", "")
+    return ActionConfig(
+        sender_kind="number",
+        sender_number_id=_id(book.by_provider_id, number_given),
+        sender_given=number_given,
+        send_as_kind="user",
+        send_as_user_id=_id(book.agent_by_provider_id, agent_given),
+        send_as_given=agent_given,
+        recipient_property=f"{INPUTS}.recipient",
+        message=inputs.get("message", ""),
+    )
+
+
 def _implied(inputs: Mapping[str, str]) -> str:
     if inputs.get("send_as_user"):
         return "user"

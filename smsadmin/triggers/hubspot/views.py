@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -29,6 +30,9 @@ logger = structlog.get_logger(__name__)
 TRIGGER = "hubspot"
 waiters = answer.Waiters(settings.HUBSPOT_ANSWER_WAITERS)
 
+#: How a portal's execution becomes a message, with what the caller is told later (SendRequest.reply).
+Taking = Callable[[Execution, Connection, Any], Message]
+
 
 @csrf_exempt
 @require_POST
@@ -37,15 +41,20 @@ def send_sms(request: HttpRequest) -> HttpResponse:
 
     `?action=ID` in the URL runs that saved action; without it the step's own fields are the configuration.
     """
-    return _answered(request, _execute)
+    return executed(request, partial(_take, request.GET.get("action")))
 
 
-def _execute(request: HttpRequest, call: calls.Call) -> HttpResponse:
+def executed(request: HttpRequest, take: Taking) -> HttpResponse:
+    """The answer to an execution, whichever generation of the action was called."""
+    return _answered(request, partial(_execute, take))
+
+
+def _execute(take: Taking, request: HttpRequest, call: calls.Call) -> HttpResponse:
     try:
         execution = parse.execution(call.payload)
     except parse.PayloadError as error:
         return calls.refuse(request, call.connection, str(error))
-    return _run(execution, call.connection, request.GET.get("action"))
+    return _run(execution, call.connection, take)
 
 
 def _answered(
@@ -64,36 +73,38 @@ def _answered(
         )
 
 
-def _run(execution: Execution, connection: Connection, action_id: str | None) -> HttpResponse:
-    language = connection.workspace.language
-    can_reply_later = bool(connection.secrets.get("access_token"))
+def _run(execution: Execution, connection: Connection, take: Taking) -> HttpResponse:
     waits = waiters.enter()
     in_vain = False
     try:
-        reply = ("waiting" if waits else "owed") if can_reply_later else ""
-        message = _accept(execution, connection, action_id, reply)
+        reply = ("waiting" if waits else "owed") if answer.can_come_later(connection) else ""
+        message = take(execution, connection, reply)
         if waits and answer.settles_soon(message):
             message = answer.wait(message)
             in_vain = not message.is_settled
-        elif not message.is_settled:
+        elif not answer.is_final(message, timezone.now()):
             answer.promise(message)
         with timezone.override(connection.workspace.zone):
-            return answer.response(message, language)
+            return answer.response(message, connection.answers_in)
     finally:
         if waits:
             waiters.leave(in_vain=in_vain)
 
 
-def _accept(execution: Execution, connection: Connection, action_id: str | None, reply: Any) -> Message:
+def _take(action_id: str | None, execution: Execution, connection: Connection, reply: Any) -> Message:
     if action_id is None:
         configured: dict[str, Any] = {
             "config": parse.config(execution.inputs, book.of(connection.workspace_id))
         }
     else:
         configured = catalogue.for_request(connection.workspace_id, action_id)
+    return taken(execution, connection, reply, trigger=TRIGGER, **configured)
+
+
+def taken(execution: Execution, connection: Connection, reply: Any, **configured: Any) -> Message:
+    """The message of an execution; `configured` are the fields of a SendRequest that say what it asks for."""
     ask = SendRequest(
         workspace_id=connection.workspace_id,
-        trigger=TRIGGER,
         key=execution.key,
         record=records.given(execution),
         origin=execution.origin,
@@ -111,8 +122,6 @@ def _complete(ask: SendRequest, missing: set[Name], connection: Connection) -> M
     try:
         record = records.completed(ask.record, missing, connection)
     except errors.SendError as error:
-        if isinstance(error, errors.CredentialRejected | errors.ScopeMissing):
-            connection.mark(Connection.State.REJECTED, f"Reading a record: {error}")
         return refuse(ask, error)
     return accept(replace(ask, record=record))
 
@@ -133,6 +142,9 @@ def send_as_users(request: HttpRequest) -> HttpResponse:
 
 def _options(request: HttpRequest, build: options.Builder) -> HttpResponse:
     def choices(request: HttpRequest, call: calls.Call) -> HttpResponse:
-        return JsonResponse(build(call.connection.workspace, options.Question.of(call.payload)))
+        question = options.Question.of(
+            call.payload, call.connection.answers_in, request.GET.get("generation")
+        )
+        return JsonResponse(build(call.connection.workspace, question))
 
     return _answered(request, choices)

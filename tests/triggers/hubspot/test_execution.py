@@ -415,7 +415,8 @@ def test_a_failure_at_the_provider_is_told_with_its_code_and_never_as_5xx(
 ):
     worker.result = lambda sms: Result(EXCHANGE, error=error)
     outputs = portal.run(inputs)
-    assert (outputs["hs_execution_state"], outputs["status"]) == ("FAIL_CONTINUE", "failed")
+    status = "unknown" if code == "PROVIDER_UNKNOWN" else "failed"
+    assert (outputs["hs_execution_state"], outputs["status"]) == ("FAIL_CONTINUE", status)
     assert (outputs["errorCode"], outputs["errorMessage"]) == (code, str(error))
 
 
@@ -435,6 +436,65 @@ def test_only_so_many_requests_wait_and_none_after_one_waited_in_vain():
     assert waiters.enter()
     waiters.leave(in_vain=True)
     assert not waiters.enter()
+
+
+@pytest.mark.parametrize(("kind", "status"), [("delivered", "delivered"), ("undelivered", "undelivered")])
+def test_what_is_known_of_the_delivery_by_then_is_told(portal, inputs, line, provider, kind, status):
+    portal.run(inputs)
+    dispatch.drain(line.connection_id, sleep=lambda _: None)
+    log.move(Message.objects.get().pk, kind, timezone.now())
+    assert portal.run(inputs)["status"] == status
+
+
+# Where the workflow waits for the receipt
+
+
+@pytest.fixture
+def waiting(portal, line):
+    """Runs a saved action whose workflow waits an hour and a half for the receipt."""
+    action = make_action(portal.workspace, sender_number=line, wait_minutes=90)
+    return lambda **changes: portal.run({}, f"?action={action.pk}", **{"object": ADA, **changes})
+
+
+def test_it_blocks_for_as_long_as_it_waits_though_the_text_was_sent(waiting, line, worker, monkeypatch):
+    def asleep(seconds):
+        raise AssertionError("slept for a receipt")
+
+    monkeypatch.setattr(answer.time, "sleep", asleep)
+    outputs = waiting()
+    assert (outputs["hs_execution_state"], outputs["hs_expiration_duration"]) == ("BLOCK", "PT2H30M")
+
+    dispatch.drain(line.connection_id, sleep=lambda _: None)
+    assert Message.objects.get().status == "sent"
+    again = waiting()
+    assert (again["hs_execution_state"], again["status"]) == ("BLOCK", "accepted")
+    assert Message.objects.get().reply == "owed"
+
+
+def test_what_is_refused_is_told_at_once_receipt_or_not(waiting):
+    assert waiting(object={**ADA, "properties": {"phone": "nobody"}})["hs_execution_state"] == "FAIL_CONTINUE"
+
+
+def test_once_the_receipt_came_a_repeat_is_told_of_it(waiting, line, provider):
+    waiting()
+    dispatch.drain(line.connection_id, sleep=lambda _: None)
+    log.move(Message.objects.get().pk, "delivered", timezone.now())
+    outputs = waiting()
+    assert (outputs["hs_execution_state"], outputs["status"]) == ("SUCCESS", "delivered")
+
+
+def test_without_a_token_nobody_waits_for_a_receipt(portal, waiting, line, worker):
+    portal.connection.secrets = {"client_secret": SECRET}
+    portal.connection.save()
+    cache.forget()
+    outputs = waiting()
+    assert (outputs["hs_execution_state"], outputs["status"]) == ("SUCCESS", "sent")
+
+
+def test_a_portal_that_lost_its_credentials_is_not_told_to_wait(portal, inputs):
+    portal.connection.mark(Connection.State.REJECTED)
+    cache.forget()
+    assert portal.run(inputs)["hs_execution_state"] == "SUCCESS"
 
 
 # What is held

@@ -5,12 +5,13 @@ import pytest
 
 from smsadmin import cache
 from smsadmin.crm.models import PropertyList
+from smsadmin.pacing.models import Pace
 from smsadmin.providers import http
-from smsadmin.sandbox.crm import associate
+from smsadmin.sandbox.crm import ASSOCIATION_TYPES, OBJECT_TYPES, associate
 from smsadmin.sending.models import Message
 from tests.crm.standin import stand_in
-from tests.factories import make_action
-from tests.triggers.hubspot.conftest import SECRET, SEND, execution
+from tests.factories import make_action, make_connection, make_workspace
+from tests.triggers.hubspot.conftest import SECRET, SEND, Portal, execution
 
 ADA = {"firstname": "Ada", "phone": "+12025550123", "mobile_phone": None}
 CONTACT = {"objectId": 4242, "objectType": "CONTACT", "properties": {}}
@@ -80,11 +81,29 @@ def test_only_what_is_missing_is_read_in_one_call_by_its_internal_name(portal, a
     assert (message.body, message.recipient) == ("Hi Ada", "+12025550199")
 
 
-def test_the_names_of_the_properties_are_remembered(portal, action, hubspot):
+def test_a_record_is_read_once_for_the_steps_that_it_passes_one_after_the_other(portal, action, hubspot):
     for number in range(3):
         run(portal, action, callbackId=f"ap-{number}")
-    assert len(hubspot.reads) == 3
-    assert len(hubspot.calls) == 4
+    assert len(hubspot.reads) == 1
+    assert {message.body for message in Message.objects.all()} == {"Hi Ada"}
+
+
+def test_a_minute_later_it_is_read_again_but_not_what_its_properties_are_called(
+    portal, action, hubspot, time_machine
+):
+    run(portal, action)
+    cache._values = {key: (0.0, value) for key, (_ends, value) in cache._values.items()}
+    run(portal, action, callbackId="ap-2")
+    assert len(hubspot.reads) == 2
+    assert len(hubspot.calls) == 3
+
+
+def test_another_portal_reads_its_own_record(portal, action, hubspot):
+    other = Portal(make_connection(make_workspace(), "hubspot", external_id="9000002"))
+    its = make_action(other.workspace, message="Hi {{Contact.FirstName}}")
+    run(portal, action)
+    run(other, its, origin={"portalId": 9000002})
+    assert len(hubspot.reads) == 2
 
 
 def test_a_repeat_reads_nothing_and_gets_the_first_answer(portal, action, hubspot):
@@ -163,6 +182,7 @@ def test_when_hubspot_cannot_answer_now_it_is_asked_to_call_again_and_nothing_is
     assert not Message.objects.exists()
 
     hubspot.answer = None
+    Pace.objects.update(paused_until=None)  # until then nobody is asked
     assert code(run(portal, action)) == ""
     assert Message.objects.get().body == "Hi Ada"
 
@@ -195,7 +215,7 @@ def test_what_passes_by_itself_is_asked_for_again(portal, action, hubspot, statu
     assert not Message.objects.exists()
 
 
-@pytest.mark.parametrize(("status", "state"), [(401, "rejected"), (403, "rejected"), (400, "untested")])
+@pytest.mark.parametrize(("status", "state"), [(401, "rejected"), (403, "untested"), (400, "untested")])
 def test_a_refused_token_shows_on_the_connection(portal, action, hubspot, status, state):
     hubspot.answer = httpx.Response(status, json={})
     run(portal, action)
@@ -322,3 +342,54 @@ def test_a_users_message_has_no_contact_to_go_to(portal, line, deal):
 
     assert code(run(portal, action, record=user)) == "RECIPIENT_MISSING"
     assert "associations" not in deal.calls[-1].url.params
+
+
+# Every record type
+
+
+ASSOCIATED = ["companies", "deals", "tickets", "quotes", "orders", "carts", "invoices", "leads"]
+
+
+@pytest.mark.parametrize("spelling", ["name", "type_id"])
+@pytest.mark.parametrize("path", ASSOCIATED)
+def test_a_record_of_every_type_is_texted_by_its_contact_with_its_own_properties(
+    portal, line, deal, path, spelling
+):
+    kind, records = OBJECT_TYPES[path], deal.state.records
+    name = {"companies": "name", "deals": "dealname", "tickets": "subject", "quotes": "hs_title"}.get(path) or {
+        "orders": "hs_order_name", "carts": "hs_cart_name", "invoices": "hs_number", "leads": "hs_lead_name"
+    }[path]  # fmt: skip
+    record = next(iter(records[path].values()))
+    record.properties[name], record.associations["contacts"] = "No 7", {}
+    associate(records, path, record.id, "contacts", "4242", ASSOCIATION_TYPES[path, "contacts"][0])
+    action = make_action(
+        portal.workspace,
+        sender_number=line,
+        object_type=kind.name.lower(),
+        recipient_property="Contact.mobilephone",
+        message=f"{{{{Contact.firstname}}}}: {{{{{name}}}}}",
+    )
+
+    asked = {"objectId": int(record.id), "objectType": getattr(kind, spelling)}
+    assert code(run(portal, action, record=asked)) == ""
+
+    message = Message.objects.get()
+    assert (message.object_type, message.object_id) == (kind.name.lower(), record.id)
+    assert (message.recipient, message.body) == ("+12025550123", "Ada: No 7")
+    assert sum("/objects/" in call.url.path for call in deal.calls) == 2
+
+
+@pytest.mark.parametrize(("path", "phone"), [("contacts", "mobilephone"), ("users", "hs_additional_phone")])
+def test_a_person_is_texted_by_their_own_number(portal, line, deal, path, phone):
+    record = next(iter(deal.state.records[path].values()))
+    record.properties[phone] = "+12025550123"
+    action = make_action(
+        portal.workspace,
+        sender_number=line,
+        object_type=OBJECT_TYPES[path].name.lower(),
+        recipient_property=phone,
+        message="Hello",
+    )
+    asked = {"objectId": int(record.id), "objectType": OBJECT_TYPES[path].name}
+    assert code(run(portal, action, record=asked)) == ""
+    assert sum("/objects/" in call.url.path for call in deal.calls) == 1

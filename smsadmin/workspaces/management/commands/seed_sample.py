@@ -8,9 +8,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.classic.models import ClassicSettings
+from smsadmin.consent.models import Policy
 from smsadmin.directory import mirror
 from smsadmin.directory.models import Number, Source
 from smsadmin.incoming import webhooks
+from smsadmin.pacing import slots
 from smsadmin.providers.aircall.client import AircallError
 from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.checks import SAMPLE_EMAIL, SAMPLE_PASSWORD, sample_is_safe
@@ -43,6 +46,7 @@ class Command(BaseCommand):
         workspace = new_workspace("Sample workspace", owner, business_name="Example Ltd")
         aircall = self._connect(workspace)
         run = mirror.refresh(aircall.pk, sleep=lambda seconds: None)  # the sandbox is ours to hurry
+        slots.forget(aircall.pk)  # else the first message would wait for the end of all those slots
         if run is None or run.state != run.State.DONE:
             owner.delete()
             workspace.delete()
@@ -50,6 +54,8 @@ class Command(BaseCommand):
         self._confirm_numbers(aircall)
         self._add_action(workspace, owner)
         self._add_test_number(workspace, owner)
+        self._keep_opt_outs(workspace)
+        ClassicSettings.objects.create(workspace=workspace, enabled=True)
         self.stdout.write("Sample workspace created.")
 
     def _connect(self, workspace: Workspace) -> Connection:
@@ -118,4 +124,14 @@ class Command(BaseCommand):
             verified_at=timezone.now(),
             verified_by=owner,
             created_by=owner,
+        )
+
+    def _keep_opt_outs(self, workspace: Workspace) -> None:
+        """A list here, and the property that some of the sandbox's contacts have set."""
+        Policy.objects.create(
+            workspace=workspace,
+            kept_by=Policy.KeptBy.HERE,
+            stop_answer="Example Ltd: you get no more texts from us. Text START to get them again.",
+            start_answer="Example Ltd: you get our texts again. Text STOP to opt out.",
+            help_answer="Example Ltd: text STOP to get no more texts, or write to help@example.com.",
         )

@@ -1,0 +1,82 @@
+"""Opting out and coming back: the one place that changes where numbers stand.
+
+Statements count in the order in which they were made, not in which they come in: an older one changes nothing, and
+where two were made at the same moment, the one to opt out holds.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from smsadmin.consent import writing
+from smsadmin.consent.models import Change, OptOut, Source
+from smsadmin.incoming.models import InboundMessage
+from smsadmin.workspaces.models import User
+
+#: Rows of one statement.
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A statement: by what way it came, when it was made, by whom, and in which words."""
+
+    source: Source
+    at: datetime
+    by: User | None = None
+    inbound: InboundMessage | None = None
+    words: str = ""
+
+
+def opt_out(workspace_id: int, number: str, said: Said) -> bool:
+    """This number (E.164) is not to be texted any more; False where that was so already."""
+    return bool(standing(workspace_id, [number], said, is_out=True))
+
+
+def opt_in(workspace_id: int, number: str, said: Said) -> bool:
+    """This number (E.164) may be texted again; False where it never was out, or said something newer."""
+    return bool(standing(workspace_id, [number], said, is_out=False))
+
+
+@transaction.atomic
+def standing(workspace_id: int, numbers: Collection[str], said: Said, *, is_out: bool) -> list[OptOut]:
+    """Has these numbers (E.164) stand where the statement puts them; those for which that is news."""
+    heard = [row for row in _locked(workspace_id, numbers) if _counts(row, said, is_out=is_out)]
+    changed = [row for row in heard if row.is_out != is_out]
+    for row in heard:
+        row.said_at = max(said.at, row.said_at or said.at)
+    for row in changed:
+        row.is_out, row.since, row.source = is_out, said.at, said.source
+    OptOut.objects.bulk_update(heard, ["is_out", "since", "source", "said_at"], batch_size=_BATCH)
+    Change.objects.bulk_create([_change(row, said) for row in changed], batch_size=_BATCH)
+    writing.owe(workspace_id, heard, is_out=is_out, answered=said.inbound)
+    return changed
+
+
+def _locked(workspace_id: int, numbers: Collection[str]) -> list[OptOut]:
+    """Their rows, made where there are none, in an order in which nobody waits for another in a circle."""
+    new = [OptOut(workspace_id=workspace_id, number=number) for number in sorted(set(numbers))]
+    OptOut.objects.bulk_create(new, batch_size=_BATCH, ignore_conflicts=True)
+    found = OptOut.objects.filter(workspace=workspace_id, number__in=set(numbers))
+    return list(found.order_by("pk").select_for_update())
+
+
+def _counts(row: OptOut, said: Said, *, is_out: bool) -> bool:
+    """Whether nothing newer was said. A person decides now, whatever clocks say."""
+    if said.source != Source.TEXT or row.said_at is None:
+        return True
+    return said.at >= row.said_at if is_out else said.at > row.said_at
+
+
+def _change(row: OptOut, said: Said) -> Change:
+    return Change(
+        opt_out=row,
+        is_out=row.is_out,
+        at=said.at,
+        source=said.source,
+        by=said.by,
+        inbound=said.inbound,
+        words=said.words[:200],
+    )
