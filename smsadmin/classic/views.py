@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -68,7 +69,7 @@ def _page(request: WorkspaceRequest, form: SettingsForm, status: int = 200) -> H
     context = {
         "form": form,
         "settings": gate.read(request.workspace.pk),
-        "address": f"{settings.BASE_URL}/hubspot/actions/send-sms",
+        "address": f"{settings.BASE_URL}{reverse('hubspot-send-sms')}?action=",
         "page": page,
         "rows": listing.rows(list(page.object_list), request.member, now),
         "show": show,

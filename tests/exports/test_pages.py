@@ -256,7 +256,7 @@ def test_the_number_of_queries_does_not_grow_with_the_exports(
         ask(action=action.pk, number=number.pk)
     Export.objects.filter(pk__in=Export.objects.values("pk")[:5]).update(asked_by=make_member(workspace).user)
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         response = page(client)
     assert response.content.decode().count("<article") == 20
 

@@ -302,7 +302,7 @@ def test_neither_messages_nor_causes_cost_a_query(
             workspace=workspace, cause=message.cause, state=state, by=None, state_at=ago(days=1)
         )
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         response = page(client)
     assert len(sentences(response)) == 12
 

@@ -240,9 +240,9 @@ def test_neither_notices_nor_rules_cost_a_query(
         make_rule(workspace, when="cause", cause=message.cause, endpoint=endpoint)
     look(at(minutes=2))
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert words(page(client)).count("is not known to send") >= 8
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert words(client.get(reverse("notice-rules"))).count("As soon as this is new: +1 202") == 8
 
 

@@ -165,7 +165,7 @@ def test_the_page_costs_the_same_for_any_number(
     for _ in range(5):
         make_message(workspace)
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         owner.get(PRIVACY)
 
 

@@ -316,7 +316,7 @@ def test_the_list_of_reveals_costs_the_same_for_any_number(
         reveal(viewer, telling(workspace))
     owner = signed_in(workspace, Role.OWNER)
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         owner.get(reverse("reveals"))
 
 

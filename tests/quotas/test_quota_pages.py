@@ -194,7 +194,7 @@ def test_queries_do_not_grow_with_numbers_and_users(client, workspace, django_as
         make_counter(agent, Scope.USER, day_messages=3)
         make_message(workspace, number=number, agent=agent)
 
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         client.get(reverse("quotas"))
 
 

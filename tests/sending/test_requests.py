@@ -186,7 +186,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(workspace, django_ass
         told(workspace, ago(minutes=minute), message=message.pk)
     owner = signed_in(workspace, Role.OWNER)
 
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(23):
         assert len(listed(asked(owner))) == 50
 
 

@@ -24,7 +24,7 @@ def no_list(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 GONE = datetime(2026, 11, 20, tzinfo=UTC)
-SALES, SUPPORT, VANISHED = "+12025550123", "+33612345678", "+12025550199"
+SALES, SUPPORT, VANISHED = "+12025550123", "+442079460018", "+12025550199"
 MIA, LEO, EVE = "mia@example.com", "leo@example.com", "eve@example.com"
 
 

@@ -307,16 +307,6 @@ def test_what_may_work_later_is_put_off_a_little_longer_each_time(
     assert len(replies(message)) == 9
 
 
-@pytest.mark.parametrize(("status", "state"), [(401, "rejected"), (403, "untested"), (500, "untested")])
-def test_a_refused_token_shows_on_the_connection(
-    workspace: Workspace, hubspot: HubSpot, status: int, state: str
-) -> None:
-    owed(workspace)
-    hubspot.status = status
-    callbacks.complete_owed(SOON)
-    assert workspace.connections.get(kind="hubspot").state == state
-
-
 def test_what_hubspot_no_longer_waits_for_is_given_up(workspace: Workspace, hubspot: HubSpot) -> None:
     late, fresh = owed(workspace, "ap-1"), owed(workspace, "ap-2", accepted_at=NOW + timedelta(minutes=9))
     assert callbacks.complete_owed(NOW + answer.PATIENCE + timedelta(seconds=1)) == 1

@@ -109,8 +109,6 @@ def _refusal(answer: Answer) -> Exception:
         return errors.CredentialRejected(provider="HubSpot")
     if answer.status == 403:
         return errors.ScopeMissing(scope="developers-write")
-    if answer.status == 429:
-        return client.RateLimited("HTTP 429")
     if 400 <= answer.status < 500 and answer.status not in client.PASSING:
         words = str(body.get("message") or "—")[:300]
         return errors.ProviderRejected(provider="HubSpot", answer=words, http_status=answer.status)
