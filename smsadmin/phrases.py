@@ -45,6 +45,10 @@ PHRASES = (
     gettext_noop("Aircall's list of {name} is not in the form it documents."),
     gettext_noop("There is no access token to test. Executions are accepted without one."),
     gettext_noop("HubSpot accepts the token: it belongs to portal {portal}."),
+    gettext_noop(
+        "Another workspace proved that portal {portal} is theirs: "
+        "give the id of another portal, or disconnect this one."
+    ),
     gettext_noop("HubSpot did not answer usably: {reason}."),
     gettext_noop("HubSpot asked to slow down: try again in a few seconds."),
     gettext_noop(

@@ -648,7 +648,7 @@ FORMS = {
     "member-remove",
     "switch-workspace", "api-key-revoke", "test-number-send", "test-number-verify", "test-number-remove",
     "opt-outs-retry", "opt-outs-property", "quota-recount", "quota-share", "quota-rule-switch", "quota-rule-delete",
-    "classic-save", "classic-moved",
+    "classic-moved",
     "hubspot-action-compare", "hubspot-action-create",
     "thread-read", "thread-unread", "thread-close", "thread-reopen",
 }  # fmt: skip

@@ -192,6 +192,8 @@ class ActionForm(forms.Form):
         label=gettext_lazy("What is different in this version"), max_length=200, required=False
     )
     base = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    #: The step of the classic action that a new one takes the place of.
+    classic_step = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(
         self,

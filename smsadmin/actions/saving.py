@@ -70,9 +70,13 @@ def name_problem(workspace: Workspace, name: str, besides: Action | None = None)
 
 
 def copy_name(workspace: Workspace, name: str) -> str:
-    """A free name for a copy: "Copy of X", then "Copy of X (2)", shortened to what the column holds."""
+    """A free name for a copy: "Copy of X", then "Copy of X (2)"."""
+    return free_name(workspace, _("Copy of %(name)s") % {"name": name})
+
+
+def free_name(workspace: Workspace, wanted: str) -> str:
+    """The name, numbered where another action has it, and shortened to what the column holds."""
     taken = set(Action.objects.filter(workspace=workspace).values_list("name", flat=True))
-    wanted = _("Copy of %(name)s") % {"name": name}
     candidates = (_numbered(wanted, number) for number in count(1))
     return next(candidate for candidate in candidates if candidate not in taken)
 

@@ -20,6 +20,8 @@ from smsadmin.actions.forms import ActionForm, SwitchForm, initial_of
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.actions.standing import standing
 from smsadmin.actions.usage import usage
+from smsadmin.classic import proposals
+from smsadmin.classic.models import ClassicStep
 from smsadmin.crm import properties
 from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.trials import sending as trials
@@ -38,7 +40,7 @@ RECOMPOSE = {"HX-Trigger-After-Settle": "recompose"}
 @require_http_methods(["GET", "POST"])
 @editor_required
 def new(request: WorkspaceRequest) -> HttpResponse:
-    """A new action, or with ?copy=ID one that begins as another one is."""
+    """A new action; with ?copy=ID it begins as another one is, with ?classic=ID as a step of the classic action."""
     if request.method == "POST":
         return _posted(request, None)
     return _opened(request, None, _beginning(request))
@@ -77,12 +79,28 @@ def _posted(request: WorkspaceRequest, shown: Action | None) -> HttpResponse:
 
 
 def _beginning(request: WorkspaceRequest) -> dict[str, Any]:
-    given = request.GET.get("copy", "")
-    if not given.isdecimal() or len(given) > 18:
-        return {}
-    original = _own(request, int(given))
-    name = saving.copy_name(request.workspace, original.name)
-    return {**initial_of(original), "name": name, "base": None}
+    if copied := _named_by(request, "copy"):
+        original = _own(request, copied)
+        name = saving.copy_name(request.workspace, original.name)
+        return {**initial_of(original), "name": name, "base": None}
+    if replaced := _named_by(request, "classic"):
+        steps = ClassicStep.objects.select_related("number", "agent")
+        step = get_object_or_404(steps, pk=replaced, workspace=request.workspace)
+        messages.info(
+            request,
+            _(
+                "The form is filled in from the classic step, but for its text: write it with tokens, because HubSpot "
+                "tells it with a customer's values only. Check the recipient's property. Nothing is saved yet."
+            ),
+        )
+        return proposals.beginning(step)
+    return {}
+
+
+def _named_by(request: WorkspaceRequest, name: str) -> int | None:
+    """The id in the query, if there is one."""
+    given = request.GET.get(name, "")
+    return int(given) if given.isdecimal() and len(given) < 19 else None
 
 
 def _opened(request: WorkspaceRequest, shown: Action | None, initial: dict[str, Any]) -> HttpResponse:
@@ -111,6 +129,8 @@ def _saved(request: WorkspaceRequest, shown: Action | None, form: ActionForm) ->
     values = form.cleaned_data
     if shown is None:
         made = saving.create(request.workspace, values["name"], form.config(), values["note"], request.user)
+        if values["classic_step"]:
+            proposals.replaced(values["classic_step"], made)
         messages.success(request, _("“%(name)s” is saved as version 1.") % {"name": made.name})
         return redirect("action", made.pk)
     base = values["base"] or 0

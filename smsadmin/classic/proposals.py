@@ -1,11 +1,9 @@
-"""What replaces a classic step: the fields of the present action, and a saved action made of the same."""
+"""What replaces a classic step: the fields of the present action, and what the editor of a saved one begins with."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
-from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -17,9 +15,8 @@ from smsadmin.directory import book
 from smsadmin.directory.models import Agent, Number
 from smsadmin.sending.models import Message
 from smsadmin.triggers.hubspot.catalogue import ADVANCED
-from smsadmin.workspaces.models import User
 
-#: Where a saved action looks for the phone until somebody says otherwise: HubSpot tells the value of a property alone.
+#: Where a saved action most likely finds the phone: HubSpot tells the value of a property alone.
 #: Record types without a phone of their own have that of their contact.
 _RECIPIENTS = {
     ObjectType.COMPANY.value: "Company.phone",
@@ -41,13 +38,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`text` is that of its newest message, HubSpot's values filled in; `missing` says why it cannot be saved."""
+    """`text` is that of its newest message: HubSpot's values are filled in, so it is one customer's."""
 
     entries: Sequence[Entry]
-    number: Number | None
-    agent: Agent | None
     text: str
-    missing: str
 
 
 def proposal(step: ClassicStep, fallbacks: Iterable[ClassicFallback], newest: Message | None) -> Proposal:
@@ -73,46 +67,34 @@ def proposal(step: ClassicStep, fallbacks: Iterable[ClassicFallback], newest: Me
             _("Copy it in HubSpot: it fills the tokens in before it calls, so they cannot be read here."),
         ),
     ]
-    text = newest.template if newest else ""
-    return Proposal(entries, number, agent, text, _missing(number, text))
+    return Proposal(entries, newest.template if newest else "")
 
 
-@transaction.atomic
-def save(step: ClassicStep, found: Proposal, by: User) -> Action:
-    """Makes a saved action of the proposal, switched off until somebody has checked what HubSpot does not tell: the
-    recipient's property and the tokens. Needs a proposal that lacks nothing."""
-    assert found.number
-    assert not found.missing
-    note = _("Made from the classic step of the HubSpot workflow %(workflow)s") % {"workflow": step.workflow}
-    action = saving.create(step.workspace, _free_name(step), _config(step, found), note, by)
-    reason = _(
-        "Made from a classic step: check the recipient's property, and put the tokens back into the text."
-    )
-    saving.switch(action, on=False, reason=reason)
-    step.action = action
-    step.save(update_fields=["action"])
-    return action
+def beginning(step: ClassicStep) -> dict[str, Any]:
+    """What the form of a new action in place of the step begins with: all but the text.
 
-
-def _config(step: ClassicStep, found: Proposal) -> dict[str, Any]:
+    The text at hand holds a customer's data, and what an action says is kept for good and sent to everybody.
+    """
+    number = _number(step)
+    agent = _agent(step, number, step.fallbacks.all()) if number else None
     kind = step.object_type if step.object_type in ObjectType.values else ObjectType.CONTACT.value
-    assert found.number
+    names = {"workflow": step.workflow or "–", "step": step.step or "–"}
     return {
+        "name": saving.free_name(step.workspace, _("Workflow %(workflow)s, step %(step)s") % names),
         "object_type": kind,
         "sender_kind": "number",
-        "sender_number_id": found.number.pk,
-        "send_as_kind": "user" if found.agent else "none",
-        "send_as_agent_id": found.agent.pk if found.agent else None,
+        "sender_number": number.pk if number else "",
+        "send_as_kind": "user" if agent else "none",
+        "send_as_agent": agent.pk if agent else "",
         "recipient_property": _RECIPIENTS.get(kind, "Contact.phone"),
-        "message": found.text,
+        "note": _("Made from the classic step of the HubSpot workflow %(workflow)s") % names,
+        "classic_step": step.pk,
     }
 
 
-def _free_name(step: ClassicStep) -> str:
-    names = {"workflow": step.workflow or "–", "step": step.step or "–"}
-    wanted = _("Workflow %(workflow)s, step %(step)s") % names
-    candidates = (wanted if n == 1 else f"{wanted} ({n})" for n in count(1))
-    return next(each for each in candidates if not saving.name_problem(step.workspace, each))
+def replaced(pk: int, action: Action) -> None:
+    """Notes the action as what the step was saved as; a step that is not of its workspace is left alone."""
+    ClassicStep.objects.filter(pk=pk, workspace=action.workspace_id).update(action=action)
 
 
 # --- What it sends from, and as whom -----------------------------------------------------------------------
@@ -171,13 +153,3 @@ def _entry(name: str, value: str, reason: str = "", url: str = "") -> Entry:
 
 def _choice(name: str, value: str) -> str:
     return _(dict(_FIELDS[name].choices)[value])
-
-
-def _missing(number: Number | None, text: str) -> str:
-    if number is None:
-        return _(
-            "It cannot be saved as an action yet: its number is gone. Set a fallback number, or choose one in HubSpot."
-        )
-    if not text:
-        return _("It cannot be saved as an action: the log no longer has the text of its newest message.")
-    return ""

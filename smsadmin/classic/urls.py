@@ -4,6 +4,5 @@ from smsadmin.classic import views
 
 urlpatterns = [
     path("", views.classic, name="classic"),
-    path("steps/<int:pk>/save/", views.save_as_action, name="classic-save"),
     path("steps/<int:pk>/moved/", views.mark_moved, name="classic-moved"),
 ]

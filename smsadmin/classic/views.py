@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from smsadmin import cache
-from smsadmin.classic import gate, listing, proposals
+from smsadmin.classic import gate, listing
 from smsadmin.classic.forms import SettingsForm
 from smsadmin.classic.models import ClassicSettings, ClassicStep
 from smsadmin.dashboard.pages import render_page
@@ -83,34 +83,12 @@ def _page(request: WorkspaceRequest, form: SettingsForm, status: int = 200) -> H
 
 @require_POST
 @editor_required
-def save_as_action(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Makes a saved action of what is proposed for a step, to be checked and switched on in its editor."""
-    step = _own(request, pk)
-    [row] = listing.rows([step], request.member, timezone.now())
-    if row.proposal.missing:
-        messages.error(request, row.proposal.missing)
-        return redirect("classic")
-    action = proposals.save(step, row.proposal, request.user)
-    words = _("“%(name)s” is saved, and off: check its recipient and its text, then switch it on.")
-    messages.success(request, words % {"name": action.name})
-    return redirect("action", action.pk)
-
-
-@require_POST
-@editor_required
 def mark_moved(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Somebody has built the step with the present action, or (moved=0) has not after all."""
-    step, moved = _own(request, pk), request.POST.get("moved") != "0"
+    step = get_object_or_404(ClassicStep, pk=pk, workspace=request.workspace)
+    moved = request.POST.get("moved") != "0"
     step.moved_at, step.moved_by = (timezone.now(), request.user) if moved else (None, None)
     step.save(update_fields=["moved_at", "moved_by"])
     words = _("Marked as moved. If it runs again, it is listed again.") if moved else _("Listed again.")
     messages.success(request, words)
     return redirect("classic")
-
-
-def _own(request: WorkspaceRequest, pk: int) -> ClassicStep:
-    return get_object_or_404(
-        ClassicStep.objects.select_related("number", "agent", "action", "workspace"),
-        pk=pk,
-        workspace=request.workspace,
-    )

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from smsadmin import cache, phrases
 from smsadmin.connections import consent_state
+from smsadmin.connections.forms import AIRCALL_COMPANY
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory import bell as directory_bell
 from smsadmin.providers.aircall import oauth
@@ -105,7 +106,7 @@ def _account(client: Aircall) -> Account:
 def _kept(request: WorkspaceRequest, account: Account, token: str) -> Connection:
     """The workspace's connection to this company, a new one where it has none. Raises NotConnected for a company that
     is connected elsewhere."""
-    named = {"kind": AIRCALL, "external_id": f"oauth-{account.company_id}"}
+    named = {"kind": AIRCALL, "external_id": f"{AIRCALL_COMPANY}{account.company_id}"}
     found = Connection.objects.filter(**named).first()
     if found and found.workspace_id != request.workspace.pk:
         raise NotConnected(

@@ -8,12 +8,16 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from smsadmin.connections import hubspot_portal
+from smsadmin.providers.hubspot import tokens
 from smsadmin.workspaces.models import Connection
 
 Kind = Connection.Kind
 
 #: Far above any limit Aircall has ever set, so a mistyped zero too many is noticed.
 MOST_REQUESTS = 10_000
+#: Begins the external id of an Aircall account that was connected by OAuth; the id of its company follows.
+AIRCALL_COMPANY = "oauth-"
 
 
 class SecretField(forms.CharField):
@@ -133,6 +137,16 @@ class AircallForm(ConnectionForm):
             return [(_("Access granted at Aircall"), bool(connection.secrets.get("access_token")))]
         return super().secrets_set(connection)
 
+    def clean_api_id(self) -> str:
+        """No key may pass for an account connected by OAuth, which it would keep from being connected."""
+        api_id: str = self.cleaned_data["api_id"]
+        if api_id.startswith(AIRCALL_COMPANY):
+            raise ValidationError(
+                _("No API id of Aircall's begins with “%(start)s”: copy the id of the key from Aircall.")
+                % {"start": AIRCALL_COMPANY}
+            )
+        return api_id
+
     def external_id(self) -> str:
         return self.cleaned_data.get("api_id") or self.instance.external_id
 
@@ -184,7 +198,13 @@ class HubSpotForm(ConnectionForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.initial.setdefault("portal", self.instance.external_id)
+        if not hubspot_portal.gave_way(self.instance):
+            self.initial.setdefault("portal", self.instance.external_id)
+        if self.instance.secrets.get("access_token"):
+            self.fields["portal"].help_text = _(
+                "The number of the HubSpot account, also called Hub ID. With another one the access token is dropped: "
+                "enter that of the other account."
+            )
         own = _("As the workspace: %(language)s") % {
             "language": self.instance.workspace.get_language_display()
         }
@@ -193,13 +213,10 @@ class HubSpotForm(ConnectionForm):
             self.instance.proven_at and settings.HUBSPOT_CLIENT_SECRET
         ):  # which signs for a portal known to be ours
             self.fields["client_secret"].required = False
-        if self.is_installed(self.instance):
-            del self.fields["portal"], self.fields["access_token"]
-
-    @staticmethod
-    def is_installed(connection: Connection) -> bool:
-        """Whether HubSpot itself gave the access, by OAuth, and has not withdrawn it."""
-        return connection.auth == Connection.Auth.OAUTH and connection.state not in Connection.LOST
+        if self.instance.auth == Connection.Auth.OAUTH:  # HubSpot itself says which portal the access is to
+            del self.fields["portal"]
+            if self.instance.state not in Connection.LOST:
+                del self.fields["access_token"]
 
     @classmethod
     def secrets_set(cls, connection: Connection) -> list[tuple[str, bool]]:
@@ -208,11 +225,9 @@ class HubSpotForm(ConnectionForm):
         return super().secrets_set(connection)
 
     def save(self, commit: bool = True) -> Connection:
-        if self.cleaned_data.get("access_token"):  # a static one, in place of what there was
-            connection = self.instance
-            connection.auth, connection.token_expires_at = Connection.Auth.KEY, None
-            connection.secrets = {k: v for k, v in connection.secrets.items() if k != "refresh_token"}
-            connection.scopes, connection.scopes_refused = None, []
+        is_other_portal = self.external_id() != self.instance.external_id  # where the old tokens must not act
+        if is_other_portal or self.cleaned_data.get("access_token"):
+            tokens.discard(self.instance)
         return super().save(commit)
 
     def external_id(self) -> str:

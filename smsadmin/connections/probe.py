@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from smsadmin.connections import hubspot_portal
 from smsadmin.core import errors
 from smsadmin.providers.aircall import client as aircall_client
 from smsadmin.providers.hubspot import client as hubspot
@@ -58,6 +59,8 @@ def _test_aircall(connection: Connection) -> Result:
 
 def _test_hubspot(connection: Connection) -> Result:
     """HubSpot docs: account information tells which portal a token belongs to; it must be the one given."""
+    if hubspot_portal.gave_way(connection):
+        return Result(State.MISCONFIGURED, connection.state_detail)
     is_lost = connection.state == State.DISCONNECTED
     if not connection.secrets.get("access_token"):
         words = "There is no access token to test. Executions are accepted without one."

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.functional import Promise
@@ -17,7 +19,8 @@ from smsadmin.connections.models import HubSpotAction
 from smsadmin.dashboard.pages import render_page
 from smsadmin.triggers.hubspot import definition
 from smsadmin.triggers.hubspot.catalogue import ADVANCED, GENERATIONS, Generation
-from smsadmin.workspaces.access import owner_required
+from smsadmin.workspaces.access import View, owner_required
+from smsadmin.workspaces.models import Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
 
 PROJECT_AUTHS = ("static", "oauth")
@@ -85,6 +88,29 @@ STEPS = {
 }
 
 
+def _not_yours(request: WorkspaceRequest) -> str:
+    """Why an owner may only look: the action is no workspace's own. "" for whoever may change it."""
+    if request.user.is_superuser or not Workspace.objects.exclude(pk=request.workspace.pk).exists():
+        return ""
+    return _(
+        "The action serves all workspaces of this installation, so only an administrator of the installation changes "
+        "it at HubSpot. What HubSpot holds is shown here, and the files can be downloaded."
+    )
+
+
+def _changer_required(view: View) -> View:
+    """A view only for owners who may change what all workspaces share; others read why (403)."""
+
+    @owner_required
+    @wraps(view)
+    def guarded(request: WorkspaceRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if reason := _not_yours(request):
+            raise PermissionDenied(reason)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 @require_GET
 @owner_required
 def hubspot_action(request: WorkspaceRequest) -> HttpResponse:
@@ -96,6 +122,7 @@ def _page(request: WorkspaceRequest, problem: str = "", status: int = 200) -> Ht
     context = {
         "shown": [_shown(each) for each in GENERATIONS.values()],
         "problem": problem,
+        "not_yours": _not_yours(request),
         "obstacle": publishing.obstacle(),
         "reachable": publishing.is_reachable(),
         "base_url": settings.BASE_URL,
@@ -111,14 +138,14 @@ def _shown(generation: Generation) -> Shown:
 
 
 @require_POST
-@owner_required
+@_changer_required
 def compare(request: WorkspaceRequest, generation: str) -> HttpResponse:
     """Asks HubSpot what it holds."""
     return _changed(request, _known(generation), publishing.compare, _compared)
 
 
 @require_POST
-@owner_required
+@_changer_required
 def create(request: WorkspaceRequest, generation: str) -> HttpResponse:
     """Makes a draft, which nobody but the developer account sees."""
     return _changed(
@@ -127,7 +154,7 @@ def create(request: WorkspaceRequest, generation: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@owner_required
+@_changer_required
 def change(request: WorkspaceRequest, generation: str, step: str) -> HttpResponse:
     """Asks before it changes what people who edit workflows see, then changes it."""
     if step not in STEPS:

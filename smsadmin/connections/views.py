@@ -14,12 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from smsadmin import cache, phrases
-from smsadmin.connections import probe
+from smsadmin.connections import hubspot_portal, probe
 from smsadmin.connections.forms import FORMS, ConnectionForm
+from smsadmin.consent.models import Review
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory import bell
+from smsadmin.inbox.models import Thread
 from smsadmin.incoming import webhooks
-from smsadmin.incoming.models import Webhook
+from smsadmin.incoming.models import InboundMessage, Webhook
 from smsadmin.pacing import queue
 from smsadmin.providers.aircall.client import AircallError
 from smsadmin.providers.hubspot import oauth, scopes
@@ -55,6 +57,7 @@ def _portal(connection: Connection) -> dict[str, Any] | None:
     if connection.kind != Connection.Kind.HUBSPOT:
         return None
     return {
+        "id": "" if hubspot_portal.gave_way(connection) else connection.external_id,
         "language": dict(settings.LANGUAGES)[connection.answers_in],
         "needs": scopes.needs(connection),
         "to_add": scopes.to_add(connection),
@@ -127,7 +130,8 @@ def delete_connection(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Asks first; refused while messages or actions refer to it."""
     shown = _own(request, pk)
     if request.method == "GET":
-        return render_page(request, "connections/delete.html", {"connection": shown})
+        context = {"connection": shown, "goes": _goes_with(shown)}
+        return render_page(request, "connections/delete.html", context)
     webhook = webhooks.of(shown)
     try:
         shown.delete()
@@ -139,6 +143,18 @@ def delete_connection(request: WorkspaceRequest, pk: int) -> HttpResponse:
         _end_webhook(request, webhook, shown)
     messages.success(request, _("“%(name)s” is no longer connected.") % {"name": shown.name})
     return redirect("connections")
+
+
+def _goes_with(connection: Connection) -> dict[str, int]:
+    """How many of what people said are deleted with an account."""
+    if connection.kind != Connection.Kind.AIRCALL:
+        return {}
+    reviews = Review.objects.filter(inbound__connection=connection, state=Review.State.OPEN)
+    return {
+        "texts": InboundMessage.objects.filter(connection=connection).count(),
+        "threads": Thread.objects.filter(number__connection=connection).count(),
+        "reviews": reviews.count(),
+    }
 
 
 def _end_webhook(request: WorkspaceRequest, webhook: Webhook, of: Connection) -> None:

@@ -273,9 +273,20 @@ class ImportForm(forms.Form):
             return values
         text = values["file"] or values["lines"]
         field = "file" if values["file"] else "lines"
+        try:
+            self._read(text, field)
+        except importing.UnreadableError as error:
+            broken = _(
+                "From line %(line)d on it cannot be read: is a quotation mark opened there and never closed?"
+            )
+            self.add_error(field, broken % {"line": error.line})
+        return values
+
+    def _read(self, text: str, field: str) -> None:
+        """Raises importing.UnreadableError."""
         if importing.lines(text) > importing.MOST_LINES:
             self.add_error(field, _("There are more than 5,000 lines: split them."))
-            return values
+            return
         found = importing.read(text)
         if not (found.numbers or found.wrong):
             self.add_error("file", _("There is no number: choose a file, or type numbers below."))
@@ -283,7 +294,6 @@ class ImportForm(forms.Form):
             self.wrong = found.wrong
             self.add_error(field, _wrong_lines(len(found.wrong)))
         self.numbers = found.numbers
-        return values
 
 
 def _wrong_lines(count: int) -> str:

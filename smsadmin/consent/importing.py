@@ -29,9 +29,17 @@ class Read:
     wrong: tuple[Wrong, ...]
 
 
+class UnreadableError(Exception):
+    """A CSV file that breaks off, as at a quote that nobody closes; `line` is where what cannot be read begins."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        super().__init__(f"line {line} cannot be read")
+
+
 def read(text: str) -> Read:
     """The first column of a CSV with commas, semicolons or tabs; empty lines and a line with the columns' names are
-    passed over. Numbers must have their country code: none is guessed."""
+    passed over. Numbers must have their country code: none is guessed. Raises UnreadableError for what is no CSV."""
     found: dict[str, None] = {}
     wrong = []
     for line, value in _values(text):
@@ -43,15 +51,28 @@ def read(text: str) -> Read:
 
 
 def lines(text: str) -> int:
+    """How many values there are. Raises UnreadableError."""
     return sum(1 for _value in _values(text))
 
 
 def _values(text: str) -> Iterator[tuple[int, str]]:
     """Line numbers and values. (An apostrophe in front is how spreadsheets are told that a number is a text.)"""
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    rows = csv.reader(StringIO(text.lstrip("\ufeff")), delimiter=delimiter)
-    for row in rows:
+    for line, row in _rows(text):
         value = row[0].strip().removeprefix("'").strip() if row else ""
-        is_heading = rows.line_num == 1 and not any(each.isdecimal() for each in value)
+        is_heading = line == 1 and not any(each.isdecimal() for each in value)
         if value and not is_heading:
-            yield rows.line_num, value
+            yield line, value
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows, and the line that each ends in. Raises UnreadableError."""
+    source = StringIO(text.lstrip("\ufeff"), newline=None)  # also CR alone ends a line
+    delimiter = max(",;\t", key=source.readline().count)
+    source.seek(0)
+    rows, ended = csv.reader(source, delimiter=delimiter), 0
+    try:
+        for row in rows:
+            ended = rows.line_num
+            yield ended, row
+    except csv.Error as error:
+        raise UnreadableError(ended + 1) from error

@@ -42,7 +42,12 @@ def opt_in(workspace_id: int, number: str, said: Said) -> bool:
 
 @transaction.atomic
 def standing(workspace_id: int, numbers: Collection[str], said: Said, *, is_out: bool) -> list[OptOut]:
-    """Has these numbers (E.164) stand where the statement puts them; those for which that is news."""
+    """Has these numbers (E.164) stand where the statement puts them; those for which that is news.
+
+    Of a number that never was out nothing is kept: a row outlives every period after which texts are deleted.
+    """
+    if is_out:
+        _make(workspace_id, numbers)
     heard = [row for row in _locked(workspace_id, numbers) if _counts(row, said, is_out=is_out)]
     changed = [row for row in heard if row.is_out != is_out]
     for row in heard:
@@ -55,10 +60,14 @@ def standing(workspace_id: int, numbers: Collection[str], said: Said, *, is_out:
     return changed
 
 
-def _locked(workspace_id: int, numbers: Collection[str]) -> list[OptOut]:
-    """Their rows, made where there are none, in an order in which nobody waits for another in a circle."""
+def _make(workspace_id: int, numbers: Collection[str]) -> None:
+    """Rows of those that have none, in an order in which nobody waits for another in a circle."""
     new = [OptOut(workspace_id=workspace_id, number=number) for number in sorted(set(numbers))]
     OptOut.objects.bulk_create(new, batch_size=_BATCH, ignore_conflicts=True)
+
+
+def _locked(workspace_id: int, numbers: Collection[str]) -> list[OptOut]:
+    """Their rows, in such an order too."""
     found = OptOut.objects.filter(workspace=workspace_id, number__in=set(numbers))
     return list(found.order_by("pk").select_for_update())
 

@@ -57,11 +57,11 @@ class Portal:
 
 def _page(request: WorkspaceRequest, form: PolicyForm, status: int = 200) -> HttpResponse:
     saved = stored(request.workspace.pk)
-    portals = [_portal(each, saved.hubspot_property) for each in _portals(request)]
+    portals = [_portal(each, saved.reads) for each in _portals(request)] if saved.reads else []
     context = {
         "form": form,
         "saved": saved,
-        "portals": portals if saved.hubspot_property else [],
+        "portals": portals,
         "lacking": any(each.has is False for each in portals),
         "words": list(_words()),
         "may_edit": request.member.may(Role.EDITOR),

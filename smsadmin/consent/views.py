@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -153,13 +153,23 @@ def _changed(request: WorkspaceRequest, shown: OptOut, reason: str) -> HttpRespo
 def retry(request: WorkspaceRequest) -> HttpResponse:
     """Has HubSpot told once more: of one number, or of all that it could not be told of."""
     writes = listing.failed_writes(request.workspace.pk)
-    pk = request.POST.get("opt_out", "")
-    if pk.isdecimal() and len(pk) < 18:
-        writes = writes.filter(opt_out=int(pk))
+    shown = _named(request)
+    if shown:
+        writes = writes.filter(opt_out=shown)
     count = writing.again(writes)
     words = ngettext("%(n)s is tried again.", "%(n)s are tried again.", count)
     messages.success(request, words % {"n": grouped(count)})
-    return redirect("opt-out", int(pk)) if pk.isdecimal() and count else redirect("opt-outs")
+    return redirect("opt-out", shown.pk) if shown else redirect("opt-outs")
+
+
+def _named(request: WorkspaceRequest) -> OptOut | None:
+    """The number that the form names; None where it names none, which is not what cannot be read."""
+    if "opt_out" not in request.POST:
+        return None
+    pk = request.POST["opt_out"]
+    if not (pk.isdecimal() and len(pk) < 19):
+        raise Http404
+    return _own(request, int(pk))
 
 
 # --- Files --------------------------------------------------------------------------------------------
@@ -191,10 +201,12 @@ def _tell(request: WorkspaceRequest, new: int, known: int) -> None:
 @require_GET
 @operator_required
 def export(request: WorkspaceRequest) -> HttpResponse:
-    """The list as it is filtered, as a CSV file."""
+    """The list as it is filtered, as a CSV file; the page itself, which says why, where the filter cannot be read."""
     form = SearchForm(request.GET, lambda: _countries(request))
-    asked = form.cleaned_data if form.is_valid() else {}
-    chosen = listing.found(request.workspace.pk, asked.get("state", ""), asked.get("q") or ())
+    if not form.is_valid():
+        return opt_outs(request)
+    asked = form.cleaned_data
+    chosen = listing.found(request.workspace.pk, asked["state"], asked["q"] or ())
     return StreamingHttpResponse(  # type: ignore[return-value]  # it streams, as no HttpResponse does
         _lines(request, chosen),
         content_type="text/csv; charset=utf-8",

@@ -30,6 +30,9 @@ LEASE = timedelta(minutes=2)
 SHORTEST, LONGEST = timedelta(seconds=15), timedelta(hours=1)
 #: About a day of trying.
 MOST_TRIES = 30
+#: What the portal does not allow is tried again until somebody has allowed it, without counting as a try.
+BARRED, BARRED_LONGEST = timedelta(minutes=5), timedelta(hours=6)
+BARRED_FOR = timedelta(days=7)
 MOST_AT_ONCE = 200
 #: Seconds that HubSpot is left alone after it asked to slow down.
 PAUSE = 1.0
@@ -112,6 +115,8 @@ def _taken(pk: int, sleep: Callable[[float], None]) -> bool:
         sleep(PAUSE)
     except client.Unavailable as silence:
         _put_off(write, str(silence))
+    except (errors.CredentialRejected, errors.ScopeMissing) as error:
+        _wait_for_access(write, str(error))
     except errors.SendError as error:
         _ended(write, State.FAILED, error=_words(write, error))
     except Exception as unforeseen:
@@ -151,6 +156,16 @@ def _put_off(write: PropertyWrite, why: str) -> None:
     _told(write, tries=tries, error=why[:300], next_try_at=timezone.now() + pause)
 
 
+def _wait_for_access(write: PropertyWrite, why: str) -> None:
+    """The portal's token may not; the longer it has been so, the later it is looked at again."""
+    now = timezone.now()
+    waited = now - write.asked_at
+    if waited >= BARRED_FOR:
+        _ended(write, State.FAILED, error=why)
+        return
+    _told(write, error=why[:300], next_try_at=now + min(max(waited, BARRED), BARRED_LONGEST))
+
+
 def _ended(write: PropertyWrite, state: str, *, error: str = "", contacts: int = 0, tries: int = 0) -> None:
     _told(
         write,
@@ -164,5 +179,10 @@ def _ended(write: PropertyWrite, state: str, *, error: str = "", contacts: int =
 
 
 def _told(write: PropertyWrite, **columns: str | int | datetime | None) -> None:
-    """Unless something newer was said meanwhile, which is due by itself."""
-    PropertyWrite.objects.filter(pk=write.pk, asked_at=write.asked_at).update(**columns)
+    """Unless something newer was said meanwhile: that is written once more, for ours may have arrived after it.
+
+    It waits until HubSpot's search shows what we wrote, and counts as new, so that whoever is at it does not end it.
+    """
+    row, now = PropertyWrite.objects.filter(pk=write.pk), timezone.now()
+    if not row.filter(asked_at=write.asked_at).update(**columns):
+        row.update(state=State.WAITING, asked_at=now, next_try_at=now + SHORTEST, ended_at=None)

@@ -125,8 +125,8 @@ def listed(connection: Connection, object_type: str, language: str) -> Catalogue
 
 
 def expire(workspace: Workspace) -> None:
-    """Has every list of the workspace's portal read again when it is next looked at; until then the old ones stand."""
-    lists = PropertyList.objects.filter(connection=portal(workspace))
+    """Has every list of the workspace's portals read again when it is next looked at; until then the old ones stand."""
+    lists = PropertyList.objects.filter(connection__workspace=workspace)
     lists.update(read_at=F("read_at") - FRESH, tried_at=F("tried_at") - PAUSE)
     cache.forget()
 

@@ -3,7 +3,8 @@
 Everything is read before anything is written, so a refresh that fails leaves the old mirror as it was. What
 Aircall no longer lists is marked gone. Aircall shows neither whether a number can text nor what it is connected
 to (docs/integrations/aircall.md), so those facts are an admin's, and only proxy mode is asked for. Each read
-takes its turn in the account's pace, which sends share: half of it at most."""
+takes its turn in the account's pace, which sends share: half of it at most. A refresh gives up where Aircall asks
+for a long pause."""
 
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -185,7 +186,14 @@ def _read(connection: Connection, client: Aircall, progress: Progress) -> Seen:
 
 
 def _connected_to_the_app(client: Aircall) -> set[str] | None:
-    listed = (client.integration() or {}).get("number_ids")
+    """None also where Aircall refuses to say while the key is good: the rest of the account can be read without."""
+    try:
+        listed = (client.integration() or {}).get("number_ids")
+    except AircallError as error:
+        if error.credential or not error.refused:
+            raise
+        logger.warning("mirror.not_connected", error=str(error))
+        return None
     return {str(number_id) for number_id in listed} if isinstance(listed, list) else None
 
 
@@ -318,7 +326,8 @@ def _asked(question: _Question, client: Aircall, number: Number) -> bool:
         facts = question.ask(client, number)
     except AircallError as error:
         logger.warning("mirror.not_probed", number=number.pk, question=question.name, error=str(error))
-        return error.credential  # 401 and 403 may concern this one number; anything else, all of them
+        # A refusal may concern this one number; one of the key, and anything else, concerns all of them.
+        return error.refused and not error.credential
     Number.objects.filter(pk=number.pk).exclude(question.answered).update(**facts)
     return True
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -119,7 +119,9 @@ class AnswerForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )
     token = forms.CharField(widget=forms.HiddenInput, max_length=64)
-    seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    seen = forms.IntegerField(
+        widget=forms.HiddenInput, required=False, min_value=0, max_value=BigIntegerField.MAX_BIGINT
+    )
 
     def __init__(self, thread: Thread, data: Any = None, *, seen: int = 0) -> None:
         super().__init__(data, initial={"token": new_token(), "seen": seen})

@@ -8,7 +8,6 @@ ProxyConfiguration, and the directory's own fact about the number is brought up 
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
@@ -34,17 +33,25 @@ def of(number: Number) -> ProxyConfiguration:
     return found or ProxyConfiguration(number=number, workspace_id=number.workspace_id)
 
 
-def token_of(connection_id: int, number_id: str) -> str:
-    """The token that callbacks of this number (the provider's own id) must carry; "" where we were never told it."""
+def token_of(connection_id: int, number_id: str) -> str | None:
+    """The token that callbacks of this number (the provider's own id) must carry; "" where we were never told it, and
+    None where none can come: the number is not known here, or not known to be in proxy mode and to call us."""
 
     def load() -> str:
-        rows = ProxyConfiguration.objects.filter(
+        found = ProxyConfiguration.objects.select_related("number").get(
             number__connection=connection_id, number__provider_id=number_id, callback=Callback.OURS
         )
-        found = rows.first()
-        return found.secrets.get("token", "") if found else ""
+        token: str = found.secrets.get("token", "")
+        if not (token or found.number.proxy_mode):
+            raise ProxyConfiguration.DoesNotExist
+        return token
 
-    return cache.remembered(("proxy", connection_id, number_id), load)
+    if not number_id:
+        return None
+    try:
+        return cache.remembered(("proxy", connection_id, number_id), load)
+    except ProxyConfiguration.DoesNotExist:  # not remembered: anybody can name as many as memory holds
+        return None
 
 
 def look(number: Number) -> ProxyConfiguration:
@@ -109,11 +116,8 @@ def _callback(number: Number, told: dict[str, Any] | None) -> str:
     url = text(told.get("callbackUrl")) if told else ""
     if not url:
         return Callback.NONE
-    return (
-        Callback.OURS
-        if urlsplit(url).path == urlsplit(webhooks.address(number.connection)).path
-        else Callback.OTHER
-    )
+    is_ours = webhooks.path_of(url) == webhooks.path_of(webhooks.address(number.connection))
+    return Callback.OURS if is_ours else Callback.OTHER
 
 
 def _tell_the_directory(number: Number, *, is_proxy: bool, was_changed: bool) -> None:

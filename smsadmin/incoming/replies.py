@@ -1,7 +1,10 @@
 """Texts to our numbers, and which message each of them probably answers."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
+
+from django.db import transaction
 
 from smsadmin.consent.hearing import hear
 from smsadmin.core.ids import first_uuid7
@@ -52,7 +55,9 @@ def handle(call: ProviderCall, now: datetime) -> Result:
     )
     if is_new:
         hear(inbound, now)
-        received.send(sender=InboundMessage, inbound=inbound)
+        # Whoever is told may fail, and makes up for it later: what was heard holds all the same.
+        tell = partial(received.send_robust, sender=InboundMessage, inbound=inbound)
+        transaction.on_commit(tell, robust=True)
     return Result(Outcome.REPLY if is_new else Outcome.REPEAT, answers)
 
 

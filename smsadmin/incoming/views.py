@@ -81,16 +81,26 @@ def _finite(digits: str) -> float:
 
 
 def _check_token(payload: dict[str, Any], webhook: Webhook) -> None:
-    """A webhook's own token; of a callback that of its number's configuration. Where we were never told the token, as
-    of a configuration that was made elsewhere, the address speaks alone."""
+    """A webhook's own token; of a callback that of its number's configuration, which must be known to call us. Where
+    we were never told the token, as of a configuration that was made elsewhere, the address speaks alone."""
     if wire.is_callback(payload):
-        known = proxy.token_of(webhook.connection_id, wire.said(payload).number_id)
+        known = _token_of_callback(payload, webhook)
         why = "The token is not that of the number's configuration. Look at it again in the directory."
     else:
         known = webhook.secrets.get("token", "")
         why = "The token is not that of our webhook. Repair it under Connections."
     if known and not hmac.compare_digest(known.encode(), wire.text(payload.get("token")).encode()):
         raise RefusedError("token", why, 401)
+
+
+def _token_of_callback(payload: dict[str, Any], webhook: Webhook) -> str:
+    if wire.event_of(payload) not in wire.CALLBACKS:
+        raise RefusedError("token", "Callbacks of numbers in proxy mode do not tell this event.", 401)
+    known = proxy.token_of(webhook.connection_id, wire.said(payload).number_id)
+    if known is None:
+        why = "No number that is known to call us has this id. Look at its configuration in the directory."
+        raise RefusedError("token", why, 401)
+    return known
 
 
 def _store(payload: dict[str, Any], webhook: Webhook) -> None:

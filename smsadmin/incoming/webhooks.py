@@ -152,6 +152,14 @@ def address(connection: Connection) -> str:
     )
 
 
+def path_of(url: str) -> str:
+    """The path of an address; "" for what is none, as others may have told Aircall."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
 def demand_https() -> None:
     """Raises AircallError where Aircall could not call this installation."""
     if not settings.SANDBOX and urlsplit(settings.BASE_URL).scheme != "https":
@@ -228,7 +236,7 @@ def _ours(webhook: Webhook, client: Aircall) -> list[dict[str, Any]]:
     every = [
         each
         for each in client.webhooks()
-        if _id(each) == webhook.provider_id or urlsplit(text(each.get("url"))).path == path
+        if _id(each) == webhook.provider_id or path_of(text(each.get("url"))) == path
     ]
     return sorted(every, key=lambda each: (_id(each) != webhook.provider_id, each.get("active") is False))
 

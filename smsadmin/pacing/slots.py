@@ -68,13 +68,14 @@ def leave(
     connection_id: int, rate: Rate, requests: int, until: datetime, now: datetime | None = None
 ) -> None:
     """The other side takes no more than so many requests before that moment: the next slot is put off until those that
-    remain fit in. What was promised a slot and has not left yet is among them."""
+    remain fit in. What was promised a slot and has not left yet is among them. So is the time for which an earlier
+    answer put it off, as the row does not tell one from the other: it errs towards a wait, which that moment ends."""
     now = now or timezone.now()
     with transaction.atomic():
         pace = _locked(connection_id)
         ends = max(pace.next_slot_at or now, now)
         promised = max(ends - now - rate.spacing, _NONE)  # the last one that began has been answered
-        earliest = until - rate.spacing * requests + promised
+        earliest = min(until - rate.spacing * requests + promised, max(until, ends))
         if earliest > ends:
             _move(pace, earliest)
 

@@ -21,6 +21,8 @@ AHEAD = 5
 PATIENCE = timedelta(seconds=2)
 #: A wait is cut into pieces of this length, so that whoever waits can show that they live.
 PIECE = 60.0
+#: The longest pause that the mirror waits for. After a longer one the next refresh is soon enough.
+LONGEST_PAUSE = timedelta(seconds=90)
 
 
 def heed(connection: Connection, exchange: Exchange, now: datetime | None = None) -> datetime | None:
@@ -35,6 +37,10 @@ def heed(connection: Connection, exchange: Exchange, now: datetime | None = None
         if said.resets_at - rate.spacing * said.left > now:  # fewer than we would make until then
             slots.leave(connection.pk, rate, said.left, said.resets_at, now)
     return said.until
+
+
+def _asked_to_wait(until: datetime) -> str:
+    return f"it asked to wait until {until:%H:%M:%S} UTC"
 
 
 @dataclass(slots=True)
@@ -55,7 +61,7 @@ class Page:
             return ""
         paused = slots.of(self.connection.pk).paused_until
         if paused and paused > now:
-            return f"it asked to wait until {paused:%H:%M:%S} UTC"
+            return _asked_to_wait(paused)
         slots.reserve(self.connection.pk, rate, now=now)
         return ""
 
@@ -65,7 +71,8 @@ class Page:
 
 @dataclass(slots=True)
 class Share:
-    """The mirror's turns: every second slot at most, so that sends keep going. It waits as long as it takes."""
+    """The mirror's turns: every second slot at most, so that sends keep going. It waits as long as that takes, unless
+    Aircall asks for a long pause."""
 
     connection: Connection
     sleep: Callable[[float], None]
@@ -76,11 +83,14 @@ class Share:
         self.rate = account.rate(self.connection)
 
     def begin(self) -> str:
-        """Returns "" when the slot begins."""
+        """Returns "" when the slot begins, else why none is waited for."""
         if self.began:
             self._until(self.began + 2 * self.rate.spacing, timezone.now())
         while True:
             now = timezone.now()
+            paused = slots.of(self.connection.pk).paused_until
+            if paused and paused > now + LONGEST_PAUSE:
+                return _asked_to_wait(paused)
             begins = slots.reserve(self.connection.pk, self.rate, now=now)
             self._until(begins, now)
             paused = slots.of(self.connection.pk).paused_until

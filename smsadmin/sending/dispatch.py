@@ -42,6 +42,9 @@ TOGETHER = 1.0  # seconds after which answers are written without waiting for th
 MOST_SLEEP = 1.0  # seconds after which a drain that waits looks whether it is to stop
 #: How long a message waits for credentials before it is given up.
 WITHOUT_CREDENTIALS = timedelta(hours=24)
+#: How long after its acceptance a message that meets the provider's limit is given up.
+SLOWED_DOWN = timedelta(hours=24)
+LONGEST_BACK_OFF = timedelta(minutes=1)
 Answered = tuple[Claimed, Result | Exception]
 stopping = Flag()  # set when the worker is asked to stop: a drain then ends after its batch
 
@@ -60,7 +63,16 @@ class Account:
 
     @property
     def may_go_on(self) -> bool:
-        return not (stopping.is_set() or self.connection.lost_at or time.monotonic() >= self.ends)
+        return not (stopping.is_set() or self.connection.lost_at or self.left <= 0)
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left of this turn."""
+        return self.ends - time.monotonic()
+
+    def end(self) -> None:
+        """Ends the turn: after its batch the drain lets go of the account."""
+        self.ends = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +99,16 @@ def drain(connection_id: int, sleep: Callable[[float], None] = time.sleep) -> in
         Drain.objects.filter(pk=connection_id, holder=account.holder).update(holder=None, lease_until=None)
     if stopping.is_set() or account.connection.lost_at:
         return done
-    if _numbers_waiting(connection_id, timezone.now()).exists():
+    now = timezone.now()
+    if not _is_paused(connection_id, now) and _numbers_waiting(connection_id, now).exists():
         bell.ring(connection_id)
     return done
+
+
+def _is_paused(connection_id: int, at: datetime) -> bool:
+    """Whether nothing of the account may leave at that moment. The sweep rings when a pause is over."""
+    until = slots.of(connection_id).paused_until
+    return until is not None and until > at
 
 
 def _take(connection_id: int, sleep: Callable[[float], None]) -> Account | None:
@@ -120,6 +139,8 @@ def _work(account: Account) -> int:
             idle_since = None
             continue
         if account.paused_until and (wait := (account.paused_until - timezone.now()).total_seconds()) > 0:
+            if wait > account.left:
+                break
             account.sleep(min(wait, MOST_SLEEP))  # what was put off until then is due again
             continue
         idle_since = idle_since or time.monotonic()
@@ -133,11 +154,14 @@ def _slots_came(account: Account, requests: int) -> bool:
     """Takes the account's next slots and waits for them; False where none comes within this turn, or Aircall
     asked for a pause meanwhile: then they are taken anew."""
     now = timezone.now()
-    within = timedelta(seconds=account.ends - time.monotonic())
+    within = timedelta(seconds=account.left)
     pk, rate = account.connection.pk, paced.rate(account.connection)
     begins = slots.take(pk, rate, within, now, requests)
     if begins is None:
-        account.sleep(MOST_SLEEP)
+        if _is_paused(pk, now + within):
+            account.end()
+        else:
+            account.sleep(MOST_SLEEP)
         return False
     if begins <= now:
         return True
@@ -154,7 +178,7 @@ def _claim(account: Account, due: Due, now: datetime) -> list[Claimed]:
     lease_until = _lease(now, len(due.ids))
     mine = Drain.objects.filter(pk=account.connection.pk, holder=account.holder, connection__lost_at=None)
     if not mine.update(last_number_id=due.last_number_id, lease_until=lease_until):
-        account.ends = time.monotonic()
+        account.end()
         return []
     account.last_number_id = due.last_number_id
     return log.claim(due.ids, account.holder, now, lease_until)
@@ -230,7 +254,7 @@ def _record(account: Account, answers: Sequence[Answered]) -> None:
     outcomes = [_outcome(account.provider, message, result) for message, result in answers]
     _written(account, outcomes)
     _slow_down(account, answers)
-    _learn(account.connection, answers)
+    _learn(account, answers)
     ids = [outcome.message_id for outcome in outcomes if outcome.status in SETTLED]
     if ids:
         settled.send(sender=Message, ids=ids)
@@ -298,25 +322,35 @@ def _outcome(provider: Provider, message: Claimed, result: Result | Exception) -
 
 
 def _again_or_given_up(provider: Provider, message: Claimed, result: Result, now: datetime) -> Outcome:
-    """It surely never left: back into the queue, later each time, until the attempts are used up."""
+    """It surely never left: back into the queue, later each time, until the attempts are used up. What is about the
+    account uses up none."""
     attempts, event = message.attempts + 1, result.exchange.as_json()
     if result.reason == "credential":  # it waits for its account, which is not tried meanwhile
-        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now)
-    if attempts < MOST_ATTEMPTS:
-        wait = timedelta(
-            seconds=(result.retry_in or 0) * (1 if result.reason == "rate_limited" else attempts**2)
-        )
-        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait)
-    error: errors.SendError
+        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now, counts=False)
     if result.reason == "rate_limited":
-        error = errors.RateLimited(provider=provider.name, attempts=attempts)
-    else:
-        error = errors.ProviderUnavailable(provider=provider.name, reason=result.detail, attempts=attempts)
+        return _slowed_down(provider, message, result, now)
+    if attempts < MOST_ATTEMPTS:
+        wait = timedelta(seconds=(result.retry_in or 0) * attempts**2)
+        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait)
+    error = errors.ProviderUnavailable(provider=provider.name, reason=result.detail, attempts=attempts)
     return Outcome(message.pk, Status.FAILED, now, event, error)
 
 
-def _learn(connection: Connection, answers: Sequence[Answered]) -> None:
+def _slowed_down(provider: Provider, message: Claimed, result: Result, now: datetime) -> Outcome:
+    """A limit is about the account, so the message waits however often it is met, for a day. The longer it has waited
+    the later it is tried again: a provider that names no time is not asked every other second all day."""
+    age, event = now - message.accepted_at, result.exchange.as_json()
+    if age < SLOWED_DOWN:
+        wait = max(timedelta(seconds=result.retry_in or 0), min(age / 20, LONGEST_BACK_OFF))
+        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait, counts=False)
+    times = log.times_answered(message.pk, 429) + 1
+    error = errors.RateLimited(provider=provider.name, attempts=times)
+    return Outcome(message.pk, Status.FAILED, now, event, error)
+
+
+def _learn(account: Account, answers: Sequence[Answered]) -> None:
     """What answers proved: facts about numbers, and whether the credentials are still good."""
+    connection = account.connection
     answered = [result for _, result in answers if isinstance(result, Result)]
     for message, result in answers:
         if isinstance(result, Result) and result.learnt and message.number_id:
@@ -330,18 +364,21 @@ def _learn(connection: Connection, answers: Sequence[Answered]) -> None:
         connection.save(update_fields=["plan_refused_at"])
     if any(r.reason == "credential" or isinstance(r.error, errors.CredentialRejected) for r in answered):
         connection.mark(Connection.State.REJECTED, "Refused while sending")
+        account.end()  # where there are new credentials by now, the next turn has them
     elif connection.state != Connection.State.WORKING and any(r.accepted for r in answered):
         connection.mark(Connection.State.WORKING)
 
 
 def sweep(now: datetime | None = None) -> None:
     """Settles rows whose drain died and rows that waited too long for credentials, and rings for accounts with due rows
-    that nobody holds."""
+    that nobody holds. One that Aircall asked to pause is left alone until then."""
     now = now or timezone.now()
     if ids := log.lost(now) + _without_credentials(now):
         settled.send(sender=Message, ids=ids)
     due = Message.objects.filter(number=OuterRef("pk"), status=Status.QUEUED, next_attempt_at__lte=now)
-    waiting = Number.objects.filter(Exists(due), connection__lost_at=None)
+    waiting = Number.objects.filter(Exists(due), connection__lost_at=None).exclude(
+        connection__pace__paused_until__gt=now
+    )
     for connection_id in waiting.values_list("connection_id", flat=True).distinct():
         bell.ring(connection_id)
 

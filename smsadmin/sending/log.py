@@ -185,6 +185,7 @@ class Claimed:
 
     pk: UUID
     attempts: int
+    accepted_at: datetime
     number_id: int
     sms: Sms
 
@@ -195,7 +196,8 @@ def claim(ids: Sequence[UUID], holder: UUID, now: datetime, lease_until: datetim
         status=Status.SENDING, claim=holder, claimed_at=now, lease_until=lease_until
     )
     mine = Message.objects.filter(pk__in=ids, status=Status.SENDING, claim=holder).order_by("pk")
-    return [_claimed(row) for row in mine.values("pk", "attempts", "number_id", *_OF_AN_SMS.values())]
+    columns = ("pk", "attempts", "accepted_at", "number_id", *_OF_AN_SMS.values())
+    return [_claimed(row) for row in mine.values(*columns)]
 
 
 #: What each part of an Sms is on the row of its message.
@@ -218,7 +220,13 @@ def _claimed(row: dict[str, Any]) -> Claimed:
         "send_as_id": parts["send_as_id"] or "",
         "media": tuple(parts["media"]),
     }
-    return Claimed(row["pk"], row["attempts"], row["number_id"], Sms(**parts))
+    return Claimed(row["pk"], row["attempts"], row["accepted_at"], row["number_id"], Sms(**parts))
+
+
+def times_answered(message_id: UUID, http_status: int) -> int:
+    """How many attempts at a message were answered with this status."""
+    attempts = Event.objects.filter(message_id=message_id, kind=Event.Kind.ATTEMPT)
+    return attempts.filter(data__status=http_status).count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +242,7 @@ class Outcome:
     provider_status: str = ""
     next_attempt_at: datetime | None = None
     segments: int | None = None  # as the provider counted them, where it says so
+    counts: bool = True  # False where it uses up no attempt: what came of it is about the account
 
 
 def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
@@ -302,7 +311,17 @@ def _changes(message: Message, *, messages: int = 0, segments: int) -> list[Chan
 
 def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
     """One UPDATE … FROM (VALUES …), which PostgreSQL and SQLite both understand."""
-    columns = ("status", "error_code", "error_facts", "cause", "provider_id", "provider_status", "at", "next")
+    columns = (
+        "status",
+        "error_code",
+        "error_facts",
+        "cause",
+        "provider_id",
+        "provider_status",
+        "at",
+        "next",
+        "used",
+    )
     fields: list[Any] = [Message._meta.get_field(name) for name in _OUTCOME_FIELDS]
     rows = [
         [
@@ -319,7 +338,7 @@ def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
         "UPDATE sending_message SET status = answer.status, error_code = answer.error_code, "
         "error_facts = answer.error_facts, cause = answer.cause, provider_id = answer.provider_id, "
         "provider_status = answer.provider_status, finished_at = answer.at, next_attempt_at = answer.next, "
-        "attempts = attempts + 1, claim = NULL, lease_until = NULL FROM answer "
+        "attempts = attempts + answer.used, claim = NULL, lease_until = NULL FROM answer "
         "WHERE sending_message.id = answer.id AND (sending_message.status = %s AND sending_message.claim = %s "
         f"OR ({unconfirmed}) AND answer.status IN ({', '.join(['%s'] * len(_SETTLE_UNKNOWN))}))"
     )
@@ -341,6 +360,7 @@ _OUTCOME_FIELDS = (
     "provider_status",
     "finished_at",
     "next_attempt_at",
+    "attempts",
 )
 
 
@@ -354,6 +374,7 @@ def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
         storable(outcome.provider_status[:40]),
         None if back else outcome.at,
         outcome.next_attempt_at,
+        int(outcome.counts),
     )
 
 

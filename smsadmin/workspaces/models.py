@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -169,11 +169,23 @@ class Connection(models.Model):
         return self.language or self.workspace.language
 
     def mark(self, state: str, detail: str = "") -> None:
-        """Records what the latest exchange told about the credentials; `lost_at` is when they were first refused."""
-        self.checked_at = timezone.now()
-        if state in self.LOST:
-            self.lost_at = self.lost_at or self.checked_at
-        elif state == self.State.WORKING:
-            self.lost_at = None
-        self.state, self.state_detail = state, detail[:300]
-        self.save(update_fields=["state", "state_detail", "checked_at", "lost_at"])
+        """Records what the latest exchange told about the credentials; `lost_at` is when they were first refused.
+
+        A refusal of credentials that have been changed since they were read says nothing of the new ones: it is
+        ignored.
+        """
+        with transaction.atomic():
+            if state in self.LOST and not self._has_its_secrets():
+                return
+            self.checked_at = timezone.now()
+            if state in self.LOST:
+                self.lost_at = self.lost_at or self.checked_at
+            elif state == self.State.WORKING:
+                self.lost_at = None
+            self.state, self.state_detail = state, detail[:300]
+            self.save(update_fields=["state", "state_detail", "checked_at", "lost_at"])
+
+    def _has_its_secrets(self) -> bool:
+        """Whether the row, locked until the end of the transaction, still has the secrets that we have."""
+        stored = Connection.objects.select_for_update().filter(pk=self.pk).only("secrets").first()
+        return stored is not None and stored.secrets == self.secrets

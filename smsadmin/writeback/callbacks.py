@@ -2,9 +2,10 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -17,6 +18,9 @@ from smsadmin.triggers.hubspot import answer as hubspot_answer
 from smsadmin.triggers.hubspot.calls import connection_of
 from smsadmin.workspaces.models import Connection
 
+Clock = Callable[[], datetime]
+
+#: Longer than one call may take with its turn. Whoever dies telling is replaced then.
 LEASE = timedelta(seconds=60)
 #: What nobody knows is looked at so often while a receipt is waited for: a person may settle it too.
 LOOKS = timedelta(minutes=1)
@@ -33,14 +37,13 @@ def ring(**_: Any) -> None:
 
 def complete_owed(now: datetime | None = None) -> int:
     """Tells HubSpot how blocked executions ended, in batches for each portal; returns how many were told."""
-    now = now or timezone.now()
-    told = 0
-    for (workspace_id, portal), messages in _due(now):
+    clock, told = (lambda: now) if now else timezone.now, 0
+    for (workspace_id, portal), messages in _due(clock):
         connection = connection_of(portal)
         if connection is None or connection.workspace_id != workspace_id:
-            log.reply_given_up([m.pk for m in messages], now, {"why": "portal_gone"})
-        elif final := _final(messages, now):
-            told += _complete(connection, final, now)
+            log.reply_given_up([m.pk for m in messages], clock(), {"why": "portal_gone"})
+        elif final := _final(messages, clock()):
+            told += _complete(connection, final, clock)
     return told
 
 
@@ -58,21 +61,33 @@ def _final(messages: list[Message], now: datetime) -> list[Message]:
     return [m for m in messages if m.pk not in until]
 
 
-def _due(now: datetime) -> Iterator[tuple[tuple[int, str], list[Message]]]:
-    """Settled messages whose caller waits, claimed for this run, by workspace and portal in batches."""
-    due = Message.objects.filter(reply=Reply.OWED, reply_at__lte=now, status__in=sorted(SETTLED))
-    while ids := list(due.order_by("reply_at").values_list("pk", flat=True)[: client.MOST_CALLBACKS]):
-        holder = uuid.uuid4()
-        due.filter(pk__in=ids).update(claim=holder, reply_at=now + LEASE)
-        portals: dict[tuple[int, str], list[Message]] = defaultdict(list)
-        for message in Message.objects.filter(pk__in=ids, claim=holder).defer(
-            "trace", "quota", "template", "body"
-        ):
-            portals[message.workspace_id, str(message.origin.get("portal", ""))].append(message)
-        yield from portals.items()
+def _due(clock: Clock) -> Iterator[tuple[tuple[int, str], list[Message]]]:
+    """Settled messages whose caller waits, by workspace and portal in batches, each claimed when its turn has come: the
+    portals before it may have taken long."""
+    due = Message.objects.filter(reply=Reply.OWED, reply_at__lte=clock(), status__in=sorted(SETTLED))
+    while found := list(due.order_by("reply_at").only("workspace", "origin")[: client.MOST_CALLBACKS]):
+        portals: dict[tuple[int, str], list[UUID]] = defaultdict(list)
+        for message in found:
+            portals[message.workspace_id, str(message.origin.get("portal", ""))].append(message.pk)
+        for portal, ids in portals.items():
+            holder = uuid.uuid4()
+            due.filter(pk__in=ids).update(claim=holder, reply_at=clock() + LEASE)
+            ours = Message.objects.filter(pk__in=ids, claim=holder)
+            if claimed := list(ours.defer("trace", "quota", "template", "body")):
+                yield portal, claimed
 
 
-def _complete(connection: Connection, messages: list[Message], now: datetime) -> int:
+def _held(messages: Sequence[Message], now: datetime) -> list[Message]:
+    """Those that are still ours, for another while: others are at the rest, or have told of them."""
+    ids, holder = [message.pk for message in messages], messages[0].claim
+    ours = Message.objects.filter(pk__in=ids, claim=holder, reply=Reply.OWED)
+    ours.update(reply_at=now + LEASE)
+    held = set(ours.values_list("pk", flat=True))
+    return [message for message in messages if message.pk in held]
+
+
+def _complete(connection: Connection, messages: list[Message], clock: Clock) -> int:
+    now = clock()
     late = [m for m in messages if hubspot_answer.gave_up(m, now)]
     if late:
         log.reply_given_up([m.pk for m in late], now, {"why": "expired"})
@@ -82,7 +97,7 @@ def _complete(connection: Connection, messages: list[Message], now: datetime) ->
     with timezone.override(connection.workspace.zone):
         inputs = [_input(message, connection.answers_in) for message in messages]
     answer = client.complete_callbacks(connection, inputs)
-    return _record(connection, messages, answer, now)
+    return _record(connection, messages, answer, clock)
 
 
 def _input(message: Message, language: str) -> dict[str, Any]:
@@ -91,17 +106,24 @@ def _input(message: Message, language: str) -> dict[str, Any]:
     return {"callbackId": message.origin["callback_id"], "outputFields": fields, "typedOutputs": {}}
 
 
-def _record(connection: Connection, messages: list[Message], answer: Answer, now: datetime) -> int:
-    ids = [message.pk for message in messages]
+def _record(connection: Connection, messages: list[Message], answer: Answer, clock: Clock) -> int:
+    """What came of a call. That HubSpot was told is so whoever has the messages now; all else is theirs to say."""
+    ids, now = [message.pk for message in messages], clock()
     detail = {"status": answer.status, "failure": answer.exchange.failure or answer.exchange.answer[:200]}
     if 200 <= answer.status < 300:
         log.reply_given(ids, now, {"status": answer.status})
         if connection.state != Connection.State.WORKING:
             connection.mark(Connection.State.WORKING)
         return len(ids)
-    if answer.status in (400, 404) and len(messages) > 1:
+    alone = len(messages) == 1
+    messages = _held(messages, now)
+    if answer.status in (400, 404) and not alone:
         # One unknown callback may spoil a batch: tell each alone.
-        return sum(_complete(connection, [message], now) for message in messages)
+        return sum(
+            _complete(connection, held, clock) for each in messages if (held := _held([each], clock()))
+        )
+    if not messages:
+        return 0
     if answer.status in (400, 404):
         return _refused(messages[0], detail, now)
     if answer.broke == NO_ANSWER or answer.status >= 500:

@@ -1,15 +1,15 @@
 """Which messages are logged on HubSpot's records. Rows are made when messages settle, never when they are accepted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
 from django.db import DatabaseError
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Min, Model, Q, QuerySet
 from django.db.models.fields.json import KT
 from django.utils import timezone
 
@@ -25,6 +25,7 @@ from smsadmin.writeback.models import Engagement
 
 State, Reason = Engagement.State, Engagement.Reason
 logger = structlog.get_logger(__name__)
+Row = TypeVar("Row", bound=Model)
 
 #: These go to phones of the workspace's own people, and a code is a secret.
 NOT_FOR_RECORDS = (TEST, VERIFICATION)
@@ -32,6 +33,7 @@ NOT_FOR_RECORDS = (TEST, VERIFICATION)
 WRONG = frozenset({Status.UNDELIVERED, Status.FAILED})
 #: So many settle together that they are written together.
 GATHER = timedelta(seconds=2)
+BATCH = 500  # rows that are made up for at once
 _QUIET = 2.0  # seconds between two rings of one process
 
 
@@ -74,20 +76,36 @@ def _portal_of(inbound: InboundMessage) -> str:
 
 def make_up(since: datetime) -> int:
     """Takes down what was lost with a process between a message's end and its signal, of messages and texts that came
-    in after that moment; returns how many."""
+    in after that moment, and after the workspace's first portal was connected; returns how many."""
     since, made = max(since, _since_when()), 0
     portals = Connection.objects.filter(kind=Connection.Kind.HUBSPOT).order_by()
-    for workspace_id in portals.values_list("workspace", flat=True).distinct():
-        came = Message.objects.filter(workspace=workspace_id, pk__gte=first_uuid7(since))
-        made += _take_down(_settled(came.filter(status__in=sorted(LEFT), engagement=None)))
-        made += _put_right(_settled(came.filter(status__in=sorted(WRONG), engagement__state=State.DONE)))
-        texts = InboundMessage.objects.filter(workspace=workspace_id, at__gte=since, engagement=None)
-        for inbound in texts:
-            owe_inbound(inbound)
-            made += 1
+    for workspace_id, connected in portals.values_list("workspace").annotate(Min("created_at")):
+        made += _made_up(workspace_id, max(since, connected))
     if made:
         ring()
     return made
+
+
+def _made_up(workspace_id: int, since: datetime) -> int:
+    came, made = Message.objects.filter(workspace=workspace_id, pk__gte=first_uuid7(since)), 0
+    for some in _in_batches(came.filter(status__in=sorted(LEFT), engagement=None)):
+        made += _take_down(_settled(some))
+    for some in _in_batches(came.filter(status__in=sorted(WRONG), engagement__state=State.DONE)):
+        made += _put_right(_settled(some))
+    texts = InboundMessage.objects.filter(workspace=workspace_id, at__gte=since, engagement=None)
+    for inbounds in _in_batches(texts):
+        for inbound in inbounds:
+            owe_inbound(inbound)
+            made += 1
+    return made
+
+
+def _in_batches(rows: QuerySet[Row]) -> Iterator[QuerySet[Row]]:
+    """All of these rows, so few at once that neither memory nor a statement grows with the backlog."""
+    ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    while ids:
+        yield rows.model._default_manager.filter(pk__in=ids)
+        ids = list(rows.filter(pk__gt=ids[-1]).order_by("pk").values_list("pk", flat=True)[:BATCH])
 
 
 def _since_when() -> datetime:

@@ -8,7 +8,7 @@ message.
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -35,6 +35,7 @@ from smsadmin.writeback.targets import Subject
 
 State, Reason = Engagement.State, Engagement.Reason
 Row = TypeVar("Row")
+Said = TypeVar("Said")
 
 #: Longer than one request may take with its turn. Whoever dies writing is replaced then.
 LEASE = timedelta(minutes=2)
@@ -44,6 +45,7 @@ SHORTEST, LONGEST = timedelta(seconds=15), timedelta(hours=1)
 #: While a portal does not let us, nothing is tried, and what is due waits for so long.
 BARRED = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(days=7)
+SEARCHES = 20  # contacts that are searched for under one lease
 BUDGET = 20.0  # seconds that one run goes on with a long queue
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -122,6 +124,11 @@ class Entry:
         about = self.about
         return Subject(about.object_type, about.object_id, phone) if about else Subject("", "", phone)
 
+    @property
+    def has_record(self) -> bool:
+        """Whether there is a record that it is logged on, whosever number it was."""
+        return self.subject.is_record and self.subject.object_type in wire.ASSOCIATIONS
+
     def body(self, language: str) -> str:
         reference = self.row.reference
         if self.message:
@@ -144,7 +151,7 @@ def _written(rows: Sequence[Engagement], now: datetime) -> tuple[int, bool]:
     if not connection.logs_messages:
         _not_logged(rows, Reason.OFF)
         return 0, True
-    if barred := _barred(connection):
+    if barred := _barred(connection, now):
         reason, detail = barred
         _put_off_all(connection, rows, now, now + BARRED, reason, detail)
         return 0, False
@@ -164,13 +171,29 @@ def _written(rows: Sequence[Engagement], now: datetime) -> tuple[int, bool]:
     return batch.done, batch.may_go_on
 
 
-def _barred(connection: Connection) -> tuple[str, str] | None:
-    """Why nothing can be written in this portal, known without asking it."""
-    if not connection.secrets.get("access_token") or connection.lost_at:
+def _barred(connection: Connection, now: datetime) -> tuple[str, str] | None:
+    """Why nothing can be written in this portal."""
+    if not connection.secrets.get("access_token"):
+        return Reason.CREDENTIALS, ""
+    if connection.lost_at and not _accepted_again(connection, now):
         return Reason.CREDENTIALS, ""
     if missing := scopes.missing(connection, scopes.ENGAGEMENTS):
         return Reason.SCOPE, ", ".join(missing)
     return None
+
+
+def _accepted_again(connection: Connection, now: datetime) -> bool:
+    """Whether HubSpot accepts a token that it refused before; asked once in a while, for a refusal may be its own fault
+    and nobody renews a static token."""
+    portal = Connection.objects.filter(pk=connection.pk)
+    not_lately = Q(checked_at=None) | Q(checked_at__lte=now - BARRED)
+    if not portal.filter(not_lately).update(checked_at=now):
+        return False
+    try:
+        client.account(connection)
+    except (errors.SendError, client.Unavailable):
+        return False
+    return connection.lost_at is None
 
 
 def _why(error: errors.SendError) -> tuple[str, str]:
@@ -240,26 +263,28 @@ class _Batch:
         """What became of a message was not what its entry says. An entry that somebody deleted stays deleted."""
         for entry in entries:
             answer = wire.rewrite(self.connection, entry.row.communication_id, self._body(entry))
-            if answer.status in (401, 403):
-                client.expect(self.connection, answer)
+            error = self._denied(answer)
             if 200 <= answer.status < 300 or answer.status == 404:
                 self._finish(entry, entry.row.communication_id, entry.status)
+            elif error:
+                self._put_off_alone(entry, error)
             elif _is_final(answer):
                 self._fail([entry], answer)
             else:
                 self._put_off([entry], answer, unclear=False)
 
     def _find(self, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
-        logged = wire.logged_at(self.connection, [entry.row.at for entry in entries])
-        for entry, communication_id in _matched(entries, logged):
-            self._finish(entry, communication_id, told="")  # what it says of the message is not known
+        def logged(some: Sequence[Entry]) -> list[wire.Logged]:
+            return wire.logged_at(self.connection, [entry.row.at for entry in some])
+
+        for some, found in self._asked(entries, logged):
+            for entry, communication_id in _matched(some, found):
+                self._finish(entry, communication_id, told="")  # what it says of the message is not known
 
     # Those that it does not have
 
     def _create(self) -> None:
-        where = targets.of(self.connection, {pk: entry.subject for pk, entry in self.entries.items()})
+        where = self._where()
         self._leave_out(lambda entry: not where[entry.row.pk], Reason.NO_CONTACT)
         for entry in self.entries.values():
             entry.row.written_on = _plain(where[entry.row.pk])
@@ -270,13 +295,29 @@ class _Batch:
             self._create_each(together, where)
         self._create_each([entry for entry in self.entries.values() if entry.row.alone], where)
 
+    def _where(self) -> dict[uuid.UUID, tuple[Target, ...]]:
+        """The records of each entry that is left. Contacts are searched for by number one by one, which takes its time:
+        so few at once that the lease lasts."""
+
+        def targets_of(some: Sequence[Entry]) -> dict[uuid.UUID, tuple[Target, ...]]:
+            return targets.of(self.connection, {entry.row.pk: entry.subject for entry in some})
+
+        known = [entry for entry in self.entries.values() if entry.has_record]
+        rest = [entry for entry in self.entries.values() if not entry.has_record]
+        groups = [known, *(rest[start : start + SEARCHES] for start in range(0, len(rest), SEARCHES))]
+        where: dict[uuid.UUID, tuple[Target, ...]] = {}
+        for group in groups:
+            if group and self._renewed(list(self.entries.values())):
+                for _some, found in self._asked(group, targets_of):
+                    where |= found
+        return where
+
     def _create_together(self, entries: Sequence[Entry], where: dict[uuid.UUID, tuple[Target, ...]]) -> None:
         what = [self._communication(entry, where[entry.row.pk]) for entry in entries]
         if not self._renewed(entries):
             return
         answer = wire.create_many(self.connection, what)
-        if answer.status in (401, 403):
-            client.expect(self.connection, answer)
+        self._denied(answer)
         if 200 <= answer.status < 300:
             for entry, communication_id in _matched(entries, wire.logged(answer.body)):
                 self._finish(entry, communication_id, entry.status)
@@ -303,12 +344,13 @@ class _Batch:
         for some in filter(None, dict.fromkeys((where, where[:1], where[1:]))):
             answer = wire.create(self.connection, self._communication(entry, some))
             entry.row.written_on = _plain(some)
-            if answer.status not in (400, 404):
+            error = self._denied(answer)
+            if answer.status not in (400, 403, 404):
                 break
-        if answer.status in (401, 403):
-            client.expect(self.connection, answer)
         if 200 <= answer.status < 300 and (logged := wire.logged(answer.body)):
             self._finish(entry, logged[0].id, entry.status)
+        elif error:
+            self._put_off_alone(entry, error)
         elif _is_final(answer):
             self._fail([entry], answer)
         else:
@@ -333,6 +375,53 @@ class _Batch:
         for entry in entries:
             del self.entries[entry.row.pk]
         return False
+
+    # Refusals
+
+    def _asked(
+        self, entries: Sequence[Entry], ask: Callable[[Sequence[Entry]], Said]
+    ) -> Iterator[tuple[Sequence[Entry], Said]]:
+        """What HubSpot says of these together; where it refuses, of each alone, and those it refuses then are put off.
+
+        Raises SendError where it lets nothing of the portal through.
+        """
+        if not entries:
+            return
+        try:
+            said = ask(entries)
+        except errors.SendError as error:
+            self._stop_if_barred(error)
+            if len(entries) == 1:
+                self._put_off_alone(entries[0], error)
+                return
+        else:
+            yield entries, said
+            return
+        for entry in entries:
+            if self.entries and self._renewed(list(self.entries.values())):
+                yield from self._asked([entry], ask)
+
+    def _denied(self, answer: Answer) -> errors.SendError | None:
+        """The refusal of an answer that is about the entries alone. Raises it where it is about the portal."""
+        if answer.status not in (401, 403):
+            return None
+        try:
+            client.expect(self.connection, answer)
+        except errors.SendError as error:
+            self._stop_if_barred(error)
+            return error
+        return None
+
+    def _stop_if_barred(self, error: errors.SendError) -> None:
+        """Only what keeps every entry of the portal from being written may keep all of them."""
+        if isinstance(error, errors.CredentialRejected) or scopes.missing(
+            self.connection, scopes.ENGAGEMENTS
+        ):
+            raise error
+
+    def _put_off_alone(self, entry: Entry, error: errors.SendError) -> None:
+        entry.row.alone = True
+        self.put_off([entry.row], *_why(error))
 
     # Outcomes
 

@@ -21,6 +21,7 @@ from tests.classic.conftest import SEND, Classic, execution
 from tests.factories import make_member, make_number, make_workspace
 
 PAGE = "/actions/classic/"
+NEW = "/actions/new/"
 
 
 def words(response: HttpResponse) -> str:
@@ -55,6 +56,14 @@ def ran(classic: Classic, number: int = 1, workflow: int = 17, step: int = 4, **
 
 def posted(client: Client, path: str, **data: Any) -> HttpResponse:
     return client.post(path, data, follow=True)
+
+
+def saved(client: Client, page: HttpResponse, **typed: Any) -> HttpResponse:
+    """Sends the editor's form as the page has it, but for what is typed."""
+    form = page.context["form"]
+    values = {name: form[name].value() for name in form.fields}
+    given = {name: value for name, value in values.items() if value not in (None, False)}
+    return client.post(NEW, given | typed)
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
@@ -118,9 +127,7 @@ def test_the_text_of_its_newest_message_is_masked_for_viewers_and_gone_with_it(c
     assert "Hi Zoë 4711" in words(editor.get(PAGE))
     assert "4711" not in words(viewer.get(PAGE))
     Message.objects.all().delete()
-    shown = words(editor.get(PAGE))
-    assert "4711" not in shown
-    assert "the log no longer has the text of its newest message" in shown
+    assert "4711" not in words(editor.get(PAGE))
 
 
 def test_a_list_of_many_steps_is_paged_and_costs_as_many_queries_as_a_short_one(
@@ -142,8 +149,7 @@ def test_another_workspaces_steps_are_nobodys_business(classic, owner):
     stranger = Client()
     stranger.force_login(make_member(make_workspace()).user)
     assert "Workflow 17" not in words(stranger.get(PAGE))
-    for name in ("classic-save", "classic-moved"):
-        assert stranger.post(reverse(name, args=[step.pk])).status_code == 404
+    assert stranger.post(reverse("classic-moved", args=[step.pk])).status_code == 404
 
 
 # --- What replaces it ----------------------------------------------------------------------------------------
@@ -190,39 +196,65 @@ def test_what_is_entered_as_proposed_is_sent_by_the_present_action(classic, owne
     assert response.json()["outputFields"]["errorCode"] == ""
 
 
-def test_a_step_is_saved_as_an_action_which_is_off_until_somebody_has_checked_it(classic, owner):
+def test_the_editor_begins_with_what_the_step_really_used(classic, owner):
     step = ran(classic)
-    response = owner.post(reverse("classic-save", args=[step.pk]))
+    response = owner.get(f"{NEW}?classic={step.pk}")
+    begun = response.context["form"].initial
+    assert (begun["name"], begun["object_type"]) == ("Workflow 17, step 4", "contact")
+    assert (begun["sender_number"], begun["send_as_agent"]) == (classic.line.pk, classic.user().pk)
+    assert begun["recipient_property"] == "Contact.phone"
+    assert "workflow 17" in begun["note"]
+    assert "Nothing is saved yet." in words(response)
+    assert not Action.objects.exists()
 
-    action = Action.objects.get()
-    assert response["Location"] == f"/actions/{action.pk}/"
-    version = action.current
-    assert (version.sender_number, version.send_as_agent) == (classic.line, classic.user())
-    assert (version.message, version.recipient_property) == ("Hi Zoë", "Contact.phone")
-    assert not action.enabled
-    assert "check the recipient's property" in action.disabled_reason
-    assert f"/hubspot/actions/send-sms?action={action.pk}" in words(owner.get(PAGE))
 
-    properties = {"phone": "+12025550123"}
+def test_no_customers_text_reaches_an_action(classic, owner):
+    step = ran(classic, message="Hi Zoë, your code is 4711")
+    assert f'href="{NEW}?classic={step.pk}"' in owner.get(PAGE).content.decode()
+    page = owner.get(f"{NEW}?classic={step.pk}")
+    assert "4711" not in page.content.decode()
+    saved(owner, page, message="")
+    assert not Action.objects.exists()
+
+
+def test_what_is_saved_in_its_place_is_linked_and_sends_for_the_present_action(classic, owner):
+    step = ran(classic)
+    saved(owner, owner.get(f"{NEW}?classic={step.pk}"), message="Hi {{Contact.FirstName}}")
+
+    action, step = Action.objects.get(), classic.step()
+    assert step.action == action
+    assert (action.current.message, action.current.send_as_agent) == (
+        "Hi {{Contact.FirstName}}",
+        classic.user(),
+    )
+    page = owner.get(PAGE)
+    assert f"/hubspot/actions/send-sms?action={action.pk}" in words(page)
+    assert f"{NEW}?classic=" not in page.content.decode()
+
+    properties = {"phone": "+12025550123", "firstname": "Ada"}
     record = {"objectId": 1, "objectType": "CONTACT", "properties": properties}
     call = execution({}, object=record, callbackId="ap-new")
     path = f"{SEND}?action={action.pk}"
-    assert classic.portal.call(path, call).json()["outputFields"]["errorCode"] == "ACTION_DISABLED"
-    Action.objects.update(enabled=True)
-    cache.forget()
-    call["callbackId"] = "ap-newer"
     assert classic.portal.call(path, call).json()["outputFields"]["errorCode"] == ""
 
 
-def test_two_actions_of_the_same_step_have_two_names(classic, owner):
+def test_the_link_outlives_a_look_at_the_preview(classic, owner):
+    step = ran(classic)
+    looked = saved(owner, owner.get(f"{NEW}?classic={step.pk}"), message="Hi", do="preview")
+    assert f'name="classic_step" value="{step.pk}"' in looked.content.decode()
+    saved(owner, looked, message="Hi")
+    assert classic.step().action == Action.objects.get()
+
+
+def test_a_second_action_of_the_same_step_has_another_name(classic, owner):
     step = ran(classic)
     for _ in range(2):
-        owner.post(reverse("classic-save", args=[step.pk]))
+        saved(owner, owner.get(f"{NEW}?classic={step.pk}"), message="Hi")
     names = Action.objects.order_by("pk").values_list("name", flat=True)
     assert list(names) == ["Workflow 17, step 4", "Workflow 17, step 4 (2)"]
 
 
-def test_a_step_whose_number_is_gone_cannot_be_saved_and_says_why(classic, owner):
+def test_where_the_number_is_gone_the_editor_leaves_it_and_the_user_to_choose(classic, owner):
     classic.line.gone_at = timezone.now()
     classic.line.save()
     cache.forget()
@@ -230,9 +262,21 @@ def test_a_step_whose_number_is_gone_cannot_be_saved_and_says_why(classic, owner
     shown = words(owner.get(PAGE))
     assert "Choose a number" in shown
     assert "Send as Choose one of its users, or none" in shown
-    response = posted(owner, reverse("classic-save", args=[step.pk]))
-    assert "its number is gone" in words(response)
-    assert not Action.objects.exists()
+    begun = owner.get(f"{NEW}?classic={step.pk}").context["form"].initial
+    assert (begun["sender_number"], begun["send_as_kind"], begun["send_as_agent"]) == ("", "none", "")
+
+
+def test_a_step_of_another_workspace_is_neither_read_nor_linked(classic, owner):
+    step = ran(classic)
+    page = owner.get(f"{NEW}?classic={step.pk}")
+    house = make_workspace()
+    number = make_number(house)
+    stranger = Client()
+    stranger.force_login(make_member(house).user)
+    assert stranger.get(f"{NEW}?classic={step.pk}").status_code == 404
+    theirs = {"message": "Hi", "sender_number": number.pk, "send_as_kind": "none", "send_as_agent": ""}
+    assert saved(stranger, page, **theirs).status_code == 302
+    assert classic.step().action is None
 
 
 def test_a_moved_step_leaves_the_list_and_comes_back_when_it_runs_again(classic, owner, time_machine):
@@ -260,9 +304,9 @@ def test_a_step_that_was_not_moved_after_all_is_listed_again(classic, owner):
 def test_who_may_not_edit_sees_no_button_and_is_refused(classic, browse, role):
     step = ran(classic)
     client = browse(role)
-    assert "Save as an action" not in words(client.get(PAGE))
-    for name in ("classic-save", "classic-moved"):
-        assert client.post(reverse(name, args=[step.pk])).status_code == 403
+    assert "New action in its place" not in words(client.get(PAGE))
+    assert client.get(f"{NEW}?classic={step.pk}").status_code == 403
+    assert client.post(reverse("classic-moved", args=[step.pk])).status_code == 403
 
 
 # --- Settings ------------------------------------------------------------------------------------------------

@@ -3,9 +3,13 @@
 import pytest
 from django.db import connection as database
 from django.urls import reverse
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from smsadmin.consent.models import Review
 from smsadmin.directory import tasks
+from smsadmin.inbox.models import Thread
+from smsadmin.incoming.models import InboundMessage
 from smsadmin.providers import http
 from smsadmin.providers.base import Exchange
 from smsadmin.sending.models import Message
@@ -157,6 +161,7 @@ def test_new_secrets_are_untested_and_a_new_name_is_not(owner, workspace):
         ("aircall", {"api_token": "two words"}, "api_token"),
         ("aircall", {"requests_per_minute": "0"}, "requests_per_minute"),
         ("aircall", {"requests_per_minute": "99999999999"}, "requests_per_minute"),
+        ("aircall", {"api_id": "oauth-1"}, "api_id"),
         ("hubspot", {"portal": "abc"}, "portal"),
         ("hubspot", {"client_secret": ""}, "client_secret"),
         ("hubspot", {"name": ""}, "name"),
@@ -257,6 +262,26 @@ def test_another_portal_must_be_proven_anew(owner, workspace, outside):
     assert (made.external_id, made.proven_at) == ("9000077", None)
 
 
+@pytest.mark.parametrize("typed", [{}, {"access_token": "at-2"}])
+def test_the_tokens_of_one_portal_never_act_on_another(owner, workspace, typed):
+    secrets = {"client_secret": "cs", "access_token": "at", "refresh_token": "rt"}
+    known = {"scopes": ["tickets"], "scopes_refused": ["oauth"]}
+    times = {"token_expires_at": timezone.now(), "token_lease_until": timezone.now()}
+    made = make_connection(workspace, "hubspot", secrets=secrets, state="working", **known, **times)
+    url = reverse("connection", args=[made.pk])
+    assert "the access token is dropped" in text(owner.get(url))
+
+    owner.post(url, {"name": "P", "portal": "9000001", "language": ""})
+    made.refresh_from_db()
+    assert (dict(made.secrets), made.scopes) == (secrets, ["tickets"])
+
+    owner.post(url, {"name": "P", "portal": "9000077", "language": "", **typed})
+    made.refresh_from_db()
+    assert dict(made.secrets) == {"client_secret": "cs", **typed}
+    assert (made.auth, made.state, made.scopes, made.scopes_refused) == ("key", "untested", None, [])
+    assert (made.token_expires_at, made.token_lease_until) == (None, None)
+
+
 def test_a_refused_hubspot_token_is_rejected(owner, workspace, outside):
     made = make_connection(workspace, "hubspot")
     outside["/details"] = (401, {})
@@ -278,6 +303,34 @@ def test_a_connection_nothing_refers_to_is_deleted_after_asking(owner, workspace
     assert Connection.objects.exists()
     owner.post(url)
     assert not Connection.objects.exists()
+
+
+def test_what_people_texted_is_counted_before_it_goes_with_its_account(owner, workspace):
+    number = make_number(workspace)
+    for nth in range(3):
+        inbound = InboundMessage.objects.create(
+            workspace=workspace,
+            connection=number.connection,
+            number=number,
+            at=timezone.now(),
+            provider_id=f"IN{nth}",
+        )
+        state = "dismissed" if nth == 0 else "open"
+        Review.objects.create(workspace=workspace, inbound=inbound, guess="stop", why="typo", state=state)
+    Thread.objects.create(workspace=workspace, number=number, party="+13125550123", last_at=timezone.now())
+    url = reverse("connection-delete", args=[number.connection_id])
+
+    page = text(owner.get(url))
+    for counted in ("3 texts that came in", "1 thread of the inbox", "2 texts to review"):
+        assert counted in page
+    owner.post(url)
+    assert [kept for kept in (InboundMessage, Thread, Review) if kept.objects.exists()] == []
+
+
+def test_of_a_portal_nothing_that_people_texted_is_deleted(owner, workspace):
+    portal = make_connection(workspace, "hubspot")
+
+    assert "came in" not in text(owner.get(reverse("connection-delete", args=[portal.pk])))
 
 
 def test_a_connection_with_messages_or_actions_is_kept_and_the_page_says_why(owner, workspace):

@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from smsadmin.connections import consent_state
-from smsadmin.providers.hubspot import scopes
+from smsadmin.providers.hubspot import oauth, scopes, tokens
 from smsadmin.sandbox.server import running
 from smsadmin.sandbox.signing import signature_headers
 from smsadmin.sandbox.state import Settings
@@ -193,7 +194,9 @@ def test_a_forged_state_is_refused(owner, state):
 
 
 def test_a_portal_of_another_workspace_is_refused_without_a_word_about_it(owner, sandbox):
-    theirs = make_connection(make_workspace("Rival Ltd"), "hubspot", name="Rival portal")
+    theirs = make_connection(
+        make_workspace("Rival Ltd"), "hubspot", name="Rival portal", proven_at=timezone.now()
+    )
 
     response = installed(owner)
 
@@ -202,6 +205,54 @@ def test_a_portal_of_another_workspace_is_refused_without_a_word_about_it(owner,
     theirs.refresh_from_db()
     assert (theirs.auth, theirs.secrets["access_token"]) == ("key", "sandbox-hubspot-token")
     assert Connection.objects.count() == 1
+    assert sandbox.state.refresh_tokens  # revoking them might end the other's access
+
+
+def test_a_portal_that_another_workspace_only_typed_in_gives_way(owner, workspace, sandbox, client_class):
+    theirs = make_connection(make_workspace(), "hubspot", scopes=["tickets"])
+    theirs.mark("rejected", "refused")
+
+    response = installed(owner)
+
+    assert "is connected" in words(response)
+    mine = Connection.objects.get(external_id="9000001")
+    assert (mine.workspace, mine.state, bool(mine.proven_at)) == (workspace, "working", True)
+    theirs.refresh_from_db()
+    assert (theirs.external_id, theirs.state) == (f"unproven-{theirs.pk}", "misconfigured")
+    assert dict(theirs.secrets) == {"client_secret": "sandbox-client-secret"}
+    assert (theirs.scopes, theirs.lost_at, theirs.proven_at) == (None, None, None)
+
+    other = client_class()
+    other.force_login(make_member(theirs.workspace, "owner").user)
+    said = "Another workspace proved that portal 9000001 is theirs"
+    other.post(reverse("connection-test", args=[theirs.pk]))  # which cannot say more
+    page = text(other.get(reverse("connections")))
+    assert said in page
+    assert "unproven-" not in page
+    form = other.get(reverse("connection", args=[theirs.pk])).context["form"]
+    assert "portal" not in form.initial
+
+
+def test_an_install_proves_the_portal_before_anything_else_is_asked(owner, sandbox, monkeypatch):
+    """Else a second install of the portal would take the first for unproven."""
+    stored = []
+    monkeypatch.setattr(tokens, "keep", lambda *_granted: stored.append(Connection.objects.get().proven_at))
+    installed(owner)
+    [proven_at] = stored
+    assert proven_at
+
+
+def test_access_to_nobody_knows_which_portal_is_given_back(owner, sandbox, monkeypatch):
+    back = gone_to_hubspot(owner)
+    exchange = oauth.exchange
+    monkeypatch.setattr(oauth, "exchange", lambda code: replace(exchange(code), portal=""))
+    monkeypatch.setattr(oauth, "introspect", lambda token: oauth.Token(active=True))
+
+    response = owner.get(back)
+
+    assert "does not say which portal" in words(response)
+    assert not Connection.objects.exists()
+    assert not sandbox.state.refresh_tokens
 
 
 def test_the_workspaces_own_portal_is_reauthenticated_and_stays_the_same_connection(
@@ -370,6 +421,18 @@ def test_an_installed_portal_has_no_token_and_no_id_to_type(owner, sandbox):
     made.refresh_from_db()
     assert (made.name, made.answers_in, made.logs_messages) == ("Berlin", "de", False)
     assert (made.external_id, dict(made.secrets), made.state) == ("9000001", tokens, "working")
+
+
+@pytest.mark.parametrize("state", ["working", "disconnected", "misconfigured"])
+def test_the_id_of_an_installed_portal_is_never_typed(owner, workspace, state):
+    made = make_connection(workspace, "hubspot", auth="oauth", state=state)
+
+    typed = {"name": "P", "portal": "55", "client_secret": "cs", "access_token": "at", "language": ""}
+    owner.post(reverse("connection", args=[made.pk]), typed)
+
+    made.refresh_from_db()
+    assert made.external_id == "9000001"
+    assert (made.secrets["access_token"] == "at") == (state == "disconnected")
 
 
 def test_a_portal_answers_in_its_own_language_else_in_the_workspaces(owner, workspace):

@@ -22,7 +22,7 @@ from smsadmin.sandbox.server import SandboxServer, running
 from smsadmin.sandbox.state import Settings
 from smsadmin.triggers.hubspot import definition
 from smsadmin.triggers.hubspot.catalogue import ADVANCED, CLASSIC
-from tests.factories import make_member, make_workspace
+from tests.factories import make_member, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -308,6 +308,39 @@ def test_only_owners_see_and_change_the_installations_action(client: Client, rol
         assert client.get(url).status_code == 403
     for step in ("compare", "create", "update", "publish", "unpublish", "archive"):
         assert client.post(f"{PAGE}advanced/{step}/").status_code == 403
+
+
+STEPS = ("compare", "create", "update", "publish", "unpublish", "archive")
+
+
+def test_an_owner_of_one_workspace_among_several_reads_and_downloads_only(
+    owner: Client, sandbox: SandboxServer
+) -> None:
+    do(owner, "create")
+    make_workspace()
+    before = len(sandbox.state.requests)
+
+    page = text(owner.get(PAGE))
+
+    assert "only an administrator of the installation changes it" in page
+    assert "HubSpot's definition is like ours." in page
+    assert not any(f"/advanced/{step}/" in page for step in STEPS)
+    for step in STEPS:
+        refused = owner.post(f"{PAGE}advanced/{step}/")
+        assert (refused.status_code, "administrator of the installation" in text(refused)) == (403, True)
+    assert owner.get(f"{PAGE}advanced/publish/").status_code == 403
+    assert owner.get(reverse("hubspot-definition")).status_code == 200
+    assert owner.get(reverse("hubspot-project")).status_code == 200
+    assert len(sandbox.state.requests) == before
+
+
+def test_an_administrator_changes_it_among_several_workspaces(client: Client, sandbox: SandboxServer) -> None:
+    make_workspace()
+    administrator = make_member(make_workspace(), "owner", make_user(is_superuser=True)).user
+    client.force_login(administrator)
+
+    do(client, "create")
+    assert "it is offered in workflows now" in do(client, "publish")
 
 
 def test_who_published_is_on_the_record(owner: Client, sandbox: SandboxServer) -> None:

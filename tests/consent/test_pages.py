@@ -8,9 +8,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from smsadmin.consent import listing, opting
+from smsadmin.consent import importing, listing, opting
 from smsadmin.consent.models import Change, OptOut, Policy, PropertyWrite, Review, Source
 from smsadmin.consent.opting import Said
+from smsadmin.crm.models import PropertyList
 from smsadmin.privacy.models import Policy as Privacy
 from tests.consent.conftest import ADA, BOB, is_out, texted
 from tests.crm.standin import stand_in
@@ -300,6 +301,7 @@ def test_a_wrong_line_imports_nothing_and_is_named(workspace, signed_in, policy,
         ({}, "There is no number"),
         ({"file": upload(b"\xff\xfe+336")}, "not in UTF-8"),
         ({"lines": "+33612345678\n" * 5001}, "more than 5,000 lines"),
+        ({"file": upload('+33612345678\n+13125550123,"' + "x" * 131_073)}, "From line 2 on"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(workspace, signed_in, policy, data, why):
@@ -307,6 +309,14 @@ def test_a_file_that_cannot_be_read_says_why(workspace, signed_in, policy, data,
 
     assert response.status_code == 422
     assert why in source(response)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_lines_end_as_any_system_ends_them(end):
+    read = importing.read(end.join(["Phone;Name", f"{ADA};Ada", f"{BOB};Bob", "0612"]))
+
+    assert read.numbers == (ADA, BOB)
+    assert [wrong.line for wrong in read.wrong] == [4]
 
 
 def test_an_import_costs_the_same_for_many(workspace, policy, django_assert_max_num_queries):
@@ -331,6 +341,16 @@ def test_the_list_is_exported_as_it_is_filtered(workspace, signed_in, policy, mo
     assert len(exported()) == 6
     assert [row["number"] for row in exported("?state=in")] == [f"'{BOB}"]
     assert exported("?state=in")[0]["words"].startswith("“")
+
+
+@pytest.mark.parametrize("query", ["q=nobody", "state=dead"])
+def test_a_filter_that_cannot_be_read_exports_nothing(workspace, signed_in, policy, query):
+    out(workspace)
+    response = signed_in().get(f"/opt-outs/export/?{query}")
+
+    assert response.status_code == 422
+    assert "text/html" in response["Content-Type"]
+    assert "555-0123" not in source(response)
 
 
 # Settings
@@ -402,6 +422,28 @@ def test_the_property_is_created_on_request(workspace, signed_in, keep, monkeypa
     assert "had the property no_texts" in again
 
 
+def test_every_portal_is_read_again_once_the_property_is_created(workspace, signed_in, keep, monkeypatch):
+    stand_in(monkeypatch)
+    keep(hubspot_property="no_texts")
+    for portal in ("1", "2"):
+        make_connection(workspace, "hubspot", external_id=portal, name=portal)
+    client = signed_in("editor")
+    assert source(client.get("/opt-outs/settings/")).count("Missing") == 2
+
+    page = source(client.post("/opt-outs/settings/property/", follow=True))
+
+    assert "Missing" not in page
+
+
+def test_hubspot_is_not_asked_where_its_property_is_not_read(workspace, signed_in, keep, monkeypatch):
+    stand_in(monkeypatch)
+    keep(kept_by="nobody", hubspot_property="no_texts")
+    make_connection(workspace, "hubspot")
+
+    assert "The property no_texts" not in source(signed_in().get("/opt-outs/settings/"))
+    assert not PropertyList.objects.exists()
+
+
 def test_the_recipe_names_the_property_and_the_words(workspace, signed_in):
     page = source(signed_in("viewer").get("/opt-outs/recipe/"))
     assert "sms_opt_out" in page
@@ -422,6 +464,19 @@ def test_what_hubspot_was_not_told_is_shown_and_tried_again(workspace, signed_in
     client.post("/opt-outs/retry/", {"opt_out": shown.pk})
 
     assert PropertyWrite.objects.get().state == "waiting"
+
+
+@pytest.mark.parametrize("named", ["", "x", "-1", "9" * 30, "theirs"])
+def test_a_number_that_is_not_there_has_nothing_tried_again(workspace, signed_in, keep, named):
+    keep(hubspot_property="sms_opt_out")
+    make_connection(workspace, "hubspot")
+    out(workspace)
+    theirs = out(make_workspace())
+    PropertyWrite.objects.update(state="failed", next_try_at=None)
+
+    pk = theirs.pk if named == "theirs" else named
+    assert signed_in().post("/opt-outs/retry/", {"opt_out": pk}).status_code == 404
+    assert PropertyWrite.objects.get().state == "failed"
 
 
 # The message page

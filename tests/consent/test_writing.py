@@ -141,8 +141,34 @@ def test_a_statement_that_comes_while_an_older_one_is_written_is_written_too(
         between.setattr(optouts, "contacts", slow)
         run()
     assert (write().state, write().is_out) == ("waiting", False)
+    assert run() == 0  # until HubSpot's search shows what was written
+    PropertyWrite.objects.update(next_try_at=timezone.now())
     run()
     assert value(hubspot) == "false"
+
+
+def test_a_newer_statement_that_was_written_before_the_older_one_arrived_is_written_once_more(
+    workspace, portal, hubspot, phone, monkeypatch
+):
+    opt_out(workspace, phone)
+    change = optouts.set_property
+
+    def overtaken(*arguments, **options):
+        with monkeypatch.context() as alone:
+            alone.setattr(optouts, "set_property", change)
+            opting.opt_in(workspace.pk, phone, said())
+            run()
+        assert write().state in ("done", "nobody")
+        return change(*arguments, **options)
+
+    with monkeypatch.context() as between:
+        between.setattr(optouts, "set_property", overtaken)
+        run()
+    assert value(hubspot) == "true"
+    assert (write().state, write().is_out) == ("waiting", False)
+    PropertyWrite.objects.update(next_try_at=timezone.now())
+    run()
+    assert (value(hubspot), write().state) == ("false", "done")
 
 
 @pytest.mark.parametrize(
@@ -192,15 +218,37 @@ def test_after_a_day_it_is_given_up_and_said(workspace, portal, hubspot, phone):
     assert (write().state, write().next_try_at) == ("failed", None)
 
 
-def test_a_missing_scope_is_named_and_nothing_is_repeated(workspace, portal, hubspot, phone):
+@pytest.mark.parametrize(("status", "words"), [(403, "crm.objects.contacts.write"), (401, "HubSpot")])
+def test_what_the_token_may_not_write_waits_until_it_may(
+    workspace, portal, hubspot, phone, time_machine, status, words
+):
+    time_machine.move_to(timezone.now(), tick=False)
     body = {"errors": [{"context": {"requiredGranularScopes": ["crm.objects.contacts.write"]}}]}
-    hubspot.fail(httpx.Response(403, json=body))
+    hubspot.fail(httpx.Response(status, json=body))
     opt_out(workspace, phone)
+    pauses = []
+    for _ in range(9):
+        assert run() == 1
+        assert (write().state, write().tries) == ("waiting", 0)
+        pauses.append(write().next_try_at - timezone.now())
+        time_machine.move_to(write().next_try_at, tick=False)
+    assert words in write().error
+    assert is_out(workspace, phone)
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (writing.BARRED, writing.BARRED_LONGEST)
+
+    hubspot.fail(None)
+    run()
+    assert (write().state, value(hubspot)) == ("done", "true")
+
+
+def test_a_token_that_may_not_for_a_week_is_given_up_and_said(workspace, portal, hubspot, phone):
+    hubspot.fail(httpx.Response(403, json={}))
+    opt_out(workspace, phone)
+    PropertyWrite.objects.update(asked_at=timezone.now() - writing.BARRED_FOR)
     run()
 
-    assert write().state == "failed"
-    assert "crm.objects.contacts.write" in write().error
-    assert is_out(workspace, phone)
+    assert (write().state, write().next_try_at) == ("failed", None)
 
 
 def test_a_property_that_hubspot_does_not_have_is_named(workspace, portal, keep, hubspot, phone):

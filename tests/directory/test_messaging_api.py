@@ -222,6 +222,15 @@ def test_a_configuration_made_elsewhere_is_taken_over_and_keeps_its_token(sandbo
     assert (row.callback, row.secrets) == ("ours", {"token": "token-1"})
 
 
+def test_a_configuration_with_an_address_that_is_none_calls_elsewhere(sandbox, number):
+    sandbox.state.numbers[ID].configuration = AtAircall("token-1", "https://[x/")
+
+    press(number, "-look")
+
+    row = ProxyConfiguration.objects.get()
+    assert (row.callback, row.secrets) == ("other", {})
+
+
 def test_an_address_of_ours_under_an_earlier_name_of_this_server_is_ours(sandbox, number, settings):
     press(number, "-configure")
     settings.BASE_URL = "http://new.example"

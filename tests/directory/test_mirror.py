@@ -20,6 +20,7 @@ from smsadmin.providers import http
 from smsadmin.sandbox.faults import Fault
 from smsadmin.sandbox.server import running
 from smsadmin.sandbox.state import ProxyConfiguration, Settings
+from smsadmin.workspaces.models import Connection
 from tests.factories import make_connection, make_workspace
 
 # NULL sorts differently in PostgreSQL and SQLite, and bulk upserts are written differently.
@@ -252,8 +253,13 @@ def test_what_a_send_proved_of_a_number_is_not_asked_again(sandbox, account):
 @pytest.mark.parametrize(
     ("kind", "cause", "state", "words"),
     [
-        ("edge403", "key", "rejected", "Aircall refused the API key (HTTP 403)"),
-        ("401", "key", "rejected", "Aircall refused the API key (HTTP 401)"),
+        (
+            "edge403",
+            "provider",
+            "unreachable",
+            "refused /v2/users (HTTP 403), and accepts the key",
+        ),
+        ("401", "provider", "unreachable", "(HTTP 401), and accepts the key"),
         ("500", "provider", "unreachable", "Aircall answered HTTP 500"),
         ("502", "provider", "unreachable", "Aircall answered HTTP 502"),
         ("429", "provider", "unreachable", "slow down"),
@@ -281,6 +287,38 @@ def test_a_failed_refresh_keeps_the_old_mirror_and_says_why(sandbox, account, ki
     sandbox.state.faults.clear()
     assert refresh(account).state == "done"
     assert account.state == "working"
+
+
+@pytest.mark.parametrize("kind", ["edge403", "401"])
+def test_a_refusal_that_a_ping_repeats_is_of_the_key(sandbox, account, kind):
+    fault(sandbox, kind, path="^/v2/users$|^/v1/ping$")
+    run = refresh(account)
+    assert (run.cause, account.state, run.error) == (
+        "key",
+        "rejected",
+        f"Aircall refused the API key (HTTP {kind[-3:]}).",
+    )
+    assert account.lost_at
+
+
+@pytest.mark.parametrize("ping", [200, 500], ids=["good", "unclear"])
+def test_a_refusal_about_the_integration_alone_stops_nothing(sandbox, account, ping):
+    account.auth = Connection.Auth.OAUTH
+    account.save()
+    fault(sandbox, "edge403", path="^/v1/integrations/me$")
+    if ping != 200:
+        fault(sandbox, str(ping), path="^/v1/ping$")
+    assert refresh(account).state == "done"
+    assert (account.state, account.lost_at) == ("working", None)
+
+
+def test_a_refresh_gives_up_where_aircall_asks_for_a_long_pause(sandbox, account):
+    slots.pause(account.pk, timezone.now() + timedelta(minutes=10), "HTTP 429")
+    sleep = Sleep()
+    run = refresh(account, sleep)
+    assert (run.state, run.cause, account.state, sleep.waits) == ("failed", "provider", "unreachable", [])
+    assert run.error.startswith("Aircall was not asked: it asked to wait until ")
+    assert not sandbox.state.requests
 
 
 def test_a_failure_of_our_own_is_kept_too_and_frees_the_next_refresh(sandbox, account, monkeypatch):

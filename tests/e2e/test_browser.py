@@ -95,6 +95,7 @@ def resent(product: Product, message_id: str) -> str:
     return answer.url.path
 
 
+@pytest.mark.timeout(300)  # a second and a half for each page, on a machine that does nothing else
 def test_axe_finds_no_barrier_on_any_page(admin: Page, addresses: dict[str, str]) -> None:
     barriers = {}
     for name, address in addresses.items():

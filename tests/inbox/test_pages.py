@@ -332,6 +332,27 @@ def test_a_viewer_changes_nothing(viewer, line, rings):
 # --- What its forms do --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("seen", ["-1", str(2**63), str(10**30)])
+def test_a_text_that_no_page_showed_answers_and_reads_nothing(operator, line, seen):
+    thread = texted(line)
+    typed = {"body": "Hello", "token": "x", "seen": seen}
+
+    assert operator.post(f"/inbox/{thread.pk}/", typed).status_code == 422
+    assert operator.post(f"/inbox/{thread.pk}/read/", {"seen": seen}).status_code == 302
+    assert Thread.objects.get().unread == 1
+
+
+@pytest.mark.parametrize("query", ["number={}", "before={0}-{0}", "after={0}-{0}"])
+def test_an_id_that_no_database_stores_is_none(operator, line, query):
+    thread = texted(line)
+    enormous = query.format(10**30)
+
+    assert operator.get(f"/inbox/?{enormous}").status_code == (422 if "number" in query else 200)
+    assert operator.get(f"/inbox/{thread.pk}/?{enormous}").status_code == 200
+    assert operator.get(f"/inbox/{10**30}/").status_code == 404
+    assert operator.get(f"/inbox/next/?after={10**30}").status_code == 302
+
+
 def test_reading_a_page_marks_nothing_and_its_form_does(operator, line):
     thread = texted(line)
     response = page(operator, thread)

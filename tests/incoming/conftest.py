@@ -17,7 +17,8 @@ from django.utils import timezone
 from smsadmin import cache
 from smsadmin.directory.models import Number
 from smsadmin.incoming import bell, handling
-from smsadmin.incoming.models import ProviderCall, Webhook
+from smsadmin.incoming.models import ProviderCall, ProxyConfiguration, Webhook
+from smsadmin.providers.aircall.client import PROXY_TYPE
 from smsadmin.sending import refused
 from smsadmin.sending.models import Event, Message
 from smsadmin.workspaces.models import Connection, Workspace
@@ -95,6 +96,27 @@ class Account:
         seconds = int((at or timezone.now()).timestamp())
         envelope = {"resource": "message", "event": event, "timestamp": seconds, "token": token}
         return {**envelope, "data": described | data}
+
+    def calls_us(self, token: str = "", *, proxy_mode: bool = True) -> None:
+        """The number has a configuration that calls us, with this token where we were told it."""
+        self.number.proxy_mode = proxy_mode
+        self.number.save()
+        ProxyConfiguration.objects.update_or_create(
+            number=self.number,
+            defaults={
+                "workspace": self.workspace,
+                "type": PROXY_TYPE,
+                "callback": ProxyConfiguration.Callback.OURS,
+                "secrets": {"token": token} if token else {},
+            },
+        )
+        cache.forget()
+
+    def call_back(self, event: str = "message.updated", token: str = "", **data: Any) -> HttpResponse:
+        """A callback of the number."""
+        described = {"id": "SM1", "number": {"id": int(self.number.provider_id)}, "direction": "outbound"}
+        payload = {"resource": "message", "event_name": event, "token": token, "data": described | data}
+        return self.post(payload, f"/aircall/callbacks/{self.address}")
 
     def message(self, status: str = "sent", **columns: Any) -> Message:
         """A message from the number to Ada, claimed when it was received."""

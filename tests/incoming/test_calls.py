@@ -7,8 +7,9 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
+from smsadmin import cache
 from smsadmin.incoming import views
-from smsadmin.incoming.models import ProviderCall, Webhook
+from smsadmin.incoming.models import ProviderCall, ProxyConfiguration, Webhook
 from smsadmin.sending.models import RefusedCall
 from tests.factories import make_connection, make_message, make_number
 from tests.incoming.conftest import ADDRESS, TOKEN, handle, make_account, receipts, status
@@ -70,12 +71,12 @@ def test_a_second_call_within_a_minute_writes_no_more_to_the_webhook(account, dj
         account.post(account.event("message.sent", id="SM2", status="sent"))
 
 
-def test_a_callback_of_a_number_in_proxy_mode_is_believed_by_its_address(account):
+def test_a_callback_of_a_number_that_was_configured_elsewhere_is_believed_by_its_address(account):
+    account.calls_us()
     message = account.message(provider_id="SM1")
-    data = {"id": "SM1", "status": "delivered", "direction": "outbound", "updated_at": 1_795_291_200_000}
-    payload = {"resource": "message", "event_name": "message.updated", "token": "of the number", "data": data}
 
-    assert account.post(payload, f"/aircall/callbacks/{ADDRESS}").status_code == 200
+    told = account.call_back(token="of the number", status="delivered", updated_at=1_795_291_200_000)
+    assert told.status_code == 200
     handle()
 
     assert status(message) == "delivered"
@@ -106,6 +107,80 @@ def test_a_forged_token_is_401_and_changes_nothing(account, token):
     assert status(message) == "sent"
     assert (the_refusal().reason, the_refusal().workspace) == ("token", account.workspace)
     assert ADDRESS not in the_refusal().path
+
+
+@pytest.mark.parametrize("token", ["forged", "", TOKEN])
+def test_a_callback_carries_the_token_of_its_number(account, token):
+    account.calls_us("of the number")
+
+    assert account.call_back(token=token).status_code == 401
+    assert the_refusal().reason == "token"
+    assert account.call_back(token="of the number").status_code == 200
+
+
+@pytest.mark.parametrize("named", [{"id": 1}, {"id": ""}, {"id": True}, {}, None, "text"])
+def test_a_callback_of_a_number_that_is_not_known_here_is_401(account, named):
+    account.calls_us()
+
+    assert account.call_back(number=named).status_code == 401
+    assert the_refusal().reason == "token"
+    assert not ProviderCall.objects.exists()
+
+
+def test_a_callback_of_a_number_that_was_never_looked_at_is_401(account):
+    account.number.proxy_mode = True
+    account.number.save()
+
+    assert account.call_back().status_code == 401
+
+
+def test_by_its_address_alone_no_number_is_believed_that_is_not_in_proxy_mode(account):
+    account.calls_us(proxy_mode=False)
+
+    assert account.call_back().status_code == 401
+
+
+def test_a_callback_of_a_number_that_calls_elsewhere_is_401(account):
+    account.calls_us()
+    ProxyConfiguration.objects.update(callback="other")
+
+    assert account.call_back().status_code == 401
+
+
+def test_a_callback_of_another_accounts_number_is_401(account):
+    other = make_account("another-address")
+    other.number.provider_id = "777"
+    other.number.save()
+    other.calls_us()
+
+    assert account.call_back(number={"id": 777}).status_code == 401
+
+
+@pytest.mark.parametrize("event", ["message.sent", "number.deleted", "integration.deleted"])
+def test_no_callback_tells_of_anything_but_messages_of_its_number(account, event):
+    account.calls_us()
+
+    assert account.call_back(event).status_code == 401
+
+
+@pytest.mark.parametrize("event", ["integration.deleted", "message.updated", None, ""])
+def test_a_webhooks_token_is_not_left_out_by_naming_a_callback_too(account, event):
+    account.calls_us()
+    payload = account.event("x", token="forged") | {"event": event, "event_name": "message.updated"}
+
+    assert account.post(payload).status_code == (401 if event else 400)
+    assert not ProviderCall.objects.exists()
+
+
+def test_forged_numbers_fill_no_memory(account):
+    account.calls_us()
+    account.call_back()
+    before = len(cache._values)
+
+    for forged in range(1, 20):
+        account.call_back(number={"id": forged})
+
+    assert len(cache._values) == before
 
 
 def test_before_we_are_told_the_token_the_address_speaks_alone(db):

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from smsadmin.consent.models import OptOut, Policy
 from smsadmin.incoming.models import InboundMessage, ProviderCall
 from smsadmin.incoming.replies import replies_to
+from smsadmin.incoming.signals import received
 from tests.factories import make_number
 from tests.incoming.conftest import ADA, NOW, handle, make_account
 
@@ -119,10 +121,8 @@ def test_a_text_by_callback_is_kept_too(account):
         "number": {"id": int(account.number.provider_id)},
         "body": "Stop",
     }
-    account.post(
-        {"event_name": "message.received", "token": "t", "data": data},
-        "/aircall/callbacks/" + account.address,
-    )
+    account.calls_us("t")
+    assert account.call_back("message.received", "t", **data).status_code == 200
     handle()
 
     kept = InboundMessage.objects.get()
@@ -161,6 +161,26 @@ def test_pictures_are_counted(account):
     texted(account, "", media_details=[{"presigned_url": "https://x"}, {"presigned_url": "https://y"}])
 
     assert InboundMessage.objects.get().media == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_that_fails_does_not_undo_what_was_heard(account, monkeypatch):
+    Policy.objects.create(workspace=account.workspace, kept_by="here", hubspot_property="")
+    told = []
+
+    def broken(inbound, **_):
+        told.append(OptOut.objects.get(number=ADA).is_out)
+        raise ValueError
+
+    received.connect(broken)
+    try:
+        texted(account, "STOP")
+    finally:
+        received.disconnect(broken)
+
+    assert told == [True]
+    assert OptOut.objects.get(number=ADA).is_out
+    assert ProviderCall.objects.get().outcome == "reply"
 
 
 def test_replies_are_one_query(account, django_assert_num_queries):

@@ -104,6 +104,7 @@ def test_a_webhook_whose_answer_got_lost_is_found_again(sandbox, connection):
         ({"active": False}, "off"),
         ({"events": ["call.ended"]}, "wrong"),
         ({"url": "http://elsewhere.example/"}, "wrong"),
+        ({"url": "https://[x/"}, "wrong"),
     ],
     ids=str,
 )

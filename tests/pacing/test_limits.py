@@ -150,6 +150,13 @@ def test_the_mirror_takes_every_second_slot_at_most(aircall: Connection, time_ma
     assert times == [after(2 * n) for n in range(4)]
 
 
+def test_the_mirror_does_not_wait_for_the_end_of_a_long_pause(aircall: Connection, time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+    slots.pause(aircall.pk, after(600), "HTTP 429")
+    assert turns.Share(aircall, sleep := Slept()).begin() == "it asked to wait until 10:10:00 UTC"
+    assert list(sleep) == []
+
+
 def test_the_mirror_takes_another_slot_when_a_pause_comes_while_it_waits(
     aircall: Connection, time_machine: Any
 ) -> None:

@@ -165,6 +165,23 @@ def test_what_was_promised_already_is_part_of_what_is_left(aircall: Connection) 
     assert len(before) == 8
 
 
+def test_many_answers_at_once_put_nothing_off_beyond_the_end_of_their_window(aircall: Connection) -> None:
+    """Each of a batch says what is left; what the first put off is no request that the next must count."""
+    aircall.requests_per_minute = 600
+    rate, until = account.rate(aircall), NOW + MINUTE
+    slots.reserve(aircall.pk, rate, 10, NOW)
+    for left in range(300, 290, -1):
+        slots.leave(aircall.pk, rate, left, until, NOW)
+        assert NOW + seconds(29) < (slots.of(aircall.pk).next_slot_at or NOW) <= until
+
+
+def test_what_was_promised_beyond_the_window_stays_where_it_is(aircall: Connection) -> None:
+    rate = slots.Rate(seconds(1))
+    slots.reserve(aircall.pk, rate, 90, NOW)
+    slots.leave(aircall.pk, rate, 1, NOW + MINUTE, NOW)
+    assert slots.of(aircall.pk).next_slot_at == NOW + seconds(90)
+
+
 def test_accounts_have_queues_of_their_own(aircall: Connection) -> None:
     other = make_connection(make_workspace())
     rate = slots.Rate(seconds(1))

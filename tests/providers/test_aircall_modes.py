@@ -74,8 +74,11 @@ MONTH = "Forbidden Exception: the line exceeded number of messages limit for the
 @pytest.mark.parametrize(
     ("prepared", "is_plan"),
     [
-        ([httpx.Response(403, json={"error": "Forbidden"})], True),
-        ([httpx.Response(403, json={"key": "Forbidden", "message": "Not allowed"})], True),
+        ([httpx.Response(403, json={"error": "Forbidden"}), httpx.Response(200)], True),
+        (
+            [httpx.Response(403, json={"key": "Forbidden", "message": "Not allowed"}), httpx.Response(200)],
+            True,
+        ),
         ([httpx.Response(403, json=EDGE), httpx.Response(200), httpx.Response(403, json=EDGE)], True),
         ([httpx.Response(403, json={"error": "Forbidden", "message": MONTH})], False),
         ([httpx.Response(403, json={"error": "LineIsNotNativeException"})], False),

@@ -188,7 +188,6 @@ def test_after_429_the_wait_is_what_the_headers_say_within_half_a_second_and_a_m
             httpx.Response(403, json={"message": "Forbidden", "error": "Forbidden Exception"}),
             "Forbidden Exception",
         ),
-        (httpx.Response(403, json={"error": "Forbidden"}), "Forbidden"),
         (httpx.Response(404, json={"error": "Not Found", "troubleshoot": ""}), "Not Found"),
         (httpx.Response(400, text="plain words"), "plain words"),
         (httpx.Response(400), "—"),
@@ -259,6 +258,25 @@ def test_a_stray_401_does_not_stop_a_text(answers, sender):
 def test_the_second_try_is_judged_like_any_other(answers, sender):
     answers(edge(), httpx.Response(200), httpx.Response(500))
     assert sender.send(SMS).error.code == "PROVIDER_UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("ping", "code", "reason"),
+    [
+        (httpx.Response(200), "PROVIDER_REJECTED", ""),
+        (httpx.Response(401), None, "credential"),
+        (httpx.Response(403, json=EDGE), None, "credential"),
+        (httpx.Response(500), None, "unreachable"),
+    ],
+    ids=repr,
+)
+def test_a_403_that_may_be_the_plan_is_told_from_a_bad_key_by_a_ping_and_not_posted_again(
+    answers, sender, ping, code, reason
+):
+    requests = answers(httpx.Response(403, json={"error": "Forbidden"}), ping)
+    result = sender.send(SMS)
+    assert (result.error.code if result.error else None, result.reason) == (code, reason)
+    assert (result.requests, len(requests), result.plan_refused) == (2, 2, code is not None)
 
 
 # What is kept

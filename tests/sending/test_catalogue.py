@@ -65,6 +65,15 @@ class Flow:
         self.drain(self.number.connection_id, seconds=300)
         return message
 
+    def slowed_down(self, times: int) -> Message:
+        """A message that meets a limit so often; before the last time a day has passed."""
+
+        def a_day_passes(sms: Any) -> Any:
+            Message.objects.update(accepted_at=NOW - timedelta(days=1))
+            return rate_limited(10)
+
+        return self.send(*[rate_limited(10)] * (times - 2), a_day_passes, rate_limited(10))
+
     def over(self, scope: Scope, unit: str = "messages", window: str = "minute", **over: Any) -> Message:
         """The second message of a number or a user who may send one."""
         Rule.objects.filter(workspace=self.number.workspace, scope=scope, unit=unit, window=window).update(
@@ -322,7 +331,7 @@ EXAMPLES = {
     ),
     # Provider and carrier
     "RATE_LIMITED": Example(
-        lambda f: f.send(*[rate_limited(10)] * 5),
+        lambda f: f.slowed_down(5),
         "Aircall asked to slow down 5 times, so the message was given up. It never left.",
         retry="safe",
         **BY_PROVIDER,

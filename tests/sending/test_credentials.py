@@ -54,6 +54,7 @@ def test_a_message_refused_with_its_account_waits_and_takes_the_others_with_it(
 
     account.refresh_from_db()
     assert statuses() == ["queued"] * 3
+    assert set(Message.objects.values_list("attempts", flat=True)) == {0}
     assert (account.state, account.state_detail) == ("rejected", "Refused while sending")
     assert account.lost_at is not None
     dispatch.sweep(NOW + timedelta(hours=1))
@@ -76,6 +77,43 @@ def test_it_is_sent_when_the_credentials_work_again(
     drain(number.connection_id)
     assert statuses() == ["sent"]
     assert len(provider.sent) == 2
+
+
+@pytest.mark.services
+@pytest.mark.django_db
+def test_a_refusal_of_the_old_key_leaves_the_new_one_alone_and_ends_the_turn(
+    number: Number, provider: FakeProvider, clock: Clock, account: Connection, rings: list[int]
+) -> None:
+    accept(ask(number), NOW)
+
+    def changed_meanwhile(sms: Any) -> Result:
+        account.secrets = {"api_id": "new", "api_token": "new"}
+        account.save(update_fields=["secrets"])
+        account.mark(Connection.State.WORKING)
+        return without_credentials()
+
+    rings.clear()
+    provider.otherwise = changed_meanwhile
+    assert dispatch.drain(number.connection_id, clock.sleep) == 1
+
+    account.refresh_from_db()
+    assert (account.state, account.lost_at, statuses()) == ("working", None, ["queued"])
+    assert rings == [number.connection_id]  # the next turn has the new key
+
+
+def test_whoever_still_holds_the_old_credentials_cannot_say_that_the_new_ones_are_lost(
+    number: Number, account: Connection
+) -> None:
+    held = Connection.objects.get(pk=account.pk)
+    account.secrets = {"api_id": "new", "api_token": "new"}
+    account.save(update_fields=["secrets"])
+    for state in Connection.LOST:
+        held.mark(state, "HTTP 401")
+        account.refresh_from_db()
+        assert (account.state, account.lost_at) == ("untested", None)
+    account.mark(Connection.State.REJECTED, "HTTP 401")
+    account.refresh_from_db()
+    assert account.lost_at
 
 
 def provider_of_first() -> str:

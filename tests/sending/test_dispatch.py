@@ -216,14 +216,54 @@ def test_an_unreachable_provider_is_tried_later_each_time_and_given_up_after_fiv
     assert len(provider.sent) == 5
 
 
-def test_a_provider_that_keeps_saying_slow_down_is_given_up_after_five_attempts(
-    number: Number, provider: FakeProvider, drain: DrainFor
+def test_a_provider_that_keeps_saying_slow_down_loses_no_message_for_a_day(
+    number: Number, provider: FakeProvider, drain: DrainFor, clock: Clock
 ) -> None:
     [message] = queue(number)
     provider.otherwise = rate_limited(10)
     drain(number.connection_id, seconds=90)
-    assert (seen(message).status, message.error_code, len(provider.sent)) == ("failed", "RATE_LIMITED", 5)
-    assert message.error_facts == {"provider": "Aircall", "attempts": 5}
+    assert (seen(message).status, message.attempts) == ("queued", 0)
+    assert len(provider.sent) > dispatch.MOST_ATTEMPTS
+
+    clock.at = clock.start + timedelta(hours=24, seconds=-1)
+    dispatch.drain(number.connection_id, clock.sleep)
+    assert (seen(message).status, message.next_attempt_at) == (
+        "queued",
+        clock.start + timedelta(hours=24, seconds=59),  # later each time, a minute at most
+    )
+    drain(number.connection_id, seconds=60)
+    assert (seen(message).status, message.error_code) == ("failed", "RATE_LIMITED")
+    assert message.error_facts == {"provider": "Aircall", "attempts": len(provider.sent)}
+    assert message.refunded_at == message.finished_at
+
+
+def test_slow_down_uses_up_no_attempt(number: Number, provider: FakeProvider, drain: DrainFor) -> None:
+    [message] = queue(number)
+    provider.answer(message.recipient, *[rate_limited(1)] * 6, *[unreachable(1)] * 4)
+    drain(number.connection_id, seconds=300)
+    assert (seen(message).status, message.attempts, len(provider.sent)) == ("sent", 5, 11)
+
+
+def test_a_long_pause_keeps_no_thread_and_the_sweep_rings_when_it_is_over(
+    number: Number, provider: FakeProvider, clock: Clock, rings: list[int]
+) -> None:
+    messages = queue(number, 2)
+    other = make_number(make_workspace())
+    accept(ask(other), NOW)
+    rings.clear()
+    provider.answer(messages[0].recipient, rate_limited(60))
+
+    dispatch.drain(number.connection_id, clock.sleep)
+    dispatch.drain(number.connection_id, clock.sleep)  # as one that was rung for by an acceptance
+
+    assert clock.at - clock.start < timedelta(seconds=2)
+    assert (len(provider.sent), rings) == (1, [])
+    until = slots.of(number.connection_id).paused_until
+    assert until
+    dispatch.sweep(until - timedelta(seconds=1))
+    assert rings == [other.connection_id]
+    dispatch.sweep(until)
+    assert number.connection_id in rings
 
 
 def test_what_never_left_is_sent_when_the_provider_is_back(
@@ -232,7 +272,7 @@ def test_what_never_left_is_sent_when_the_provider_is_back(
     [message] = queue(number)
     provider.answer(message.recipient, unreachable(), rate_limited())
     drain(number.connection_id, seconds=60)
-    assert (seen(message).status, message.attempts, message.error_code) == ("sent", 3, "")
+    assert (seen(message).status, message.attempts, message.error_code) == ("sent", 2, "")
 
 
 def test_after_slow_down_nothing_of_the_account_leaves_before_its_time(
@@ -240,7 +280,7 @@ def test_after_slow_down_nothing_of_the_account_leaves_before_its_time(
 ) -> None:
     messages = queue(number, 3)
     provider.answer(messages[0].recipient, rate_limited(45))
-    drain(number.connection_id)
+    drain(number.connection_id, seconds=60)
     assert min(times) >= clock.start + timedelta(seconds=45)
     assert Counter(seen(message).status for message in messages) == {"sent": 3}
 

@@ -1,5 +1,6 @@
 """Telling HubSpot how blocked executions ended: once, in batches, and never at the cost of the message."""
 
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -351,10 +352,43 @@ def test_two_runs_at_once_tell_nobody_twice(workspace: Workspace, hubspot: HubSp
 
 def test_a_run_that_dies_is_taken_over_after_its_lease(workspace: Workspace, hubspot: HubSpot) -> None:
     owed(workspace)
-    dying = callbacks._due(SOON)
+    dying = callbacks._due(lambda: SOON)
     next(dying)
     assert callbacks.complete_owed(SOON + callbacks.LEASE - timedelta(seconds=1)) == 0
     assert callbacks.complete_owed(SOON + callbacks.LEASE) == 1
+
+
+def test_a_portal_is_claimed_when_its_turn_has_come(workspace: Workspace, hubspot: HubSpot) -> None:
+    other = make_workspace()
+    make_connection(other, "hubspot", external_id="77")
+    owed(workspace)
+    later = owed(other, "ap-2", origin={"portal": "77", "callback_id": "ap-2"})
+    moments = iter([SOON, SOON, SOON + timedelta(minutes=3)])
+    run = callbacks._due(lambda: next(moments))
+
+    next(run)
+    assert seen(later).claim is None
+    next(run)
+    assert seen(later).reply_at == SOON + timedelta(minutes=3) + callbacks.LEASE
+
+
+@pytest.mark.parametrize(("status", "reply"), [(404, "owed"), (500, "owed"), (429, "owed"), (204, "given")])
+def test_whoever_lost_a_message_to_another_run_writes_only_what_it_told(
+    workspace: Workspace, hubspot: HubSpot, monkeypatch: pytest.MonkeyPatch, status: int, reply: str
+) -> None:
+    message, until = owed(workspace), SOON + timedelta(minutes=9)
+
+    def overtaken(*args: Any) -> Answer:
+        Message.objects.filter(pk=message.pk).update(claim=uuid.uuid4(), reply_at=until)
+        return hubspot(*args)
+
+    hubspot.status = status
+    monkeypatch.setattr(callbacks.client, "complete_callbacks", overtaken)
+    callbacks.complete_owed(SOON)
+
+    assert seen(message).reply == reply
+    if reply == "owed":
+        assert (message.reply_at, replies(message)) == (until, [])
 
 
 def test_a_settled_message_rings_once_for_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:

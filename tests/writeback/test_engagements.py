@@ -22,6 +22,7 @@ from smsadmin.sandbox.crm import ASSOCIATION_TYPES, associate
 from smsadmin.sending import log, settle
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
+from smsadmin.workspaces.models import Connection
 from smsadmin.writeback import engagements, words, writing
 from smsadmin.writeback.models import Engagement
 from tests.factories import (
@@ -363,11 +364,125 @@ def test_a_refused_token_is_shown_on_the_connection_and_nothing_more_is_tried(wo
     message = sent(workspace)
     write()
     asked = len(timeline.asked)
-    write(after=HOUR)
+    sent(workspace)
+    write()
     assert len(timeline.asked) == asked
     portal.refresh_from_db()
     assert portal.state == "rejected"
     assert (entry(message).state, entry(message).reason) == ("owed", "credentials")
+
+
+def test_a_refused_token_is_tried_again_once_in_a_while_and_goes_on_when_it_is_accepted(
+    workspace, portal, timeline
+):
+    timeline.standin.fail(httpx.Response(401, json={}))
+    message = sent(workspace)
+    write()
+    asked = len(timeline.asked)
+    write(after=HOUR)
+    sent(workspace)
+    write(after=HOUR)
+    assert len(timeline.asked) == asked + 1
+    assert entry(message).reason == "credentials"
+
+    timeline.standin.fail(None)
+    assert write(after=2 * HOUR) == 2
+    portal.refresh_from_db()
+    assert (portal.state, portal.lost_at) == ("working", None)
+
+
+# One that is refused does not keep the others
+
+
+def refuses(timeline, monkeypatch, response, about, path="communications"):
+    """HubSpot answers so to requests of these paths that name something."""
+    answer = timeline.standin
+
+    def handle(request):
+        if path in request.url.path and about in request.content.decode():
+            answer.calls.append(request)
+            return response
+        return timeline(request)
+
+    client = httpx.Client(transport=httpx.MockTransport(handle))
+    monkeypatch.setattr(writing.client.http, "client", lambda: client)
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_one_search_for_a_contact_that_is_refused_puts_off_that_entry_alone(
+    workspace, portal, timeline, monkeypatch, status
+):
+    good = sent(workspace)
+    odd = sent(workspace, object_type="user", object_id="456001", recipient="+14155550777")
+    refuses(timeline, monkeypatch, httpx.Response(status, json={}), "4155550777", "/search")
+
+    assert write() == 1
+    row = entry(odd)
+    assert entry(good).state == "done"
+    assert (row.state, row.attempts, row.alone) == ("owed", 1, True)
+
+
+def test_one_look_for_an_entry_that_is_refused_puts_off_that_entry_alone(
+    workspace, portal, timeline, monkeypatch
+):
+    good, odd = sent(workspace), sent(workspace)
+    Engagement.objects.update(unclear=True)
+    Engagement.objects.filter(message=odd).update(at=NOW - HOUR)
+    moment = str(round((NOW - HOUR).timestamp() * 1000))
+    refuses(timeline, monkeypatch, httpx.Response(400, json={}), moment, "communications/search")
+
+    assert write() == 1
+    row = entry(odd)
+    assert entry(good).state == "done"
+    assert (row.state, row.attempts, row.alone) == ("owed", 1, True)
+
+
+def test_a_record_that_may_not_be_written_leaves_the_entry_to_its_contact(
+    workspace, portal, timeline, monkeypatch
+):
+    record_id = linked(timeline, "deals", "4242")
+    odd = sent(workspace, object_type="deal", object_id=record_id)
+    good = sent(workspace)
+    no_scope = {"errors": [{"context": {"requiredGranularScopes": ["crm.objects.deals.write"]}}]}
+    refuses(timeline, monkeypatch, httpx.Response(403, json=no_scope), f'"{record_id}"')
+
+    write()
+    assert entry(odd).alone
+    assert write(after=HOUR) == 2
+    assert (entry(good).state, entry(odd).state) == ("done", "done")
+    assert entry(odd).written_on == [["contact", "4242"]]
+
+
+def test_an_entry_that_may_be_written_nowhere_is_tried_again_less_and_less_often(workspace, portal, timeline):
+    message = sent(workspace)
+    timeline.faults = [403]
+    write()
+    row = entry(message)
+    assert (row.state, row.reason, row.attempts, row.alone) == ("owed", "scope", 1, True)
+    assert write(after=HOUR) == 1
+
+
+def test_many_searches_for_contacts_renew_the_lease(workspace, portal, timeline, monkeypatch):
+    monkeypatch.setattr(writing, "SEARCHES", 2)
+    asked = []
+    of = writing.targets.of
+
+    def slow(connection, subjects):
+        asked.append(len(subjects))
+        Engagement.objects.update(next_at=NOW)  # it took long
+        return of(connection, subjects)
+
+    monkeypatch.setattr(writing.targets, "of", slow)
+    renewed = []
+    renew = writing._Batch._renewed
+    monkeypatch.setattr(
+        writing._Batch, "_renewed", lambda self, rows: renewed.append(len(rows)) or renew(self, rows)
+    )
+    for _ in range(5):
+        sent(workspace, object_type="user", object_id="456001")
+    assert write() == 5
+    assert asked == [2, 2, 1]
+    assert renewed[:3] == [5, 5, 5]
 
 
 def test_what_hubspot_refuses_is_given_up(workspace, portal, timeline):
@@ -667,8 +782,9 @@ def test_the_same_text_told_twice_is_logged_once(workspace, portal, timeline):
 
 
 @pytest.fixture
-def since(monkeypatch):
+def since(portal, monkeypatch):
     """Messages were logged from so long ago on."""
+    Connection.objects.filter(pk=portal.pk).update(created_at=NOW - timedelta(days=20))
     monkeypatch.setattr(engagements, "_since_when", lambda: NOW - timedelta(days=30))
     return NOW - HOUR
 
@@ -696,6 +812,27 @@ def test_a_late_failure_whose_signal_was_lost_is_made_up_for(workspace, portal, 
 def test_what_was_sent_before_messages_were_logged_here_is_not(workspace, portal, timeline):
     make_message(workspace, at=NOW)
     assert engagements.make_up(NOW - HOUR) == 0
+
+
+def test_nothing_from_before_the_first_portal_is_made_up_for(workspace, portal, timeline, since):
+    Connection.objects.filter(pk=portal.pk).update(created_at=NOW - timedelta(minutes=5))
+    make_message(workspace, at=NOW - timedelta(minutes=6))
+    message = make_message(workspace, at=NOW)
+
+    assert engagements.make_up(since) == 1
+    assert Engagement.objects.get().message == message
+
+
+def test_what_is_made_up_for_comes_in_batches(workspace, portal, timeline, since, monkeypatch):
+    monkeypatch.setattr(engagements, "BATCH", 2)
+    for turn in range(5):
+        make_message(workspace, at=NOW + timedelta(seconds=turn), trigger="test" if turn < 2 else "hubspot")
+    sizes = []
+    settled = engagements._settled
+    monkeypatch.setattr(engagements, "_settled", lambda rows: sizes.append(rows.count()) or settled(rows))
+
+    assert engagements.make_up(since) == 3
+    assert sizes == [2, 2, 1]
 
 
 # How many

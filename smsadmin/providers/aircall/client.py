@@ -22,13 +22,15 @@ HEADERS = {"Content-Type": "application/json"}
 PROXY_TYPE = "Public Api"
 PAGE = 50  # the most Aircall gives at once
 MOST_WAIT = 60.0
+WITHHELD = "withheld"  # what `Answer.broke` says where it was not the request's turn
 
 
 class AircallError(Exception):
-    """A read of the account that failed, in words; `credential` tells whether the key was refused."""
+    """A read of the account that failed, in words. `refused` tells that it was answered 401 or 403, `credential`
+    that the key itself is refused."""
 
-    def __init__(self, words: str, *, credential: bool = False) -> None:
-        self.credential = credential
+    def __init__(self, words: str, *, refused: bool = False, credential: bool = False) -> None:
+        self.refused, self.credential = refused, credential
         super().__init__(words)
 
 
@@ -75,7 +77,7 @@ class Aircall:
         if self.turn is None:
             return self._call(method, url, **kwargs)
         if why_not := self.turn.begin():
-            return Answer(Exchange(method, url, failure=why_not), http.NOT_SENT)
+            return Answer(Exchange(method, url, failure=why_not), WITHHELD)
         answer = self._call(method, url, **kwargs)
         self.turn.heard(answer.exchange)
         return answer
@@ -97,7 +99,7 @@ class Aircall:
         """
         answer = self._read(path, params)
         for _ in range(3):
-            if answer.status and answer.status != 429 and answer.status < 500:
+            if answer.broke == WITHHELD or (answer.status and answer.status != 429 and answer.status < 500):
                 break
             self.pause(retry_after(answer))
             answer = self._read(path, params)
@@ -106,12 +108,19 @@ class Aircall:
         raise self._trouble(answer)
 
     def _trouble(self, answer: Answer) -> AircallError:
-        """What an unusable answer means. Of the messaging service a 403 may mean the plan, while the key is good."""
-        if "/messages/" in answer.exchange.url and (
-            plan_may_lack(answer) or (stopped_at_the_edge(answer) and self.ping().status == 200)
-        ):
+        """What an unusable answer means. The gateway refuses a single request now and then, and some are refused to an
+        account's plan, so only a ping that is refused too tells of the key."""
+        if answer.status not in (401, 403):
+            return AircallError(words(answer))
+        of_messaging = "/messages/" in answer.exchange.url
+        if of_messaging and plan_may_lack(answer):
             return NotInPlan(NOT_IN_PLAN)
-        return AircallError(words(answer), credential=answer.status in (401, 403))
+        ping = self.ping()
+        if ping.status in (401, 403):
+            return AircallError(words(answer), refused=True, credential=True)
+        if of_messaging and ping.status == 200 and stopped_at_the_edge(answer):
+            return NotInPlan(NOT_IN_PLAN)
+        return AircallError(_refused_this(answer, ping), refused=True)
 
     def _read(self, path: str, params: dict[str, str]) -> Answer:
         self.reads += 1
@@ -245,6 +254,8 @@ def _whole(value: Any) -> int:
 
 def words(answer: Answer) -> str:
     """An unusable answer in one sentence."""
+    if answer.broke == WITHHELD:
+        return f"Aircall was not asked: {answer.exchange.failure}."
     if answer.broke:
         return f"Aircall did not answer: {answer.exchange.failure}."
     if answer.status in (401, 403):
@@ -252,6 +263,13 @@ def words(answer: Answer) -> str:
     if answer.status == 429:
         return "Aircall asked to slow down, four times in a row."
     return f"Aircall answered HTTP {answer.status}: {key(answer) or answer.exchange.answer[:120]}"
+
+
+def _refused_this(answer: Answer, ping: Answer) -> str:
+    """A refusal that a ping does not put down to the key, in one sentence."""
+    of_the_key = "accepts the key" if ping.status == 200 else "did not say whether the key is good"
+    what = answer.exchange.url.removeprefix(settings.AIRCALL_BASE_URL)
+    return f"Aircall refused {what} (HTTP {answer.status}), and {of_the_key}."
 
 
 def key(answer: Answer) -> str:

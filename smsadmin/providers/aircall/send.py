@@ -1,8 +1,8 @@
 """Sending through Aircall: "in agent conversation", or from a number in proxy mode by the Messaging API.
 
 POST /v1/numbers/:id/messages/native/send and /messages/send. Aircall has no idempotency key and no way to read a
-message back, so only what surely never left is tried again: a refused connection, 429, and once after a refusal at the
-edge when the key proves to be good.
+message back, so only what surely never left is tried again: a refused connection, 429, a refused key, and once after a
+refusal at the edge when the key proves to be good.
 """
 
 from dataclasses import dataclass, replace
@@ -35,11 +35,14 @@ class AircallSender:
 
     def send(self, sms: Sms) -> Result:
         answer = self._post(sms)
-        if not stopped_at_the_edge(answer):
+        at_the_edge = stopped_at_the_edge(answer)
+        if not (at_the_edge or plan_may_lack(answer)):
             return self._result(sms, answer)
         ping = self.aircall.ping()
-        if ping.status == 200:
+        if ping.status == 200 and at_the_edge:
             return replace(self._result(sms, self._post(sms)), requests=3)
+        if ping.status == 200:  # then it is the plan, and posting it again would not help
+            return replace(self._result(sms, answer), requests=2)
         if ping.status in (401, 403):
             return _refused_account(answer)
         # Nobody can tell whether the key is good; that the message never left is sure.

@@ -20,6 +20,8 @@ UPDATED = "message.updated"  # of a callback
 INTEGRATION_DELETED = "integration.deleted"  # told to webhooks of the app that was removed
 
 RECEIPTS = frozenset({SENT, STATUS_UPDATED, UPDATED})
+#: All that callbacks tell.
+CALLBACKS = frozenset({RECEIVED, UPDATED})
 #: After these the numbers or users of the account are others than before.
 CHANGES = frozenset(
     {
@@ -58,12 +60,13 @@ _MOST_SEGMENTS = 255  # of a concatenated SMS (3GPP TS 23.040)
 
 def event_of(payload: Mapping[str, Any]) -> str:
     """The event's name; "" for what is neither a webhook nor a callback."""
-    name = payload.get("event") or payload.get("event_name")
+    name = payload.get("event_name" if is_callback(payload) else "event")
     return name if isinstance(name, str) else ""
 
 
 def is_callback(payload: Mapping[str, Any]) -> bool:
-    return "event_name" in payload
+    """A body with both names is a webhook's: nobody leaves out its token by adding a word."""
+    return "event" not in payload and "event_name" in payload
 
 
 @dataclass(frozen=True, slots=True)

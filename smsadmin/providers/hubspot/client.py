@@ -222,13 +222,15 @@ def call(
         answer = made(tokens.renewed(connection, token))
     if not 200 <= answer.status < 300:
         _log(connection, method, path, answer)
-        _learn(connection, answer)
+    _learn(connection, answer)
     return answer
 
 
 def _learn(connection: Connection, answer: Answer) -> None:
-    """What a refusal tells of the token: that it is refused, or which scopes it lacks."""
-    if answer.status == 401 and connection.state not in Connection.LOST:
+    """What an answer tells of the token: that it is accepted after all, is refused, or which scopes it lacks."""
+    if 200 <= answer.status < 300 and connection.lost_at:
+        connection.mark(Connection.State.WORKING)
+    elif answer.status == 401 and connection.state not in Connection.LOST:
         connection.mark(Connection.State.REJECTED, refused_words(connection))
     elif answer.status == 403:
         scopes.refused(connection, _lacking(answer))

@@ -6,9 +6,11 @@ for a portal, and a limit by the portal's day.
 
 import random
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from smsadmin.pacing import slots
@@ -24,15 +26,21 @@ RATE = slots.Rate(_SPACING, burst=_SPACING * 20)
 SEARCH = slots.Rate(timedelta(seconds=0.25), burst=timedelta(seconds=0.25))
 #: Without Retry-After: the ten seconds that the limit rolls over, and some more for some of those who wait.
 PAUSE, JITTER = 10.0, 2.0
+#: No limit of HubSpot's but that of a day lasts longer.
+LONGEST_PAUSE = 3600.0
+_GONE = "the portal is no longer connected"
 _LATE = timedelta(minutes=1)  # a longer pause is no matter of pace
 
 
 def take(connection: Connection, patience: float, *, is_search: bool = False) -> None:
     """Waits for the portal's next turn, at most `patience` seconds. Raises RateLimited, or Unavailable where HubSpot
-    wants to be left alone for long."""
+    wants to be left alone for long or the connection was deleted."""
     within = timedelta(seconds=patience)
     searches_from = _search_turn(connection.pk, within) if is_search else timezone.now()
-    begins = searches_from and slots.take(connection.pk, RATE, within=within)
+    try:
+        begins = searches_from and slots.take(connection.pk, RATE, within=within)
+    except IntegrityError:
+        raise Unavailable(_GONE) from None
     if not (searches_from and begins):
         raise _refusal(connection)
     begins = max(searches_from, begins)
@@ -42,15 +50,20 @@ def take(connection: Connection, patience: float, *, is_search: bool = False) ->
 
 def heed(connection: Connection, answer: Answer, *, is_search: bool = False) -> None:
     """Has every process wait as the answer asks: HTTP 429, 477, or headers that say that nothing is left."""
+    with suppress(IntegrityError):  # the connection was deleted meanwhile: nobody is left to wait
+        _heed(connection, answer, is_search=is_search)
+
+
+def _heed(connection: Connection, answer: Answer, *, is_search: bool) -> None:
     now, asked = timezone.now(), retry_after(answer)
     match answer.status:
         case 429 if _policy(answer) == "DAILY":
             slots.pause(connection.pk, _next_day(connection, now), "the portal's calls of today are used up")
         case 429 if is_search and not _policy(answer):  # the searches of a second: other calls may go on
-            later = now + timedelta(seconds=asked or 1.0) + SEARCH.burst
+            later = now + timedelta(seconds=min(asked or 1.0, LONGEST_PAUSE)) + SEARCH.burst
             Connection.objects.filter(pk=connection.pk).update(next_search_at=later)
         case 429:
-            seconds = asked or PAUSE + random.random() * JITTER  # noqa: S311
+            seconds = min(asked or PAUSE + random.random() * JITTER, LONGEST_PAUSE)  # noqa: S311
             slots.pause(connection.pk, now + timedelta(seconds=seconds), "HubSpot asked to slow down")
         case 477:
             seconds = min(asked or 60.0, 86_400.0)
@@ -62,11 +75,15 @@ def heed(connection: Connection, answer: Answer, *, is_search: bool = False) -> 
 
 
 def _search_turn(connection_id: int, within: timedelta) -> datetime | None:
-    """The next turn of a search, if it begins within that time (GCRA, as for all calls)."""
+    """The next turn of a search, if it begins within that time (GCRA, as for all calls). Raises Unavailable where the
+    connection was deleted."""
     portal = Connection.objects.filter(pk=connection_id)
     while True:
         now = timezone.now()
-        taken = portal.values_list("next_search_at", flat=True).first()
+        stored = portal.values_list("next_search_at").first()
+        if stored is None:
+            raise Unavailable(_GONE)
+        [taken] = stored
         ends = max(taken or now, now)
         begins = max(ends - SEARCH.burst, now)
         if begins > now + within:

@@ -31,6 +31,7 @@ PAUSE, LONG_PAUSE = timedelta(seconds=5), timedelta(minutes=1)
 PATIENCE = 1.0
 _POLL = 0.05
 _FIELDS = ["secrets", "auth", "state", "lost_at", "token_expires_at", "token_lease_until"]
+_GRANTED = ["secrets", "auth", "scopes", "scopes_refused", "token_expires_at", "token_lease_until"]
 
 
 @sensitive_variables()
@@ -66,10 +67,20 @@ def forget(connection: Connection) -> None:
     """Drops the tokens of an OAuth install, which ends it; what else is secret stays."""
     with transaction.atomic():
         stored = Connection.objects.select_for_update().get(pk=connection.pk)
-        kept = {name: value for name, value in stored.secrets.items() if not name.endswith("_token")}
-        stored.auth = Connection.Auth.KEY
-        _save_tokens(stored, kept, None)
+        discard(stored)
+        stored.save(update_fields=_GRANTED)
     connection.refresh_from_db()
+
+
+def discard(connection: Connection) -> None:
+    """Takes what was granted off the row, which the caller saves. Without its lease a renewal under way stores nothing.
+    The client secret stays: it is the app's."""
+    connection.auth = Connection.Auth.KEY
+    connection.secrets = {
+        name: value for name, value in connection.secrets.items() if not name.endswith("_token")
+    }
+    connection.scopes, connection.scopes_refused = None, []
+    connection.token_expires_at = connection.token_lease_until = None
 
 
 def _is_renewed(connection: Connection) -> bool:
@@ -169,13 +180,10 @@ def _store(stored: Connection, grant: oauth.Grant) -> None:
     """Writes a grant to the locked row: always the refresh token that came with it, for it may be another."""
     tokens = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
     stored.auth = Connection.Auth.OAUTH
-    _save_tokens(stored, {**stored.secrets, **tokens}, grant.expires_at)
+    stored.secrets = {**stored.secrets, **tokens}
+    stored.token_expires_at, stored.token_lease_until = grant.expires_at, None
+    stored.save(update_fields=["auth", "secrets", "token_expires_at", "token_lease_until"])
     if grant.scopes is not None and list(grant.scopes) != stored.scopes:
         scopes.granted(stored, grant.scopes)
     if stored.state != State.WORKING:
         stored.mark(State.WORKING, f"HubSpot accepts the token: it belongs to portal {stored.external_id}.")
-
-
-def _save_tokens(stored: Connection, secrets: dict[str, str], expires_at: datetime | None) -> None:
-    stored.secrets, stored.token_expires_at, stored.token_lease_until = secrets, expires_at, None
-    stored.save(update_fields=["auth", "secrets", "token_expires_at", "token_lease_until"])

@@ -79,7 +79,7 @@ def _end(message: Message, events: Sequence[Event], expected: Expected | None) -
         yield Happening(message.finished_at, str(look.label), explain.cause(message), look.tone)
     elif message.status == Status.HELD and message.next_attempt_at and message.expires_at:
         yield from _awaited(message.next_attempt_at, message.expires_at, expected)
-    elif message.attempts and message.next_attempt_at:
+    elif message.status == Status.QUEUED and message.claimed_at and message.next_attempt_at:
         yield Happening(message.next_attempt_at, _("To be tried again"), tone="waiting")
     if message.values_gone_at:
         yield Happening(message.values_gone_at, _("Text and values deleted"))

@@ -62,7 +62,7 @@ def headline(message: Message, expected: Expected | None = None) -> str:
         Status.UNKNOWN: _("Nobody knows whether this was sent: %(why)s"),
         Status.CANCELLED: _("Not sent: %(why)s") if why else _("Not sent: taken out of the queue"),
     }[Status(message.status)]
-    if message.status == Status.QUEUED and message.attempts:
+    if message.status == Status.QUEUED and message.claimed_at:
         words = _("Waiting to be tried again for %(recipient)s")
     return words % {
         "recipient": numbers.pretty(message.recipient) or _("a number that was deleted"),

@@ -9,6 +9,8 @@ from django.utils import timezone
 from smsadmin.core import errors
 from smsadmin.pacing import slots
 from smsadmin.pacing.models import Pace
+from smsadmin.providers import http
+from smsadmin.providers.base import Exchange
 from smsadmin.providers.hubspot import client, pace, scopes
 from smsadmin.workspaces.models import Connection
 from tests.providers.hubspot.conftest import refreshes
@@ -78,6 +80,27 @@ def test_a_failed_call_is_logged_with_hubspots_id_of_it_and_without_its_words(po
     assert "access-1" not in caplog.text
 
 
+def test_a_token_that_is_accepted_after_all_is_lost_no_more(portal, answers):
+    answers(httpx.Response(401, json={"category": "INVALID_AUTHENTICATION"}), FINE)
+    with pytest.raises(errors.CredentialRejected):
+        client.account(portal)
+    assert stored(portal).lost_at
+
+    client.account(portal)
+    assert (stored(portal).state, stored(portal).lost_at) == ("working", None)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_search", [True, False])
+def test_a_portal_that_was_deleted_has_no_turns(portal, is_search):
+    gone = stored(portal)
+    portal.delete()
+
+    with pytest.raises(client.Unavailable, match="no longer connected"):
+        pace.take(gone, 1, is_search=is_search)
+    pace.heed(gone, http.Answer(Exchange("GET", "https://hubspot.example", http_status=429)))
+
+
 # --- In turn ------------------------------------------------------------------------------------------
 
 
@@ -125,6 +148,7 @@ def test_searches_have_a_budget_of_their_own(portal):
     ("answer", "least", "most"),
     [
         (httpx.Response(429, headers={"Retry-After": "33"}), 30, 33),
+        (httpx.Response(429, headers={"Retry-After": "999999"}), 3_590, 3_600),
         (httpx.Response(429, json={"policyName": "TEN_SECONDLY_ROLLING"}), 9, 12),
         (httpx.Response(477, headers={"Retry-After": "600"}), 590, 600),
         (httpx.Response(477, headers={"Retry-After": "999999"}), 86_390, 86_400),
