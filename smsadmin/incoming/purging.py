@@ -57,7 +57,12 @@ def _numbers(texts: _Rows, calls: QuerySet[ProviderCall], most: int) -> int:
 def _rows(texts: _Rows, calls: QuerySet[ProviderCall], most: int) -> int:
     # Every outcome there is: so that the index on it leads to the old ones, in whatever order.
     calls = calls.filter(outcome__in=Outcome.values)
-    return sum(_some(rows, most).delete()[0] for rows in (*texts, calls))
+    return sum(_deleted(_some(rows, most)) for rows in (*texts, calls))
+
+
+def _deleted(rows: QuerySet[Any]) -> int:
+    """How many of these rows, and not of those that go with them."""
+    return rows.delete()[1].get(rows.model._meta.label, 0)
 
 
 def _emptied(calls: QuerySet[ProviderCall], most: int, now: datetime) -> int:

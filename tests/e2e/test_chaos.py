@@ -27,7 +27,7 @@ from tests.counted import assert_counters_equal_the_log
 from tests.e2e.processes import Program, until
 from tests.factories import ask, make_connection, make_number, make_workspace
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "8"))  # `make chaos` kills more often
+KILLS = int(os.environ.get("CHAOS_KILLS", "5"))  # `make chaos` kills more often
 MESSAGES, NUMBERS = KILLS * 25, 4
 AT_ONCE = 10  # messages in flight; the kills use up less than half of them
 LEASE = 1.0  # seconds: short, for every kill waits for it

@@ -62,7 +62,7 @@ def test_numbers_go_from_calls_too(told):
 
 
 def test_rows_go_in_steps(told):
-    assert [purged(told, What.ROWS, most=2) for _ in range(3)] == [4, 1, 0]
+    assert [purged(told, What.ROWS, most=2) for _ in range(3)] == [3, 1, 0]
     assert replies() == [(ADA, "New")]
     assert ProviderCall.objects.count() == 1
 
