@@ -516,9 +516,12 @@ def test_messages_go_the_way_that_shows_them_in_the_aircall_conversation(portal,
     assert not worker.sent[0].proxy
 
 
-def test_replies_are_seen_beside_the_message_and_logged(portal, inputs, worker, account):
+def test_replies_are_seen_beside_the_message_and_logged(
+    portal, inputs, worker, account, django_capture_on_commit_callbacks
+):
     message = message_of(portal.run(inputs))
-    reply = texted(account, ADA, "Yes, thank you")
+    with django_capture_on_commit_callbacks(execute=True):
+        reply = texted(account, ADA, "Yes, thank you")
     assert replies_to(message) == [reply]
     assert Engagement.objects.filter(inbound=reply).exists()
 

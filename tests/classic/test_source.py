@@ -274,9 +274,12 @@ def test_a_reply_is_seen_beside_the_message_that_it_answers(classic, worker, acc
     assert replies_to(message) == [reply]
 
 
-def test_what_follows_is_logged_on_the_record_too(classic, worker, account):
+def test_what_follows_is_logged_on_the_record_too(
+    classic, worker, account, django_capture_on_commit_callbacks
+):
     message = classic.message()
-    reply = texted(account, ADA, "Yes, thank you")
+    with django_capture_on_commit_callbacks(execute=True):
+        reply = texted(account, ADA, "Yes, thank you")
     assert reply.answers == message.pk
     assert Engagement.objects.filter(inbound=reply).exists()
 

@@ -286,5 +286,5 @@ def test_the_members_cost_the_same_for_any_number(owner, workspace, django_asser
     for _ in range(10):
         make_member(workspace, "viewer")
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         owner.get(reverse("settings"))
