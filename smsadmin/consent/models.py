@@ -82,7 +82,7 @@ class OptOut(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="opt_outs", **_UNINDEXED)
     number = models.CharField(max_length=20)  # E.164
     is_out = models.BooleanField(default=False)
-    since = models.DateTimeField(null=True)  # when that became so; None: only while the row is being made
+    since = models.DateTimeField(null=True)  # when that became so; None: it never was out here
     source = models.CharField(max_length=6, choices=Source, blank=True)  # of that
     said_at = models.DateTimeField(null=True)  # of the newest statement, whether it changed anything or not
 

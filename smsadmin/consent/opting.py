@@ -36,7 +36,12 @@ def opt_out(workspace_id: int, number: str, said: Said) -> bool:
 
 
 def opt_in(workspace_id: int, number: str, said: Said) -> bool:
-    """This number (E.164) may be texted again; False where it never was out, or said something newer."""
+    """This number (E.164) may be texted again; False where it never was out, or said something newer.
+
+    One that our list never had may be out in HubSpot alone: who says so by a text has HubSpot told of it too.
+    """
+    if said.source == Source.TEXT and writing.told(workspace_id):
+        _make(workspace_id, [number])
     return bool(standing(workspace_id, [number], said, is_out=False))
 
 
@@ -44,11 +49,10 @@ def opt_in(workspace_id: int, number: str, said: Said) -> bool:
 def standing(workspace_id: int, numbers: Collection[str], said: Said, *, is_out: bool) -> list[OptOut]:
     """Has these numbers (E.164) stand where the statement puts them; those for which that is news.
 
-    Of a number that never was out nothing is kept: a row outlives every period after which texts are deleted.
+    Of a number that never was out nothing is kept but what HubSpot has to be told: a row outlives every period after
+    which texts are deleted.
     """
-    if is_out:
-        _make(workspace_id, numbers)
-    heard = [row for row in _locked(workspace_id, numbers) if _counts(row, said, is_out=is_out)]
+    heard = [row for row in _rows(workspace_id, numbers, is_out=is_out) if _counts(row, said, is_out=is_out)]
     changed = [row for row in heard if row.is_out != is_out]
     for row in heard:
         row.said_at = max(said.at, row.said_at or said.at)
@@ -58,6 +62,18 @@ def standing(workspace_id: int, numbers: Collection[str], said: Said, *, is_out:
     Change.objects.bulk_create([_change(row, said) for row in changed], batch_size=_BATCH)
     writing.owe(workspace_id, heard, is_out=is_out, answered=said.inbound)
     return changed
+
+
+def _rows(workspace_id: int, numbers: Collection[str], *, is_out: bool) -> list[OptOut]:
+    """The rows of these numbers, locked; where they are to be out, of each of them."""
+    if not is_out:
+        return _locked(workspace_id, numbers)
+    _make(workspace_id, numbers)
+    found = _locked(workspace_id, numbers)
+    if len(found) < len(set(numbers)):  # one that was out in HubSpot alone has just been forgotten
+        _make(workspace_id, numbers)
+        found = _locked(workspace_id, numbers)
+    return found
 
 
 def _make(workspace_id: int, numbers: Collection[str]) -> None:

@@ -38,16 +38,23 @@ MOST_AT_ONCE = 200
 PAUSE = 1.0
 
 
+def told(workspace_id: int) -> list[Connection]:
+    """The portals that are told of who opts out and who comes back; none where the policy does not say so."""
+    policy = policies.policy_of(workspace_id)
+    if not (policy.keeps_list and policy.hubspot_property and policy.writes_back):
+        return []
+    portals = Connection.objects.filter(workspace=workspace_id, kind=Connection.Kind.HUBSPOT)
+    return [portal for portal in portals if portal.secrets.get("access_token")]
+
+
 def owe(
     workspace_id: int, rows: Sequence[OptOut], *, is_out: bool, answered: InboundMessage | None = None
 ) -> None:
     """Has every portal of the workspace told of these numbers, if its policy says so. `answered` is the text that
     said so, whose message's contact is told of too."""
-    policy = policies.policy_of(workspace_id)
-    if not (rows and policy.keeps_list and policy.hubspot_property and policy.writes_back):
+    if not rows or not (portals := told(workspace_id)):
         return
     now, contact = timezone.now(), _contact(answered)
-    portals = Connection.objects.filter(workspace=workspace_id, kind=Connection.Kind.HUBSPOT)
     writes = [
         PropertyWrite(
             workspace_id=workspace_id,
@@ -59,7 +66,6 @@ def owe(
             next_try_at=now,
         )
         for portal in portals
-        if portal.secrets.get("access_token")
         for row in rows
     ]
     PropertyWrite.objects.bulk_create(
@@ -176,6 +182,16 @@ def _ended(write: PropertyWrite, state: str, *, error: str = "", contacts: int =
         next_try_at=None,
         ended_at=timezone.now(),
     )
+    if state != State.FAILED:  # somebody may want that tried again
+        _forget(write.opt_out_id)
+
+
+@transaction.atomic
+def _forget(opt_out_id: int) -> None:
+    """Lets go of a number that never was out here, once every portal was told: nothing else is known of it."""
+    row = OptOut.objects.select_for_update().filter(pk=opt_out_id, since=None).first()
+    if row and not row.writes.filter(ended_at=None).exists():
+        row.delete()
 
 
 def _told(write: PropertyWrite, **columns: str | int | datetime | None) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from smsadmin.consent import opting, writing
-from smsadmin.consent.models import PropertyWrite, Source
+from smsadmin.consent.models import OptOut, PropertyWrite, Source
 from smsadmin.consent.opting import Said
 from smsadmin.providers.hubspot import optouts
 from tests.consent.conftest import BOB, is_out, texted
@@ -75,6 +75,33 @@ def hubspot_phones(record):
     from smsadmin.sandbox.crm import calculated_phones
 
     return calculated_phones(record.properties)
+
+
+@pytest.mark.parametrize("property_before", ["true", None])
+def test_a_start_of_somebody_who_is_out_in_hubspot_alone_brings_back(
+    workspace, number, portal, hubspot, phone, property_before
+):
+    """Somebody ticked the box in HubSpot; our list never had the number, and keeps nothing of it."""
+    hubspot.state.records["contacts"][CONTACT].properties[NAME] = property_before
+
+    texted(number, "START", sender=phone)
+    assert run() == 1
+
+    assert value(hubspot) in (None, "false")
+    assert not OptOut.objects.exists()
+
+
+def test_a_start_that_hubspot_could_not_be_told_of_is_kept_until_it_was(
+    workspace, number, portal, hubspot, phone
+):
+    hubspot.state.records["contacts"][CONTACT].properties[NAME] = "true"
+    hubspot.fail(httpx.Response(500))
+    texted(number, "START", sender=phone)
+    run()
+    assert OptOut.objects.filter(number=phone, is_out=False, since=None).exists()
+
+    texted(number, "STOP", sender=phone)
+    assert is_out(workspace, phone)
 
 
 def test_a_contact_whose_number_only_ends_alike_is_left_alone(workspace, portal, hubspot, phone):
