@@ -24,7 +24,7 @@ Clock = Callable[[], datetime]
 LEASE = timedelta(seconds=60)
 #: What nobody knows is looked at so often while a receipt is waited for: a person may settle it too.
 LOOKS = timedelta(minutes=1)
-SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=10)
+SHORTEST, LONGEST = timedelta(seconds=5), timedelta(minutes=10)
 _QUIET = 0.5  # seconds between two rings of one process
 
 

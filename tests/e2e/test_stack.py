@@ -65,7 +65,7 @@ def test_every_message_ends_and_is_sent_told_and_logged_once_whatever_fails(
     recipients = contacts(hubspot, EXECUTIONS)
     faulty(product)
     enrolments = [enrolled(product, number, share) for number, share in shares(list(recipients.values()))]
-    patience = 60 + EXECUTIONS / 5
+    patience = 150 + EXECUTIONS / 5  # who is unlucky a few times is told later and later
 
     until(lambda: all(is_done(product, each) for each in enrolments), patience, lambda: progress(product))
     until(lambda: set(statuses(product)) <= SETTLED, patience, lambda: statuses(product))
@@ -78,6 +78,7 @@ def test_every_message_ends_and_is_sent_told_and_logged_once_whatever_fails(
     assert max(received.values()) == 1, received.most_common(3)
     assert went_out(product) == set(received)
     assert blocked(product) <= once(completed(product))
+    product.control.post("settings", json={"hubspot_searches_per_second": 1_000_000}).raise_for_status()
     assert once(logged(hubspot)) == {
         message["id"] for message in rows(product) if message["recipient"] in received
     }
