@@ -16,8 +16,7 @@ run: runtime ## Everything on this machine: web, worker, scheduler and sandbox, 
 	@exec $(BIN)/python -m smsadmin.supervisor
 
 test: tools ## The tests for real servers on PostgreSQL and Valkey, then every test on SQLite (ARGS="-k words")
-	@$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -n 2 -m "services and not processes" $(ARGS)
-	@CHAOS_KILLS=3 $(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "services and processes" $(ARGS)
+	@CHAOS_KILLS=3 $(BIN)/python -m tests.services -- $(BIN)/python -m pytest -n 2 -m services $(ARGS)
 	@$(BIN)/python -m pytest -n 2 --ignore tests/e2e --ignore tests/tooling $(ARGS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e tests/tooling $(ARGS)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,6 +73,35 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     quiet = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
     quiet += " --disable-dev-shm-usage --disable-sync --no-first-run --disable-quic"
     return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": quiet.split()}
+
+
+# Time: the database is migrated once for all processes, and the collector leaves alone what stays to the end
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """A copy of the template is used as it is. On PostgreSQL each process migrates a database of its own."""
+    from django.conf import settings
+
+    return settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_keepdb: bool
+) -> None:
+    from django.db import connection
+
+    from tests import template
+
+    if django_db_keepdb:
+        template.copy_to(Path(connection.settings_dict["TEST"]["NAME"]))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 # No network: a test that leaves this machine fails, even where the product swallows the error

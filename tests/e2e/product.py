@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests import template
 from tests.e2e import executions
 from tests.e2e.processes import bare_environment, program, run
 from tests.services import free_port
@@ -107,6 +108,7 @@ def running_product(folder: Path, **variables: str) -> Iterator[Product]:
         "CONFIGURATION_TTL": "0",
     }
     environment = bare_environment(**(usual | variables))
+    template.copy_to(folder / "db.sqlite3")
     url, control = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}/_control/"
     with (
         program(["-m", "smsadmin.supervisor"], environment, folder / "output.log") as supervisor,

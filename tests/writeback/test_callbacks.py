@@ -305,7 +305,7 @@ def test_what_may_work_later_is_put_off_a_little_longer_each_time(
     hubspot.status = 204
     assert callbacks.complete_owed(now) == 1
     assert seen(message).reply == "given"
-    assert len(replies(message)) == 9
+    assert len(replies(message)) == 11
 
 
 def test_what_hubspot_no_longer_waits_for_is_given_up(workspace: Workspace, hubspot: HubSpot) -> None:
