@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
+from smsadmin import cache
 from smsadmin.core import numbers
 from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.sending import presenters
@@ -95,6 +96,7 @@ def verify(request: WorkspaceRequest, pk: int) -> HttpResponse:
             return redirect("test-number", pk)
         form.add_error("code", str(refused))
         return _page(request, shown, code_form=form, status=422)
+    cache.forget()
     messages.success(request, _("“%(label)s” is verified: tests can go to it.") % {"label": shown.label})
     return redirect("test-numbers")
 
@@ -105,6 +107,7 @@ def remove(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """No more tests to this number; the messages it got stay in the log."""
     shown = _own(request, pk)
     shown.delete()
+    cache.forget()
     messages.success(request, _("“%(label)s” is no longer a test number.") % {"label": shown.label})
     return redirect("test-numbers")
 
@@ -142,8 +145,10 @@ def _own(request: WorkspaceRequest, pk: int) -> TestNumber:
 
 def _list_page(request: WorkspaceRequest, form: AddForm, status: int = 200) -> HttpResponse:
     now = timezone.now()
+    rows = [_row(number, now) for number in _all(request)]
     context = {
-        "rows": [_row(number, now) for number in _all(request)],
+        "rows": rows,
+        "verified": sum(row.state == State.VERIFIED for row in rows),
         "form": form,
         "may_edit": request.member.may(Role.EDITOR),
     }

@@ -1,0 +1,122 @@
+"""Build mode: while it is on, verified test numbers are texted and nobody else."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from smsadmin import cache
+from smsadmin.core.message import ActionConfig, Record
+from smsadmin.sending.accept import accept
+from smsadmin.sending.filters import OPT_OUT
+from smsadmin.trials import sending, verification
+from smsadmin.trials.models import TestNumber
+from smsadmin.workspaces.models import Role
+from tests.factories import RECIPIENT, ask, make_member, make_number, make_workspace
+
+OURS, NEW = "+447400123456", "+447400123457"
+
+
+@pytest.fixture
+def number(workspace):
+    workspace.build_mode = True
+    workspace.save()
+    TestNumber.objects.create(workspace=workspace, e164=OURS, label="Alex", verified_at=timezone.now())
+    TestNumber.objects.create(workspace=workspace, e164=NEW, label="Kim")
+    return make_number(workspace)
+
+
+@pytest.mark.parametrize(
+    ("phone", "code"), [(OURS, ""), (NEW, "TEST_NUMBERS_ONLY"), (RECIPIENT, "TEST_NUMBERS_ONLY")]
+)
+def test_only_verified_test_numbers_are_texted(number, phone, code):
+    assert accept(ask(number, phone=phone)).error_code == code
+
+
+def test_a_request_may_be_in_build_mode_while_its_workspace_is_live(number, workspace):
+    workspace.build_mode = False
+    workspace.save()
+    cache.forget()
+    assert accept(ask(number)).status == "queued"
+    assert accept(ask(number, build_mode=True)).error_code == "TEST_NUMBERS_ONLY"
+    assert accept(ask(number, build_mode=True, phone=OURS)).status == "queued"
+
+
+def test_a_test_number_of_another_workspace_is_none_of_ours(number):
+    TestNumber.objects.create(
+        workspace=make_workspace(), e164=RECIPIENT, label="Theirs", verified_at=timezone.now()
+    )
+    cache.forget()
+    assert accept(ask(number)).error_code == "TEST_NUMBERS_ONLY"
+
+
+def test_the_code_that_verifies_a_number_goes_out(number, workspace, editor):
+    waiting = TestNumber.objects.get(e164=NEW)
+    message = verification.send_code(waiting, number, editor.user, "click", timezone.now())
+    assert message.status == "queued"
+
+
+def test_a_test_goes_to_its_verified_number_whosever_the_record_is(number, workspace, editor):
+    phone = TestNumber.objects.get(e164=OURS)
+    config = ActionConfig("number", "Contact.phone", "Hello", sender_number_id=number.pk)
+    record = Record("contact", "501", {"phone": RECIPIENT})
+    message = sending.send_test(workspace, editor.user, phone, config, record, token="click")
+    assert (message.status, message.recipient) == ("queued", OURS)
+
+
+@pytest.mark.parametrize("over", [{"trigger": OPT_OUT, "origin": {"confirms": "stop"}}, {"by_person": True}])
+def test_answers_to_stop_and_those_of_people_are_no_exception(number, over):
+    assert accept(ask(number, **over)).error_code == "TEST_NUMBERS_ONLY"
+
+
+def test_a_number_counts_from_the_moment_it_is_verified_until_it_is_removed(number, workspace, signed_in):
+    waiting = TestNumber.objects.get(e164=NEW)
+    assert accept(ask(number, phone=NEW)).error_code == "TEST_NUMBERS_ONLY"
+    TestNumber.objects.filter(pk=waiting.pk).update(verified_at=timezone.now())
+    cache.forget()
+    assert accept(ask(number, phone=NEW)).status == "queued"
+    signed_in.post(reverse("test-number-remove", args=[waiting.pk]))
+    assert accept(ask(number, phone=NEW)).error_code == "TEST_NUMBERS_ONLY"
+
+
+def test_a_page_says_so_at_its_top_without_a_question_more(
+    number, workspace, signed_in, django_assert_max_num_queries
+):
+    on = signed_in.get(reverse("sender-ids"))
+    assert "only verified test numbers are texted" in on.content.decode()
+    assert reverse("test-numbers") in on.content.decode()
+    workspace.build_mode = False
+    workspace.save()
+    assert (
+        "only verified test numbers are texted" not in signed_in.get(reverse("sender-ids")).content.decode()
+    )
+
+
+def test_the_list_of_test_numbers_says_how_many_are_verified_and_when_none_is(number, workspace, signed_in):
+    assert "1 of 2 is verified" in signed_in.get(reverse("test-numbers")).content.decode()
+    TestNumber.objects.update(verified_at=None)
+    assert "nobody at all is texted" in signed_in.get(reverse("test-numbers")).content.decode()
+
+
+def test_an_owner_enters_and_leaves_it_and_reads_first_what_follows(number, workspace, client):
+    client.force_login(make_member(workspace, Role.OWNER).user)
+    asked = client.get(reverse("build-mode")).content.decode()
+    assert "everybody is texted again" in asked
+    client.post(reverse("build-mode"), {"do": "nothing known"})
+    workspace.refresh_from_db()
+    assert workspace.build_mode
+    client.post(reverse("build-mode"), {"do": "leave"})
+    workspace.refresh_from_db()
+    assert not workspace.build_mode
+    assert accept(ask(number)).status == "queued"
+    entering = client.get(reverse("build-mode")).content.decode()
+    assert "Alex" in entering
+    assert "Kim" not in entering
+    assert "1 message was accepted before" in entering
+    client.post(reverse("build-mode"), {"do": "enter"})
+    assert accept(ask(number)).error_code == "TEST_NUMBERS_ONLY"
+
+
+def test_an_editor_may_not_switch_it(signed_in, workspace):
+    assert signed_in.post(reverse("build-mode"), {"do": "enter"}).status_code == 403
+    workspace.refresh_from_db()
+    assert not workspace.build_mode
