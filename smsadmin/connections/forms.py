@@ -5,10 +5,13 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from smsadmin.connections import hubspot_portal
+from smsadmin.pacing import account
+from smsadmin.providers.callr import options as callr
 from smsadmin.providers.hubspot import tokens
 from smsadmin.workspaces.models import Connection
 
@@ -35,7 +38,7 @@ class SecretField(forms.CharField):
 
 
 class ConnectionForm(forms.ModelForm):
-    """What both kinds of connection share: a name, an id unique in the whole installation, secrets."""
+    """What all kinds of connection share: a name, an id unique in the whole installation, secrets."""
 
     SECRETS: tuple[str, ...] = ()
     OPTIONAL: tuple[str, ...] = ()
@@ -129,7 +132,7 @@ class AircallForm(ConnectionForm):
                 del self.fields[name]
         self.fields["requests_per_minute"].help_text = _(
             "Empty: %(rate)d. Aircall's own limit applies to everything that uses the account."
-        ) % {"rate": settings.AIRCALL_REQUESTS_PER_MINUTE}
+        ) % {"rate": account.as_installed(self.kind)}
 
     @classmethod
     def secrets_set(cls, connection: Connection) -> list[tuple[str, bool]]:
@@ -152,6 +155,169 @@ class AircallForm(ConnectionForm):
 
     def id_field(self) -> str:
         return "api_id" if "api_id" in self.fields else "name"
+
+
+class CallrForm(ConnectionForm):
+    """A Callr account, and how it is spoken to where Callr's documents leave that open (providers.callr.options)."""
+
+    kind = Kind.CALLR
+    LOGIN = ("login", "password")
+    SECRETS = ("api_key", *LOGIN, "hmac_secret")
+    OPTIONAL = SECRETS  # a key, or a login and its password: see clean
+    #: Of providers.callr.options, in the order of its page.
+    OPTIONS = (
+        "protocol",
+        "key_in",
+        "sender_parameter",
+        "encoding",
+        "encoding_parameter",
+        "signed",
+        "signature_header",
+    )
+
+    sid = forms.RegexField(
+        r"^[A-Za-z0-9]{4,40}$",
+        label=gettext_lazy("Account SID"),
+        help_text=gettext_lazy(
+            "Of the account or sub-account that sends, as Callr's portal shows it. A sub-account takes the key of its "
+            "main account, as Basic credentials."
+        ),
+        error_messages={
+            "invalid": gettext_lazy("A SID has letters and digits only."),
+            "required": gettext_lazy("Copy the SID of the account from Callr's portal."),
+        },
+    )
+    api_key = SecretField(
+        label=gettext_lazy("API key"),
+        help_text=gettext_lazy("Made in Callr's portal. It is stored encrypted."),
+    )
+    login = SecretField(
+        label=gettext_lazy("Login"),
+        help_text=gettext_lazy("Only where the account has no API key: the login of the earlier API."),
+    )
+    password = SecretField(label=gettext_lazy("Password"))
+    hmac_secret = SecretField(
+        label=gettext_lazy("Secret of the webhooks"),
+        help_text=gettext_lazy(
+            "What Callr signs its calls with (HMAC). Enter the same here and in Callr's portal. It is stored encrypted."
+        ),
+    )
+    requests_per_minute = forms.IntegerField(
+        label=gettext_lazy("Requests per minute"), required=False, min_value=1, max_value=MOST_REQUESTS
+    )
+    protocol = forms.ChoiceField(
+        label=gettext_lazy("Interface for sending"),
+        choices=[
+            (callr.REST, gettext_lazy("REST API v2")),
+            (callr.RPC, gettext_lazy("JSON-RPC, the earlier one")),
+        ],
+    )
+    key_in = forms.ChoiceField(
+        label=gettext_lazy("The API key is sent"),
+        choices=[
+            (callr.HEADER, gettext_lazy("in the header x-api-key")),
+            (callr.BASIC, gettext_lazy("with the account's SID, as Basic credentials")),
+        ],
+    )
+    sender_parameter = forms.RegexField(
+        r"^[A-Za-z][A-Za-z_]{0,39}$",
+        label=gettext_lazy("Parameter of the sender"),
+        help_text=gettext_lazy(
+            "Callr's page says that a sender can be given, and not under which name: the likeliest one is “from”."
+        ),
+        error_messages={"invalid": gettext_lazy("A parameter has letters and underscores only.")},
+    )
+    encoding = forms.ChoiceField(
+        label=gettext_lazy("Callr is told the encoding"),
+        choices=[
+            (callr.FORCED, gettext_lazy("only where a text is to go as Unicode that need not")),
+            (callr.ALWAYS, gettext_lazy("always")),
+            (callr.NEVER, gettext_lazy("never: it looks at the characters")),
+        ],
+        help_text=gettext_lazy("Told “gsm”, Callr rewrites what it does not carry in GSM: “€” becomes “e”."),
+    )
+    encoding_parameter = forms.RegexField(
+        r"^[A-Za-z][A-Za-z_]{0,39}$",
+        label=gettext_lazy("Parameter of the encoding"),
+        error_messages={"invalid": gettext_lazy("A parameter has letters and underscores only.")},
+    )
+    signed = forms.BooleanField(
+        label=gettext_lazy("Refuse calls that are not signed"),
+        required=False,
+        help_text=gettext_lazy(
+            "Without the tick the address alone proves that Callr calls: only for webhooks that cannot be signed."
+        ),
+    )
+    signature_header = forms.RegexField(
+        r"^[A-Za-z][A-Za-z0-9-]{0,79}$",
+        label=gettext_lazy("Header of the signature"),
+        help_text=gettext_lazy("Documented for the earlier webhooks; nobody says what it is called in v2."),
+        error_messages={"invalid": gettext_lazy("A header has letters, digits and dashes only.")},
+    )
+
+    class Meta(ConnectionForm.Meta):
+        fields = ["name", "requests_per_minute"]
+
+    field_order = ["name", "sid", *SECRETS, "requests_per_minute", *OPTIONS]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.initial.setdefault("sid", self.instance.external_id)
+        for name, value in callr.Options.read(self.instance.options).as_stored().items():
+            self.initial.setdefault(name, value)
+        self.fields["requests_per_minute"].help_text = _(
+            "Empty: %(rate)d. Callr names no limit of its own; the pace slows down by itself where Callr asks for it."
+        ) % {"rate": account.as_installed(self.kind)}
+        self.fields["protocol"].help_text = _(
+            "Callr ends JSON-RPC on %(day)s. Numbers and the test use v2 in either case, with the same credentials."
+        ) % {"day": date_format(callr.LAST_DAY_OF_RPC)}
+
+    @property
+    def basic(self) -> list[forms.BoundField]:
+        """The fields that every account needs."""
+        return [self[name] for name in ("name", "sid", "api_key", "hmac_secret", "requests_per_minute")]
+
+    @property
+    def spoken(self) -> list[forms.BoundField]:
+        """Those that hardly anybody has to touch."""
+        return [self[name] for name in (*self.LOGIN, *self.OPTIONS)]
+
+    @property
+    def is_special(self) -> bool:
+        """Whether one of the latter is not as installed, or wrong."""
+        changed = callr.Options.read(self.instance.options) != callr.Options()
+        wrong = any(name in self.errors for name in (*self.LOGIN, *self.OPTIONS))
+        return changed or wrong or bool(self.instance.secrets.get("login"))
+
+    @classmethod
+    def secrets_set(cls, connection: Connection) -> list[tuple[str, bool]]:
+        """A login is only spoken of where there is one."""
+        found = super().secrets_set(connection)
+        hidden = {str(cls.base_fields[name].label) for name in cls.LOGIN if not connection.secrets.get(name)}
+        return [each for each in found if each[0] not in hidden]
+
+    def clean_sid(self) -> str:
+        """The earlier API writes in capitals what v2 writes in lower case."""
+        return str(self.cleaned_data["sid"]).lower()
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        has = {name for name in self.SECRETS if values.get(name) or self.instance.secrets.get(name)}
+        if "api_key" not in self.errors and not has & {"api_key", "login"}:
+            self.add_error("api_key", _("Copy the API key from Callr's portal."))
+        if "login" in has and "password" not in has and "password" not in self.errors:
+            self.add_error("password", _("Give the password that goes with the login."))
+        return values
+
+    def save(self, commit: bool = True) -> Connection:
+        self.instance.options = {name: self.cleaned_data[name] for name in self.OPTIONS}
+        return super().save(commit)
+
+    def external_id(self) -> str:
+        return str(self.cleaned_data["sid"])
+
+    def id_field(self) -> str:
+        return "sid"
 
 
 class HubSpotForm(ConnectionForm):
@@ -237,4 +403,8 @@ class HubSpotForm(ConnectionForm):
         return "portal" if "portal" in self.fields else "name"
 
 
-FORMS: dict[str, type[ConnectionForm]] = {Kind.AIRCALL: AircallForm, Kind.HUBSPOT: HubSpotForm}
+FORMS: dict[str, type[ConnectionForm]] = {
+    Kind.AIRCALL: AircallForm,
+    Kind.CALLR: CallrForm,
+    Kind.HUBSPOT: HubSpotForm,
+}

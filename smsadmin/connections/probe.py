@@ -1,5 +1,6 @@
 """Does a connection work? One question to the outside, its answer in a sentence that is kept on the connection."""
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,10 @@ from django.utils import timezone
 from smsadmin.connections import hubspot_portal
 from smsadmin.core import errors
 from smsadmin.providers.aircall import client as aircall_client
+from smsadmin.providers.callr import client as callr_client
 from smsadmin.providers.hubspot import client as hubspot
 from smsadmin.providers.hubspot import oauth, scopes
-from smsadmin.providers.registry import aircall
+from smsadmin.providers.registry import aircall, callr
 from smsadmin.sending import bell
 from smsadmin.workspaces.models import Connection
 
@@ -30,9 +32,7 @@ class Result:
 
 def ask(connection: Connection) -> Result:
     """Asks the provider who we are, and keeps what it said."""
-    result = (
-        _test_aircall(connection) if connection.kind == Connection.Kind.AIRCALL else _test_hubspot(connection)
-    )
+    result = _TESTS[connection.kind](connection)
     connection.mark(result.state, result.sentence)
     if result.works:
         connection.proven_at = timezone.now()
@@ -55,6 +55,15 @@ def _test_aircall(connection: Connection) -> Result:
         State.WORKING,
         f"Aircall accepts the key: it belongs to {name}." if name else "Aircall accepts the key.",
     )
+
+
+def _test_callr(connection: Connection) -> Result:
+    """Callr docs: GET /ping proves the credentials. Nothing there tells the account's name."""
+    answer = callr(connection).ping()
+    if answer.status == 200:
+        return Result(State.WORKING, "Callr accepts the credentials.")
+    refused = answer.status in (401, 403)
+    return Result(State.REJECTED if refused else State.UNREACHABLE, callr_client.words(answer))
 
 
 def _test_hubspot(connection: Connection) -> Result:
@@ -97,3 +106,10 @@ def _keep_facts(connection: Connection, facts: dict[str, Any]) -> None:
         with suppress(oauth.OAuthError):
             named = oauth.introspect(connection.secrets["access_token"]).scopes
     scopes.granted(connection, named)
+
+
+_TESTS: Mapping[str, Callable[[Connection], Result]] = {
+    Connection.Kind.AIRCALL: _test_aircall,
+    Connection.Kind.CALLR: _test_callr,
+    Connection.Kind.HUBSPOT: _test_hubspot,
+}

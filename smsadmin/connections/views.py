@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from smsadmin import cache, phrases
-from smsadmin.connections import hubspot_portal, probe
+from smsadmin.connections import callr_pages, hubspot_portal, probe
 from smsadmin.connections.forms import FORMS, ConnectionForm
 from smsadmin.consent.models import Review
 from smsadmin.dashboard.pages import render_page
@@ -25,10 +25,14 @@ from smsadmin.incoming.models import InboundMessage, Webhook
 from smsadmin.pacing import queue
 from smsadmin.providers.aircall.client import AircallError
 from smsadmin.providers.hubspot import oauth, scopes
+from smsadmin.providers.registry import CARRIERS
 from smsadmin.sending import bell as sending_bell
+from smsadmin.sending.filters import OWED, UNLOGGED, log_url
 from smsadmin.workspaces.access import owner_required, viewer_required
 from smsadmin.workspaces.models import Connection, Role
 from smsadmin.workspaces.requests import WorkspaceRequest
+from smsadmin.writeback import engagements
+from smsadmin.writeback.engagements import Undone
 
 
 @require_GET
@@ -37,14 +41,17 @@ def connections(request: WorkspaceRequest) -> HttpResponse:
     """The accounts this workspace works with, and whether each works."""
     found = Connection.objects.filter(workspace=request.workspace).order_by("kind", "name")
     found = found.select_related("webhook", "workspace")
-    accounts = [each for each in found if each.kind == Connection.Kind.AIRCALL]
+    accounts = [each for each in found if each.kind in CARRIERS]
     queues = {each.connection.pk: each for each in queue.of_all(accounts, timezone.now())}
+    undone = engagements.undone(request.workspace.pk)
     listed = [
-        (each, FORMS[each.kind].secrets_set(each), _portal(each), queues.get(each.pk)) for each in found
+        (each, FORMS[each.kind].secrets_set(each), _portal(each, undone.get(each.pk)), queues.get(each.pk))
+        for each in found
     ]
     context = {
         "connections": listed,
         "kinds": Connection.Kind,
+        "carriers": CARRIERS,
         "may_own": request.member.may(Role.OWNER),
         "can_install": oauth.is_set_up(),
         "addresses": _addresses(),
@@ -52,7 +59,7 @@ def connections(request: WorkspaceRequest) -> HttpResponse:
     return render_page(request, "connections/list.html", context)
 
 
-def _portal(connection: Connection) -> dict[str, Any] | None:
+def _portal(connection: Connection, undone: Undone | None) -> dict[str, Any] | None:
     """What the list shows of a HubSpot portal alone."""
     if connection.kind != Connection.Kind.HUBSPOT:
         return None
@@ -61,13 +68,16 @@ def _portal(connection: Connection) -> dict[str, Any] | None:
         "language": dict(settings.LANGUAGES)[connection.answers_in],
         "needs": scopes.needs(connection),
         "to_add": scopes.to_add(connection),
+        "undone": undone,
+        "owed": log_url(told=OWED),
+        "unlogged": log_url(told=UNLOGGED),
     }
 
 
 @require_http_methods(["GET", "POST"])
 @owner_required
 def new_connection(request: WorkspaceRequest, kind: str) -> HttpResponse:
-    """Connects an Aircall account or a HubSpot portal."""
+    """Connects an account at Aircall or Callr, or a HubSpot portal."""
     if kind not in FORMS:
         raise Http404
     blank = Connection(workspace=request.workspace, kind=kind)
@@ -101,7 +111,9 @@ def _save_connection(request: WorkspaceRequest, form: ConnectionForm) -> HttpRes
         request, _("“%(name)s” is saved. Test it to see whether it works.") % {"name": saved.name}
     )
     sending_bell.ring(saved.pk)  # what waited for good credentials
-    if is_new and saved.kind == Connection.Kind.AIRCALL:
+    if is_new and saved.kind == Connection.Kind.CALLR:
+        callr_pages.prepare(saved)
+    if is_new and saved.kind in CARRIERS:
         _ask_for_refresh(request, saved)
     return redirect("connections")
 
@@ -147,7 +159,7 @@ def delete_connection(request: WorkspaceRequest, pk: int) -> HttpResponse:
 
 def _goes_with(connection: Connection) -> dict[str, int]:
     """How many of what people said are deleted with an account."""
-    if connection.kind != Connection.Kind.AIRCALL:
+    if connection.kind not in CARRIERS:
         return {}
     reviews = Review.objects.filter(inbound__connection=connection, state=Review.State.OPEN)
     return {
@@ -197,6 +209,9 @@ def _connection_page(request: WorkspaceRequest, form: ConnectionForm, status: in
         "webhook": webhooks.of(form.instance) if form.instance.pk else None,
         "can_install": oauth.is_set_up(),
     }
+    if form.kind == Connection.Kind.CALLR and form.instance.pk:
+        context["hearing"] = callr_pages.hearing(form.instance)
+        context["last_day"] = callr_pages.last_day_of_rpc(form.instance)
     if form.kind == Connection.Kind.HUBSPOT and not form.instance.pk:
         context["portal_ways"] = {"redirect_uri": oauth.redirect_uri()}
     return render_page(request, "connections/connection.html", context, status=status)

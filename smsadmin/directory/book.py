@@ -1,15 +1,19 @@
 """The directory as the flow looks things up: a workspace's numbers and users in memory, for a moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smsadmin.cache import remembered
-from smsadmin.directory.models import Agent, Association, Number
+from smsadmin.directory.models import Agent, Association, Number, SenderKind
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Numbers by id and E.164, agents by id and email, and which agent is on which number. Gone ones are in it
-    by id, so that a message can say what became of them, but not by number or email."""
+    """Senders by id, phone numbers by E.164 too, agents by id and email, and which agent is on which number. Gone ones
+    are in it by id, so that a message can say what became of them, but not by number, name or email.
+
+    `by_name` are sender names, by their account and the name in small letters; `pools` the sender that an account picks
+    itself, by the account. The senders come with their connection, without its secrets.
+    """
 
     numbers: dict[int, Number]
     by_e164: dict[str, Number]
@@ -18,6 +22,12 @@ class Book:
     by_email: dict[str, Agent]
     agent_by_provider_id: dict[str, Agent]
     on_number: dict[int, frozenset[int]]
+    by_name: dict[tuple[int, str], Number] = field(default_factory=dict)
+    pools: dict[int, Number] = field(default_factory=dict)
+
+    def named(self, connection_id: int | None, name: str) -> Number | None:
+        """The account's sender of that name, in whichever case it is written."""
+        return self.by_name.get((connection_id or 0, name.casefold()))
 
     def agents_of(self, number: Number) -> list[Agent]:
         """The agents who may use the number, by name."""
@@ -31,7 +41,13 @@ def of(workspace_id: int) -> Book:
 
 
 def _read(workspace_id: int) -> Book:
-    numbers = {number.pk: number for number in Number.objects.filter(workspace_id=workspace_id)}
+    senders = Number.objects.filter(workspace_id=workspace_id)
+    listed = senders.select_related("connection").defer("connection__secrets")
+    numbers = {number.pk: number for number in listed}
+    here = {
+        kind: [each for each in numbers.values() if each.kind == kind and not each.gone_at]
+        for kind in SenderKind
+    }
     agents = {agent.pk: agent for agent in Agent.objects.filter(workspace_id=workspace_id)}
     pairs: dict[int, set[int]] = {}
     for number_id, agent_id in Association.objects.filter(number__workspace_id=workspace_id).values_list(
@@ -40,10 +56,14 @@ def _read(workspace_id: int) -> Book:
         pairs.setdefault(number_id, set()).add(agent_id)
     return Book(
         numbers=numbers,
-        by_e164={number.e164: number for number in numbers.values() if not number.gone_at},
-        by_provider_id={number.provider_id: number for number in numbers.values()},
+        by_e164={number.e164: number for number in here[SenderKind.PHONE]},
+        by_provider_id={
+            number.provider_id: number for number in numbers.values() if number.kind == SenderKind.PHONE
+        },
         agents=agents,
         by_email={agent.email.casefold(): agent for agent in agents.values() if not agent.gone_at},
         agent_by_provider_id={agent.provider_id: agent for agent in agents.values()},
         on_number={pk: frozenset(ids) for pk, ids in pairs.items()},
+        by_name={(each.connection_id, each.e164.casefold()): each for each in here[SenderKind.NAME]},
+        pools={each.connection_id: each for each in here[SenderKind.POOL]},
     )

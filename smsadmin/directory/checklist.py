@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from smsadmin.directory.facts import OFFERED, UNCONFIRMED
+from smsadmin.directory.facts import OFFERED, PHONES, UNCONFIRMED
 from smsadmin.directory.freshness import Mirror
 from smsadmin.directory.models import Agent, Number
 from smsadmin.directory.rows import actions
@@ -39,7 +39,7 @@ class Checklist:
 
 
 def checklist(workspace: Workspace, mirrors: Sequence[Mirror]) -> Checklist:
-    counts = Number.objects.filter(workspace=workspace).aggregate(
+    counts = Number.objects.filter(PHONES, workspace=workspace).aggregate(
         here=Count("pk", filter=Q(gone_at=None)),
         unconfirmed=Count("pk", filter=UNCONFIRMED),
         offered=Count("pk", filter=OFFERED),

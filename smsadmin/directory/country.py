@@ -12,6 +12,7 @@ from smsadmin.core.trace import Step, passed, warned
 from smsadmin.directory.models import Number
 from smsadmin.directory.registration import Registration, is_toll_free
 from smsadmin.sending.resolve import Draft
+from smsadmin.workspaces.models import Connection
 
 Check = Callable[[Draft], Step | None]
 Covers = Callable[[Number], bool]
@@ -225,9 +226,14 @@ def within_its_rules(draft: Draft) -> Step:
     return next((step for step in found if step), passed("country", "country.none"))
 
 
+def is_aircalls(number: Number) -> bool:
+    """Whether Aircall carries what is sent from it: these rules are Aircall's alone."""
+    return number.connection.kind == Connection.Kind.AIRCALL
+
+
 def of_number(number: Number) -> list[Rule]:
     """The rules that a number is under, what refuses first."""
-    return [rule for rule in RULES if rule.covers(number)]
+    return [rule for rule in RULES if rule.covers(number)] if is_aircalls(number) else []
 
 
 def peculiar(number: Number) -> list[Rule]:
@@ -243,5 +249,5 @@ def advice(number: Number, traffic: str) -> list[str]:
 
 def covered(numbers_of_workspace: Iterable[Number]) -> list[tuple[Rule, list[Number]]]:
     """Every rule with those of the numbers that are under it."""
-    listed = list(numbers_of_workspace)
+    listed = [number for number in numbers_of_workspace if is_aircalls(number)]
     return [(rule, [number for number in listed if rule.covers(number)]) for rule in RULES]

@@ -6,7 +6,7 @@ Aircall help: advanced Send SMS action, "Why your number may not appear".
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
@@ -96,9 +96,11 @@ CRITERIA = (
 )
 BY_NAME = {criterion.name: criterion for criterion in CRITERIA}
 
+#: Sender names and what an account picks itself are no numbers to be chosen (directory.models.SenderKind).
+PHONES = Q(kind="phone")
 #: The same for the database.
-OFFERED = Q(gone_at=None, **{criterion.name: criterion.wanted for criterion in CRITERIA})
-UNCONFIRMED = Q(gone_at=None) & (Q(connected=None) | Q(sms_capable=None))
+OFFERED = PHONES & Q(gone_at=None, **{criterion.name: criterion.wanted for criterion in CRITERIA})
+UNCONFIRMED = PHONES & Q(gone_at=None) & (Q(connected=None) | Q(sms_capable=None))
 
 
 def first_failing(number: Number, but_for: Collection[str] = ()) -> type[errors.SendError] | None:
@@ -130,24 +132,46 @@ class Fact:
         return self.value is not None
 
 
+def criteria(number: Number) -> tuple[Criterion, ...]:
+    """What it hinges on whether the number is offered: the other conditions are Aircall's alone."""
+    return CRITERIA if number.connection.kind == "aircall" else _ELSEWHERE
+
+
+_ELSEWHERE = (
+    replace(
+        BY_NAME["sms_capable"],
+        fix=gettext_lazy("Have the provider enable texts for the number, then set it to Yes here."),
+        fix_unknown=gettext_lazy("Look in the provider's portal, or ask it, and set Yes or No here."),
+    ),
+)
+
+
 def facts(number: Number) -> list[Fact]:
-    """The four facts of a number, in the documented order."""
-    return [_fact(number, criterion) for criterion in CRITERIA]
+    """The facts of a number, in the documented order."""
+    return [_fact(number, criterion) for criterion in criteria(number)]
 
 
 def failing(number: Number) -> list[Fact]:
-    """Every fact that keeps the number from being offered; none for one that Aircall no longer lists."""
+    """Every fact that keeps the number from being offered; none for one that its provider no longer lists."""
     return [] if number.gone_at else [fact for fact in facts(number) if not fact.holds]
 
 
 def why_not(number: Number) -> tuple[str, str]:
     """Why the number is not offered and what fixes it first, in sentences; ("", "") for one that is offered."""
     if number.gone_at:
-        return _("Aircall no longer lists this number."), _(
-            "Add it to the account again, or use another number."
-        )
+        return _why_gone(number)
     found = failing(number)
     return " ".join(str(fact.failing) for fact in found), str(found[0].fix) if found else ""
+
+
+def _why_gone(number: Number) -> tuple[str, str]:
+    if number.kind == "name":
+        return _("This sender name was withdrawn."), _("Request it again, or send from a number.")
+    provider = number.connection.get_kind_display()
+    return (
+        _("%(provider)s no longer lists this number.") % {"provider": provider},
+        _("Add it to the account again, or use another number."),
+    )
 
 
 def _fact(number: Number, criterion: Criterion) -> Fact:

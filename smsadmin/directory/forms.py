@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from smsadmin.directory.facts import ASK, NO, OFFERED, UNCONFIRMED, UNKNOWN, YES
+from smsadmin.directory.facts import ASK, BY_NAME, NO, OFFERED, UNCONFIRMED, UNKNOWN, YES, criteria
 from smsadmin.directory.models import Agent, Association, Number, Source
 from smsadmin.directory.registration import Registration
 
@@ -107,6 +107,8 @@ class FactsForm(forms.Form):
     def __init__(self, number: Number, data: Any = None) -> None:
         self.number = number
         super().__init__(data, initial=_initial(number))
+        for name in BY_NAME.keys() - {each.name for each in criteria(number)}:
+            del self.fields[name]
         if not number.needs_registration:
             del self.fields["registration"]
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from smsadmin.directory import changes, mirror
 from smsadmin.directory.models import Refresh
+from smsadmin.providers.registry import CARRIERS
 from smsadmin.workspaces.models import Connection, Workspace
 
 #: How long a refresh that was asked for may take to begin before the page says that no worker took it.
@@ -66,7 +67,7 @@ class Run:
         return {
             Refresh.Cause.KEY: _("Enter a new API key for the connection."),
             Refresh.Cause.EMPTY: _(
-                "Check in Aircall that the account still has its numbers. As soon as it lists one again, the "
+                "Check with the provider that the account still has its numbers. As soon as it lists one again, the "
                 "directory follows."
             ),
             Refresh.Cause.CUT_OFF: _(
@@ -77,7 +78,7 @@ class Run:
             ),
         }.get(
             Refresh.Cause(self.refresh.cause or Refresh.Cause.PROVIDER),
-            _("The next refresh tries again. If it keeps failing, look at Aircall's status page."),
+            _("The next refresh tries again. If it keeps failing, look at the provider's status page."),
         )
 
 
@@ -173,4 +174,4 @@ def histories(workspace: Workspace) -> list[History]:
 
 def accounts(workspace: Workspace) -> Sequence[Connection]:
     """The workspace's accounts that have a mirror."""
-    return list(workspace.connections.filter(kind=Connection.Kind.AIRCALL).order_by("name", "pk"))
+    return list(workspace.connections.filter(kind__in=CARRIERS).order_by("name", "pk"))

@@ -19,11 +19,26 @@ class Source(models.TextChoices):
     SEND = "send", _("learnt from a send")
 
 
+class SenderKind(models.TextChoices):
+    """What a sender of an account is."""
+
+    PHONE = "phone", _("Phone number")
+    NAME = "name", _("Sender name")  # alphanumeric: up to 11 characters, nobody can answer it
+    POOL = "pool", _("The provider's choice")  # it picks a sender by destination
+
+
 class Number(models.Model):
-    """A phone number of the account. Gone numbers are kept: messages refer to them."""
+    """A sender of the account: a phone number, a sender name, or the provider's own choice. Gone ones are kept:
+    messages refer to them.
+
+    `e164` is what recipients see: a number in E.164, a name as it is written, "" where the provider picks.
+    """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="numbers")
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="numbers")
+    kind = models.CharField(
+        max_length=5, choices=SenderKind, default=SenderKind.PHONE, db_default=SenderKind.PHONE
+    )
     provider_id = models.CharField(max_length=40)
     e164 = models.CharField(max_length=20)
     name = models.CharField(max_length=120)
@@ -60,15 +75,16 @@ class Number(models.Model):
         indexes = [models.Index(fields=["workspace", "e164"], name="number_by_e164")]
 
     def __str__(self) -> str:
-        return f"{self.e164} ({self.name})"
+        return f"{self.e164} ({self.name})" if self.kind == SenderKind.PHONE else self.name
 
     @property
     def is_eligible(self) -> bool:
-        """Connected, SMS-capable, without third-party messaging, not in proxy mode, and still there.
+        """A phone number that is connected, SMS-capable, without third-party messaging, not in proxy mode, and still
+        there: one that actions and HubSpot may choose.
 
         Aircall help: advanced Send SMS action, "Why your number may not appear".
         """
-        return first_failing(self) is None
+        return self.kind == SenderKind.PHONE and first_failing(self) is None
 
     @property
     def needs_registration(self) -> bool:

@@ -21,7 +21,7 @@ from smsadmin.dashboard.pages import render_page
 from smsadmin.directory import bell, country, facts, freshness, rows
 from smsadmin.directory.checklist import checklist
 from smsadmin.directory.forms import AgentFilter, ConfirmForm, FactsForm, NumberFilter, columns, state
-from smsadmin.directory.models import Agent, Number
+from smsadmin.directory.models import Agent, Number, SenderKind
 from smsadmin.quotas.models import Scope
 from smsadmin.workspaces.access import editor_required, operator_required, viewer_required
 from smsadmin.workspaces.models import Role, Workspace
@@ -139,7 +139,7 @@ def _is_listed(request: WorkspaceRequest, number: Number) -> bool:
 def number(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """One number: its four facts with their sources, its users, quotas, failures and actions; editors set the facts."""
     shown = get_object_or_404(Number.objects.select_related("connection"), pk=pk, workspace=request.workspace)
-    if request.method == "POST":
+    if request.method == "POST" and shown.kind == SenderKind.PHONE:
         return _set_facts(request, shown)
     return _number_page(request, shown, FactsForm(shown))
 
@@ -236,7 +236,8 @@ def _fresh(request: WorkspaceRequest) -> dict[str, Any]:
 
 
 def _numbers(workspace: Workspace) -> QuerySet[Number]:
-    return Number.objects.filter(workspace=workspace).order_by(*HERE_FIRST)
+    found = Number.objects.filter(facts.PHONES, workspace=workspace).select_related("connection")
+    return found.defer("connection__secrets").order_by(*HERE_FIRST)
 
 
 def _numbers_page(

@@ -13,10 +13,11 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from smsadmin.directory import bell as directory_bell
-from smsadmin.incoming import bell, outside, receipts, replies, uninstalled
+from smsadmin.flows.starting import heard_call
+from smsadmin.incoming import bell, outside, receipts, replies, uninstalled, wires
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.incoming.result import Result, Wait
-from smsadmin.providers.aircall import webhooks as wire
+from smsadmin.providers.told import About
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
 
@@ -67,8 +68,8 @@ def _handled(call_id: int, now: datetime) -> Result | None:
     database that is away: anything else that goes wrong is this call's own, and puts off this call alone."""
     try:
         with transaction.atomic():
-            due = ProviderCall.objects.select_for_update(skip_locked=True)
-            call = due.filter(pk=call_id, outcome=Outcome.WAITING).first()
+            due = ProviderCall.objects.select_for_update(skip_locked=True, of=("self",))
+            call = due.select_related("connection").filter(pk=call_id, outcome=Outcome.WAITING).first()
             if call is None:
                 return None
             result = _result(call, now)
@@ -83,25 +84,38 @@ def _handled(call_id: int, now: datetime) -> Result | None:
 
 def _result(call: ProviderCall, now: datetime) -> Result:
     result = _judged(call, now)
-    if result.outcome == Outcome.NOT_OURS and call.event == wire.SENT:
+    if result.outcome == Outcome.NOT_OURS and wires.of(call).tells_of_leaving(call.body):
         outside.keep(call)
     return result
 
 
 def _judged(call: ProviderCall, now: datetime) -> Result:
-    """By its event."""
+    """By what it is about, whoever told it."""
     try:
-        if call.event in wire.RECEIPTS:
-            return receipts.handle(call, now)
-        if call.event == wire.RECEIVED:
-            return replies.handle(call, now)
-        if call.event in wire.CHANGES:
-            return Result(Outcome.REFRESH, refresh=call.connection_id)
-        if call.event == wire.INTEGRATION_DELETED:
-            return uninstalled.handle(call)
-        return Result(Outcome.UNUSED)
+        match wires.of(call).about(call.body):
+            case About.RECEIPT:
+                return receipts.handle(call, now)
+            case About.REPLY:
+                return replies.handle(call, now)
+            case About.CALL:
+                return _call(call)
+            case About.CHANGE:
+                return Result(Outcome.REFRESH, refresh=call.connection_id)
+            case About.REMOVAL:
+                return uninstalled.handle(call)
+            case About.NOTHING:
+                return Result(Outcome.UNUSED)
     except Wait as wait:
         return Result(Outcome.WAITING) if call.looks < len(PAUSES) else wait.in_vain
+
+
+def _call(call: ProviderCall) -> Result:
+    runs = heard_call(call)
+    return (
+        Result(Outcome.STARTED, detail=", ".join(run.flow.name for run in runs))
+        if runs
+        else Result(Outcome.UNUSED)
+    )
 
 
 def _written(call: ProviderCall, result: Result, now: datetime) -> None:
@@ -110,7 +124,7 @@ def _written(call: ProviderCall, result: Result, now: datetime) -> None:
     if result.outcome == Outcome.WAITING:
         call.next_look_at, call.looks = now + PAUSES[call.looks], call.looks + 1
     else:
-        call.next_look_at, call.body, call.values_gone_at = None, wire.without_text(call.body), now
+        call.next_look_at, call.body, call.values_gone_at = None, wires.of(call).without_text(call.body), now
     columns = ["outcome", "detail", "message", "next_look_at", "looks", "body", "values_gone_at"]
     call.save(update_fields=columns)
 

@@ -23,6 +23,7 @@ class ProviderCall(models.Model):
         NOTED = "noted", "its message shows it, and stays what it is"
         REPEAT = "repeat", "it came before"
         REPLY = "reply", "a text to one of our numbers"
+        STARTED = "started", "it started call flows"
         REFRESH = "refresh", "numbers or users have changed"
         NOT_OURS = "not_ours", "a message that was not sent from here"
         ENDED = "ended", "the app was removed, and with it our access"

@@ -1,6 +1,6 @@
-"""Texts that went out from our numbers without us: what people send in Aircall, and other programs by its API.
+"""Texts that went out from our numbers without us: what people send in Aircall, and other programs by a provider's API.
 
-Aircall tells of them as of ours (`message.sent`). They use the number up at the carrier, so their use is shown beside
+Providers tell of them as of ours. They use the number up at the carrier, so their use is shown beside
 the limits here; no limit counts them, for they cannot be stopped.
 """
 
@@ -11,8 +11,8 @@ from django.db.models import Count, Sum
 
 from smsadmin.core.segments import measure
 from smsadmin.directory.models import Number
+from smsadmin.incoming import wires
 from smsadmin.incoming.models import OutsideMessage, ProviderCall
-from smsadmin.providers.aircall import webhooks as wire
 
 _MOST_MEDIA = 100
 
@@ -33,8 +33,8 @@ def use(number: Number, since: datetime, until: datetime) -> Use:
 
 
 def keep(call: ProviderCall) -> None:
-    """Keeps the message of a `message.sent` that is none of ours, once."""
-    said = wire.said(call.body)
+    """Keeps the message of a call that is none of ours, once."""
+    said = wires.said(call)
     OutsideMessage.objects.get_or_create(
         connection_id=call.connection_id,
         provider_id=said.id or call.fingerprint.hex,

@@ -18,7 +18,7 @@ from smsadmin.incoming import webhooks
 from smsadmin.incoming.models import ProxyConfiguration
 from smsadmin.providers import registry
 from smsadmin.providers.aircall.client import PROXY_TYPE, Aircall, AircallError
-from smsadmin.providers.aircall.webhooks import text
+from smsadmin.providers.told import text
 from smsadmin.workspaces.models import User
 
 Callback = ProxyConfiguration.Callback

@@ -2,7 +2,7 @@
 
 A receipt names the message by the provider's id, which is known once the provider's answer to the send is written.
 Before that, and for good where there was no usable answer, a message is recognised by its number, recipient, text
-and time: the only way to learn what became of an unknown one, for Aircall cannot be asked.
+and time: the only way to learn what became of an unknown one, for no provider can be asked by them.
 """
 
 from datetime import datetime, timedelta
@@ -12,11 +12,10 @@ from django.db.models import Q, QuerySet
 from smsadmin.core import segments
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
-from smsadmin.incoming import outside
+from smsadmin.incoming import outside, wires
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.incoming.result import Result, Wait
-from smsadmin.providers.aircall import webhooks as wire
-from smsadmin.providers.aircall.webhooks import Said
+from smsadmin.providers.told import Said
 from smsadmin.sending import log
 from smsadmin.sending.models import Message
 
@@ -31,7 +30,7 @@ LONGEST_WAIT = timedelta(days=8)
 
 def handle(call: ProviderCall, now: datetime) -> Result:
     """What a receipt does. Raises Wait while the message it may be about has no answer yet."""
-    said = wire.said(call.body)
+    said = wires.said(call)
     if said.is_inbound or not said.is_text:
         return Result(Outcome.UNUSED)
     if first := _told_before(call):
@@ -108,14 +107,14 @@ def _like(said: Said, call: ProviderCall) -> QuerySet[Message]:
         workspace=call.workspace_id,
         recipient=said.party,
         connection=call.connection_id,
-        number__provider_id=said.number_id,
+        number__provider_id__in=said.sender_ids,
         claimed_at__range=(at - NEAR, at + NEAR),
     )
 
 
 def _same_text(messages: QuerySet[Message], said: Said) -> list[Message]:
     """Those that say the same, but for white space, which a provider may trim."""
-    if not (said.party and said.number_id and said.body):
+    if not (said.party and said.sender_ids and said.body):
         return []
     found = messages.only("pk", "body", "characters", "recipient", "values_gone_at")
     return [message for message in found if _says(message, said.body)]

@@ -10,10 +10,11 @@ from smsadmin.consent.hearing import hear
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import LEFT, Status
 from smsadmin.directory.models import Number
+from smsadmin.incoming import wires
 from smsadmin.incoming.models import InboundMessage, ProviderCall
 from smsadmin.incoming.result import Result
 from smsadmin.incoming.signals import received
-from smsadmin.providers.aircall import webhooks as wire
+from smsadmin.providers.told import Said
 from smsadmin.sending.models import Message
 
 Outcome = ProviderCall.Outcome
@@ -34,11 +35,11 @@ def replies_to(message: Message) -> list[InboundMessage]:
 
 def handle(call: ProviderCall, now: datetime) -> Result:
     """Keeps an inbound message, once, and acts on what it says about being texted."""
-    said = wire.said(call.body)
+    said = wires.said(call)
     if not said.is_inbound or not said.is_text or said.party == said.number:
         return Result(Outcome.UNUSED)
     at = said.created_at or said.said_at or call.at
-    number = Number.objects.filter(connection=call.connection_id, provider_id=said.number_id).first()
+    number = _number(call, said)
     answers = _answered(call, number, said.party, at)
     inbound, is_new = InboundMessage.objects.get_or_create(
         connection_id=call.connection_id,
@@ -59,6 +60,13 @@ def handle(call: ProviderCall, now: datetime) -> Result:
         tell = partial(received.send_robust, sender=InboundMessage, inbound=inbound)
         transaction.on_commit(tell, robust=True)
     return Result(Outcome.REPLY if is_new else Outcome.REPEAT, answers)
+
+
+def _number(call: ProviderCall, said: Said) -> Number | None:
+    """The number of ours that was texted; where the provider picked the sender that is answered, its choice."""
+    found = Number.objects.filter(connection=call.connection_id, provider_id__in=said.sender_ids)
+    by_id = {number.provider_id: number for number in found}
+    return next((by_id[each] for each in said.sender_ids if each in by_id), None)
 
 
 def _answered(call: ProviderCall, number: Number | None, sender: str, at: datetime) -> UUID | None:

@@ -18,6 +18,7 @@ def sweep() -> None:
 
 
 @shared_task(expires=300)
-def look_after_webhooks() -> None:
-    """Asks each provider whether it still calls us: every 10 minutes."""
-    webhooks.look_after()
+def look_after_webhooks(workspace_id: int | None = None) -> None:
+    """Asks each provider whether it still calls us: every 10 minutes, and once what a workspace wants to be told
+    changes."""
+    webhooks.look_after(workspace_id)

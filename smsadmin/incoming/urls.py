@@ -1,8 +1,10 @@
 from django.urls import path
 
-from smsadmin.incoming import views
+from smsadmin.incoming import asking, views
 
 urlpatterns = [
-    path("webhooks/<str:secret>", views.told, name="aircall-webhook"),
-    path("callbacks/<str:secret>", views.told, name="aircall-callback"),
+    path("aircall/webhooks/<str:secret>", views.told, {"kind": "aircall"}, name="aircall-webhook"),
+    path("aircall/callbacks/<str:secret>", views.told, {"kind": "aircall"}, name="aircall-callback"),
+    path("callr/webhooks/<str:secret>", views.told, {"kind": "callr"}, name="callr-webhook"),
+    path("log/<uuid:pk>/ask/", asking.ask_for_message, name="message-ask"),
 ]

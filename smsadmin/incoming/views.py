@@ -1,8 +1,10 @@
-"""The endpoints Aircall calls. It waits five seconds for an answer: a call is checked and stored, and handled later."""
+"""The endpoints that providers call. They wait five seconds for an answer: a call is checked and stored, and handled
+later."""
 
 import hmac
 import json
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -15,8 +17,14 @@ from django.views.decorators.http import require_POST
 
 from smsadmin.incoming import bell, proxy, webhooks
 from smsadmin.incoming.models import ProviderCall, Webhook
-from smsadmin.providers.aircall import webhooks as wire
+from smsadmin.incoming.wires import WIRES
+from smsadmin.providers.aircall import webhooks as aircall
+from smsadmin.providers.callr import signatures
+from smsadmin.providers.callr import webhooks as callr
+from smsadmin.providers.callr.options import Options
+from smsadmin.providers.told import About, text
 from smsadmin.sending import log, refused
+from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
 
@@ -34,37 +42,40 @@ class RefusedError(Exception):
 
 @csrf_exempt
 @require_POST
-def told(request: HttpRequest, secret: str) -> HttpResponse:
-    """An event, of a webhook or of a number in proxy mode. Aircall repeats whatever is not answered with 2xx."""
+def told(request: HttpRequest, secret: str, kind: str) -> HttpResponse:
+    """An event of a provider of this kind. It repeats whatever is not answered with 2xx."""
     webhook = None
     try:
-        webhook = webhooks.at(secret)
+        webhook = webhooks.at(secret, kind)
         if webhook is None:
             raise RefusedError("address", "No account that is connected here was given this address.", 404)
-        payload = _payload(request)
-        _check_token(payload, webhook)
-        _store(payload, webhook)
+        _store(_CHECKED[kind](request, webhook), webhook)
     except RefusedError as refusal:
         return _refused(request, secret, refusal, webhook)
     except DatabaseError as error:
-        logger.warning("aircall.put_off", error=str(error))
+        logger.warning("provider_call.put_off", kind=kind, error=str(error))
         return JsonResponse({"message": "It could not be stored now; tell it again later."}, status=503)
     bell.ring()
     return JsonResponse({"message": "stored"})
 
 
-def _payload(request: HttpRequest) -> dict[str, Any]:
+def _body(request: HttpRequest) -> bytes:
     try:
         if len(request.body) > MOST_BYTES:
             raise RequestDataTooBig
-        payload = json.loads(
-            request.body.decode("utf-8-sig", "surrogatepass"), parse_constant=_none, parse_float=_finite
-        )
     except RequestDataTooBig:
         raise RefusedError("malformed", f"The body may have {MOST_BYTES} bytes at most.", 413) from None
+    return request.body
+
+
+def _payload(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
+    try:
+        payload = json.loads(
+            _body(request).decode("utf-8-sig", "surrogatepass"), parse_constant=_none, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
         raise RefusedError("malformed", f"The body is not JSON: {error}", 400) from error
-    if not isinstance(payload, dict) or not wire.event_of(payload):
+    if not isinstance(payload, dict) or not WIRES[webhook.connection.kind].event_of(payload):
         raise RefusedError("malformed", "The body names no event.", 400)
     return log.storable(payload)
 
@@ -80,37 +91,78 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _check_token(payload: dict[str, Any], webhook: Webhook) -> None:
-    """A webhook's own token; of a callback that of its number's configuration, which must be known to call us. Where
-    we were never told the token, as of a configuration that was made elsewhere, the address speaks alone."""
-    if wire.is_callback(payload):
+# --- Aircall ------------------------------------------------------------------------------------------
+
+
+def _by_aircall(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
+    """The event, where its token is a webhook's own or, of a callback, that of its number's configuration, which must
+    be known to call us. Where we were never told the token, as of a configuration that was made elsewhere, the
+    address speaks alone."""
+    payload = _payload(request, webhook)
+    if aircall.is_callback(payload):
         known = _token_of_callback(payload, webhook)
         why = "The token is not that of the number's configuration. Look at it again in the directory."
     else:
         known = webhook.secrets.get("token", "")
         why = "The token is not that of our webhook. Repair it under Connections."
-    if known and not hmac.compare_digest(known.encode(), wire.text(payload.get("token")).encode()):
+    if known and not hmac.compare_digest(known.encode(), text(payload.get("token")).encode()):
         raise RefusedError("token", why, 401)
+    return payload
 
 
 def _token_of_callback(payload: dict[str, Any], webhook: Webhook) -> str:
-    if wire.event_of(payload) not in wire.CALLBACKS:
+    if aircall.event_of(payload) not in aircall.CALLBACKS:
         raise RefusedError("token", "Callbacks of numbers in proxy mode do not tell this event.", 401)
-    known = proxy.token_of(webhook.connection_id, wire.said(payload).number_id)
+    known = proxy.token_of(webhook.connection_id, aircall.said(payload).number_id)
     if known is None:
         why = "No number that is known to call us has this id. Look at its configuration in the directory."
         raise RefusedError("token", why, 401)
     return known
 
 
+# --- Callr --------------------------------------------------------------------------------------------
+
+_EVENT_ID = "X-CALLR-EventId"
+
+
+def _by_callr(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
+    """The event, where it is signed with the secret of the account's webhooks: checked before anything is read."""
+    options = Options.read(webhook.connection.options)
+    if options.signed:
+        _check_signature(request, webhook, options.signature_header)
+    return callr.with_id(_payload(request, webhook), request.headers.get(_EVENT_ID, "")[:80])
+
+
+def _check_signature(request: HttpRequest, webhook: Webhook, header: str) -> None:
+    signature, secret = request.headers.get(header, ""), webhook.connection.secrets.get("hmac_secret", "")
+    if not secret:
+        why = "The secret of its webhooks was not entered here. Enter it under Connections."
+        raise RefusedError("secret", why, 401)
+    if not signature:
+        raise RefusedError("unsigned", f"There is no header {header}.", 401)
+    if not signatures.is_signed(_body(request), secret, signature):
+        why = "The signature is not made with the secret that was entered under Connections."
+        raise RefusedError("forged", why, 401)
+
+
+_CHECKED: Mapping[str, Callable[[HttpRequest, Webhook], dict[str, Any]]] = {
+    Connection.Kind.AIRCALL: _by_aircall,
+    Connection.Kind.CALLR: _by_callr,
+}
+
+
+# --- Kept ---------------------------------------------------------------------------------------------
+
+
 def _store(payload: dict[str, Any], webhook: Webhook) -> None:
-    now, event = timezone.now(), wire.event_of(payload)
+    now, wire = timezone.now(), WIRES[webhook.connection.kind]
+    of_message = wire.about(payload) in (About.RECEIPT, About.REPLY)
     ProviderCall.objects.create(
         workspace_id=webhook.workspace_id,
         connection_id=webhook.connection_id,
         at=now,
-        event=event[:40],
-        provider_id=wire.said(payload).id if event.startswith("message.") else "",
+        event=wire.event_of(payload)[:40],
+        provider_id=wire.said(payload).id if of_message else "",
         body=wire.slim(payload),
         fingerprint=wire.fingerprint(payload),
         next_look_at=now,
@@ -122,10 +174,10 @@ def _refused(
     request: HttpRequest, secret: str, refusal: RefusedError, webhook: Webhook | None
 ) -> JsonResponse:
     path = request.path.replace(secret, "•••")
-    logger.warning("aircall.refused", path=path, reason=refusal.reason)
+    logger.warning("provider_call.refused", path=path, reason=refusal.reason)
     try:
         workspace_id = webhook.workspace_id if webhook else None
         refused.keep(path, refusal.reason, refusal.detail, workspace_id=workspace_id)
     except DatabaseError as error:
-        logger.warning("aircall.refusal_not_kept", error=str(error))
+        logger.warning("provider_call.refusal_not_kept", error=str(error))
     return JsonResponse({"message": refusal.detail}, status=refusal.status)

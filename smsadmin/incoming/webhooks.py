@@ -24,10 +24,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from smsadmin import cache
+from smsadmin.flows.starting import wants_calls
 from smsadmin.incoming.models import ProxyConfiguration, Webhook
 from smsadmin.providers import registry
+from smsadmin.providers.aircall import calls
 from smsadmin.providers.aircall.client import Aircall, AircallError
-from smsadmin.providers.aircall.webhooks import EVENTS, EVENTS_OF_APP, text
+from smsadmin.providers.aircall.webhooks import EVENTS, EVENTS_OF_APP
+from smsadmin.providers.told import text
 from smsadmin.workspaces.models import Connection, Workspace
 
 logger = structlog.get_logger(__name__)
@@ -46,15 +49,17 @@ _IMPATIENT = 1.0  # the longest pause, in seconds, while somebody waits for the 
 # --- For the calls themselves -----------------------------------------------------------------------
 
 
-def at(secret: str) -> Webhook | None:
-    """The webhook with this secret in its address. Looked up by a hash, so that no time taken tells of a secret."""
+def at(secret: str, kind: str) -> Webhook | None:
+    """The webhook of an account of this kind with this secret in its address, and its connection. Looked up by a hash,
+    so that no time taken tells of a secret."""
     address_hash = _hash(secret)
 
     def load() -> Webhook:
-        return Webhook.objects.get(address_hash=address_hash)
+        found = Webhook.objects.select_related("connection")
+        return found.get(address_hash=address_hash, connection__kind=kind)
 
     try:
-        return cache.remembered(("webhook", address_hash), load)
+        return cache.remembered(("webhook", kind, address_hash), load)
     except Webhook.DoesNotExist:  # not remembered: anybody can name as many as memory holds
         return None
 
@@ -152,6 +157,12 @@ def address(connection: Connection) -> str:
     )
 
 
+def address_for_portal(connection: Connection) -> str:
+    """Where Callr is to call us: a person enters it in its portal."""
+    secret = (of(connection) or _row(connection)).secrets["address"]
+    return settings.BASE_URL + reverse("callr-webhook", args=[secret])
+
+
 def path_of(url: str) -> str:
     """The path of an address; "" for what is none, as others may have told Aircall."""
     try:
@@ -166,10 +177,11 @@ def demand_https() -> None:
         raise AircallError("Aircall calls HTTPS addresses only: BASE_URL must begin with https://.")
 
 
-def look_after() -> None:
-    """Looks at every webhook, and mends it where its owners let it repair itself: the sandbox, which forgets them at
-    each start, needs no leave."""
-    for webhook in Webhook.objects.exclude(provider_id="").select_related("connection"):
+def look_after(workspace_id: int | None = None) -> None:
+    """Looks at every webhook, or those of one workspace, and mends it where its owners let it repair itself: the
+    sandbox, which forgets them at each start, needs no leave."""
+    found = Webhook.objects.exclude(provider_id="").select_related("connection")
+    for webhook in found.filter(workspace=workspace_id) if workspace_id else found:
         try:
             seen = look(webhook)
             if seen.state != State.WORKING and (webhook.repairs or settings.SANDBOX):
@@ -246,8 +258,10 @@ def _id(found: Mapping[str, Any]) -> str:
 
 
 def _events(webhook: Webhook) -> Sequence[str]:
+    """What it is to tell: of calls only where one starts a flow, for they are nobody's business here else."""
     is_of_app = webhook.connection.auth == Connection.Auth.OAUTH
-    return EVENTS_OF_APP if is_of_app else EVENTS
+    events = EVENTS_OF_APP if is_of_app else EVENTS
+    return (*events, calls.ENDED) if wants_calls(webhook.workspace_id) else events
 
 
 def _kept(webhook: Webhook, found: list[dict[str, Any]]) -> Webhook:
@@ -268,7 +282,8 @@ def _kept(webhook: Webhook, found: list[dict[str, Any]]) -> Webhook:
 
 
 def _state(found: Mapping[str, Any], webhook: Webhook) -> str:
-    if found.get("url") != _url(webhook) or not set(_events(webhook)) <= set(found.get("events") or ()):
+    wanted, told = set(_events(webhook)), set(found.get("events") or ())
+    if found.get("url") != _url(webhook) or not wanted <= told or calls.ENDED in told - wanted:
         return State.WRONG
     return State.OFF if found.get("active") is False else State.WORKING
 

@@ -1,6 +1,7 @@
-"""How fast an Aircall account may be asked: one pace for everything that asks it.
+"""How fast an account may be asked: one pace for everything that asks it.
 
 Aircall's documents name 120 requests a minute for a company in one place and 60 in another; 60 is safe with both.
+Callr's name none; an example of theirs makes one a second.
 """
 
 import math
@@ -16,7 +17,13 @@ MOST_AT_ONCE = 50
 
 def per_minute(connection: Connection) -> int:
     """Requests a minute, as the connection or else the installation says."""
-    return connection.requests_per_minute or settings.AIRCALL_REQUESTS_PER_MINUTE
+    return connection.requests_per_minute or as_installed(connection.kind)
+
+
+def as_installed(kind: str) -> int:
+    """Requests a minute of accounts of this kind that say nothing else."""
+    of_callr = kind == Connection.Kind.CALLR
+    return settings.CALLR_REQUESTS_PER_MINUTE if of_callr else settings.AIRCALL_REQUESTS_PER_MINUTE
 
 
 def at_once(connection: Connection) -> int:

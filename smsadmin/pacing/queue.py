@@ -1,4 +1,4 @@
-"""How long an Aircall account's queue is, and when it will be empty: from what waits, the pace, and what takes
+"""How long an account's queue is, and when it will be empty: from what waits, the pace, and what takes
 a part of it."""
 
 from collections.abc import Iterable, Mapping, Sequence

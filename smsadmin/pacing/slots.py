@@ -1,7 +1,7 @@
 """Slots for requests to one account: every process takes its turns from the same row (GCRA).
 
 Aircall developer docs, "Rate limiting": so many requests a minute for the whole company. HubSpot docs, "Usage
-guidelines": so many in ten seconds for an app and account. Both are one budget, whatever the requests are for.
+guidelines": so many in ten seconds for an app and account. Each is one budget, whatever the requests are for.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whose turn it is to ask an Aircall account: the mirror waits for it, a page waits a moment, a send has taken its own.
+"""Whose turn it is to ask an account: the mirror waits for it, a page waits a moment, a send has taken its own.
 
 Each turn has `begin()`, before a request, and `heard()` of its answer.
 """
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from smsadmin.pacing import account, slots
 from smsadmin.pacing.slots import Rate
-from smsadmin.providers.aircall import limits
+from smsadmin.providers import limits
 from smsadmin.providers.base import Exchange
 from smsadmin.workspaces.models import Connection
 
@@ -46,8 +46,8 @@ def _asked_to_wait(until: datetime) -> str:
 @dataclass(slots=True)
 class Page:
     """Somebody waits for a page. A request leaves at once, up to AHEAD slots early, and what comes after it waits for
-    it. Where more have gone ahead it waits a moment, then leaves all the same, one beyond the pace; while Aircall has
-    asked for a pause, none leaves."""
+    it. Where more have gone ahead it waits a moment, then leaves all the same, one beyond the pace; while the
+    other side has asked for a pause, none leaves."""
 
     connection: Connection
     sleep: Callable[[float], None] = time.sleep
@@ -72,7 +72,7 @@ class Page:
 @dataclass(slots=True)
 class Share:
     """The mirror's turns: every second slot at most, so that sends keep going. It waits as long as that takes, unless
-    Aircall asks for a long pause."""
+    the other side asks for a long pause."""
 
     connection: Connection
     sleep: Callable[[float], None]

@@ -53,6 +53,27 @@ class Result:
     requests: int = 1  # how many it took, where one was not enough
 
 
+class AccountError(Exception):
+    """A read of an account, or a change to it, that failed, in words. `refused` tells that it was answered 401 or 403,
+    `credential` that the credentials themselves are refused."""
+
+    def __init__(self, words: str, *, refused: bool = False, credential: bool = False) -> None:
+        self.refused, self.credential = refused, credential
+        super().__init__(words)
+
+
+class Turn(Protocol):
+    """When a request to an account may leave (smsadmin.pacing.turns)."""
+
+    def begin(self) -> str:
+        """Waits until a request may leave; "" when it may, else why it may not."""
+        ...
+
+    def heard(self, exchange: Exchange) -> None:
+        """What an answer said of the account's limit."""
+        ...
+
+
 class Provider(Protocol):
     @property
     def name(self) -> str:

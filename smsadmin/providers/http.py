@@ -17,10 +17,11 @@ import httpx
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from smsadmin.providers.base import Exchange
+from smsadmin.providers.base import Exchange, Turn
 
 NOT_SENT = "not_sent"  # no connection: nothing left this server
 NO_ANSWER = "no_answer"  # the request may have arrived
+WITHHELD = "withheld"  # it was not the request's turn: it was not made
 MOST_KEPT = 1_000  # characters of an answer that the log keeps
 MOST_READ = 4_096  # bytes of an answer by a server that anybody may have named
 PRIVATE = "the address is of a private network"
@@ -55,6 +56,13 @@ class Answer:
     @property
     def status(self) -> int:
         return self.exchange.http_status or 0
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether a read may be answered otherwise a moment later: not one that was not made."""
+        if self.broke == WITHHELD:
+            return False
+        return not self.status or self.status == 429 or self.status >= 500
 
 
 @sensitive_variables()
@@ -98,50 +106,86 @@ def call(
 
 
 @sensitive_variables()
+def call_in_turn(turn: Turn | None, method: str, url: str, **parts: Any) -> Answer:
+    """One request as `call` makes it once its turn has come, which hears of the answer; at once without a turn."""
+    if turn is None:
+        return call(method, url, **parts)
+    if why_not := turn.begin():
+        return Answer(Exchange(method, url, failure=why_not), WITHHELD)
+    answer = call(method, url, **parts)
+    turn.heard(answer.exchange)
+    return answer
+
+
+@sensitive_variables()
 def post_outside(
     url: str, content: bytes, *, headers: dict[str, str], read_timeout: float, private: bool = False
 ) -> Answer:
-    """Posts to an address that somebody typed in, and parts_of() could read; never raises for what the network or the
-    other side does.
+    """Posts to an address that somebody typed in, as call_outside does."""
+    return call_outside(
+        "POST", url, content, headers=headers, read_timeout=read_timeout, private=private, most=MOST_READ
+    )
+
+
+@sensitive_variables()
+def call_outside(
+    method: str,
+    url: str,
+    content: bytes = b"",
+    *,
+    headers: dict[str, str],
+    read_timeout: float,
+    private: bool = False,
+    most: int,
+) -> Answer:
+    """Calls an address that somebody typed in, and parts_of() could read; never raises for what the network or the
+    other side does. The text of the answer is in `body`.
 
     Without `private`, only https and only hosts whose every address is public: else a form would reach what stands
     behind our firewall. The connection goes to the very address that was looked at, so that no name changes its
-    mind in between. Redirects are not followed, and no more than MOST_READ bytes of the answer are read. The
-    exchange names the host alone: paths and queries of such addresses are often secrets.
+    mind in between. Redirects are not followed, and no more than `most` bytes of the answer are read. The exchange
+    names the host alone: paths and queries of such addresses are often secrets.
     """
     started = time.monotonic()
-    timeout = httpx.Timeout(read_timeout, connect=settings.PROVIDER_CONNECT_TIMEOUT)
+    connect = min(settings.PROVIDER_CONNECT_TIMEOUT, read_timeout)
+    timeout = httpx.Timeout(read_timeout, connect=connect)
 
-    def answered(how_far: str, **came: Any) -> Answer:
+    def answered(how_far: str, text: str | None = None, **came: Any) -> Answer:
         host = f"{httpx.URL(url).scheme}://{host_of(url)}"
-        return Answer(Exchange("POST", host, elapsed_ms=_since(started), **came), how_far)
+        return Answer(Exchange(method, host, elapsed_ms=_since(started), **came), how_far, text)
 
     try:
-        status, text = _posted(url, content, headers, timeout, private)
+        status, told, text = _called(method, url, content, headers, timeout, private, most)
     except _Forbidden as forbidden:
         return answered(NOT_SENT, failure=str(forbidden))
     except _NOTHING_SENT as error:
         return answered(NOT_SENT, failure=_words(error, timeout))
     except httpx.HTTPError as error:
         return answered(NO_ANSWER, failure=_words(error, timeout))
-    return answered("", http_status=status, answer=text)
+    return answered("", text, http_status=status, headers=told, answer=text[:MOST_KEPT])
 
 
 @sensitive_variables()
-def _posted(
-    url: str, content: bytes, headers: dict[str, str], timeout: httpx.Timeout, private: bool
-) -> tuple[int, str]:
-    """Status and beginning of the answer. The client is a new one: a kept-alive connection to the same IP address may
-    have been opened, and its certificate checked, for another host. Raises _Forbidden, or what httpx raises."""
+def _called(
+    method: str,
+    url: str,
+    content: bytes,
+    headers: dict[str, str],
+    timeout: httpx.Timeout,
+    private: bool,
+    most: int,
+) -> tuple[int, dict[str, str], str]:
+    """Status, headers and beginning of the answer. The client is a new one: a kept-alive connection to the same IP
+    address may have been opened, and its certificate checked, for another host. Raises _Forbidden, or what httpx
+    raises."""
     parsed, until = httpx.URL(url), time.monotonic() + (timeout.read or 0)
-    own = {"User-Agent": "smsadmin", "Host": host_of(url), "Accept-Encoding": "identity"}
+    sent = httpx.Headers(headers)  # in which ours prevail, however theirs are spelt
+    sent.update({"User-Agent": "smsadmin", "Host": host_of(url), "Accept-Encoding": "identity"})
     reached = parsed.copy_with(host=_reached(parsed, private))
     with httpx.Client(transport=httpx.HTTPTransport(), timeout=timeout, follow_redirects=False) as fresh:
         named = {"sni_hostname": parsed.raw_host.decode()}
-        with fresh.stream(
-            "POST", reached, content=content, headers=headers | own, extensions=named
-        ) as response:
-            return response.status_code, _beginning(response, until)
+        with fresh.stream(method, reached, content=content, headers=sent, extensions=named) as response:
+            return response.status_code, dict(response.headers), _beginning(response, until, most)
 
 
 def host_of(url: str) -> str:
@@ -192,14 +236,14 @@ def is_public(address: str) -> bool:
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-def _beginning(response: httpx.Response, until: float) -> str:
+def _beginning(response: httpx.Response, until: float, most: int) -> str:
     """The first of the answer's text. A server that hands it out in drops is cut off in time."""
     read = b""
     for chunk in response.iter_raw():
         read += chunk
-        if len(read) >= MOST_READ or time.monotonic() > until:
+        if len(read) >= most or time.monotonic() > until:
             break
-    return _ILLEGIBLE.sub("", read[:MOST_READ].decode(errors="replace"))[:MOST_KEPT]
+    return _ILLEGIBLE.sub("", read[:most].decode(errors="replace"))
 
 
 def client() -> httpx.Client:

@@ -1,9 +1,14 @@
 """Which adapter carries for which connection."""
 
+from collections.abc import Callable, Mapping
+
 from smsadmin.pacing.turns import Page
 from smsadmin.providers.aircall.client import Aircall
 from smsadmin.providers.aircall.send import AircallSender
 from smsadmin.providers.base import Provider
+from smsadmin.providers.callr.client import Callr
+from smsadmin.providers.callr.options import Options
+from smsadmin.providers.callr.send import CallrSender
 from smsadmin.workspaces.models import Connection
 
 
@@ -16,8 +21,35 @@ def aircall(connection: Connection) -> Aircall:
 
 
 def provider(connection: Connection) -> Provider:
-    """The sender of a connection that can carry messages. Who calls it has taken a slot for each of them."""
-    return AircallSender(_client(connection))
+    """The sender of a connection that carries messages. Who calls it has taken a slot for each of them."""
+    return _SENDERS[connection.kind](connection)
+
+
+def callr(connection: Connection) -> Callr:
+    """The API client of a Callr connection, for what somebody waits for; the mirror gives it a turn of its own."""
+    client = _callr_client(connection)
+    if connection.pk:
+        client.turn = Page(connection)
+    return client
+
+
+_SENDERS: Mapping[str, Callable[[Connection], Provider]] = {
+    Connection.Kind.AIRCALL: lambda connection: AircallSender(_client(connection)),
+    Connection.Kind.CALLR: lambda connection: CallrSender(_callr_client(connection)),
+}
+#: The kinds of connections that carry messages: they have a directory, a pace and a queue.
+CARRIERS = frozenset(_SENDERS)
+
+
+def _callr_client(connection: Connection) -> Callr:
+    secrets = connection.secrets
+    return Callr(
+        sid=connection.external_id,
+        api_key=secrets.get("api_key", ""),
+        login=secrets.get("login", ""),
+        password=secrets.get("password", ""),
+        options=Options.read(connection.options),
+    )
 
 
 def _client(connection: Connection) -> Aircall:

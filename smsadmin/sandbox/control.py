@@ -9,13 +9,16 @@ from typing import Any
 
 import phonenumbers
 
-from smsadmin.sandbox import aircall, editor, events, faults, runner
+from smsadmin.sandbox import aircall, callr_events, editor, events, faults, runner
 from smsadmin.sandbox.aircall_json import API, short_user
+from smsadmin.sandbox.callr_json import sid_of
 from smsadmin.sandbox.runner import Workflow
 from smsadmin.sandbox.sms import segments
 from smsadmin.sandbox.state import (
     HUBSPOT_STATIC_TOKEN,
     PORTAL_ID,
+    CallrNumber,
+    CallrWebhook,
     Message,
     Number,
     ProxyConfiguration,
@@ -49,7 +52,22 @@ INDEX = {
     "DELETE /_control/aircall/numbers/ID/users/USER": "detach a user",
     "GET POST /_control/aircall/users": "users with their segments left; add one",
     "PATCH DELETE /_control/aircall/users/ID": "change or delete one",
+    "GET POST /_control/callr/numbers": '{"e164": "+33…", "country": "FR"}: every number; add one',
+    "DELETE /_control/callr/numbers/DIGITS": "delete one",
+    "GET POST /_control/callr/webhooks": '{"url": …, "secret": …}: made in the portal, or given another secret',
+    "DELETE /_control/callr/webhooks": "delete all",
 }
+
+#: Why Aircall says that a call was missed; it may say nothing.
+MISSED_CALL_REASONS = (
+    "out_of_opening_hours",
+    "short_abandoned",
+    "abandoned_in_ivr",
+    "abandoned_in_classic",
+    "no_available_agent",
+    "agents_did_not_answer",
+    None,
+)
 
 router = Router()
 route = router.route
@@ -173,11 +191,14 @@ def reset(state: State, request: Request) -> Response:
 
 @route("POST", r"/inbound")
 def inbound(state: State, request: Request) -> Response:
-    """A text from outside to one of the numbers."""
+    """A text from outside to one of the numbers, Aircall's or Callr's."""
     asked = _asked(request)
-    number = _number(state, asked.get("number") or asked.get("to"))
+    reference = asked.get("number") or asked.get("to")
     if not asked.get("from") or not asked.get("body"):
         raise ValueError("An inbound message has a number, a from and a body.")
+    if callr_number := _callr_number(state, reference):
+        return _inbound_at_callr(state, callr_number, asked["from"], asked["body"])
+    number = _number(state, reference)
     message = Message(
         id=f"{state.new_id():x}SM{state.new_id():032x}",
         service="aircall",
@@ -192,6 +213,33 @@ def inbound(state: State, request: Request) -> Response:
     )
     state.messages.append(message)
     events.received(state, number, message)
+    return json_response(asdict(message), 201)
+
+
+def _callr_number(state: State, reference: Any) -> str:
+    """A number of Callr's by its digits, with or without the plus, or the one that it picks; "" for none."""
+    text = f"+{str(reference).lstrip('+ ')}"
+    if text in state.callr_numbers:
+        return text
+    return state.settings.callr_pool if reference == state.settings.callr_pool else ""
+
+
+def _inbound_at_callr(state: State, number: str, sender: str, body: str) -> Response:
+    message = Message(
+        id=sid_of(state.new_id()),
+        service="callr",
+        number_id=0,
+        sender=sender,
+        recipient=number,
+        body=body,
+        time=state.now(),
+        status="delivered",
+        direction="inbound",
+        mode=state.settings.callr_webhooks,
+        segments=segments(body),
+    )
+    state.messages.append(message)
+    callr_events.tell(state, message, message.status)
     return json_response(asdict(message), 201)
 
 
@@ -251,7 +299,11 @@ def make_call(state: State, request: Request) -> Response:
     """An inbound call that rings and ends: missed, with a reason, unless somebody answered it."""
     asked = _asked(request)
     number = _number(state, asked.get("number") or asked.get("to"))
-    answered_by = asked.get("answered_by")
+    answered_by, reason = asked.get("answered_by"), asked.get("missed_call_reason", "no_available_agent")
+    if reason not in MISSED_CALL_REASONS:
+        raise ValueError(
+            f"missed_call_reason is null or one of {', '.join(filter(None, MISSED_CALL_REASONS))}."
+        )
     call = _call(state, number, asked.get("from") or "anonymous", int(asked.get("duration", 17)))
     ringing = {**call, "status": "initial", "ended_at": None, "duration": 0}
     events.emit(state, "call.created", "call", ringing)
@@ -261,7 +313,7 @@ def make_call(state: State, request: Request) -> Response:
         events.emit(state, "call.answered", "call", {**call, "status": "answered", "ended_at": None})
         events.emit(state, "call.hungup", "call", call)
     else:
-        call["missed_call_reason"] = asked.get("missed_call_reason", "no_available_agent")
+        call["missed_call_reason"] = reason
     state.calls[call["id"]] = call
     events.emit(state, "call.ended", "call", call)
     return json_response(call, 201)
@@ -505,3 +557,45 @@ def progress(state: State, request: Request, enrolment_id: str) -> Response:
     if wait := float(request.query.get("wait", 0)):
         state.wait_until(lambda: enrolment.pending == 0, wait)
     return json_response(enrolment.progress(state.now()))
+
+
+# Callr's account: its numbers, and what a person sets up in the portal
+
+
+@route("GET", r"/callr/numbers")
+def callr_numbers(state: State, request: Request) -> Response:
+    return json_response([asdict(number) for number in state.callr_numbers.values()])
+
+
+@route("POST", r"/callr/numbers")
+def add_callr_number(state: State, request: Request) -> Response:
+    number = CallrNumber(**_asked(request))
+    if not number.e164.startswith("+"):
+        raise ValueError("A number needs e164, which starts with +.")
+    state.callr_numbers[number.e164] = number
+    return json_response(asdict(number), 201)
+
+
+@route("DELETE", r"/callr/numbers/(?P<digits>\d+)")
+def delete_callr_number(state: State, request: Request, digits: str) -> Response:
+    if state.callr_numbers.pop(f"+{digits}", None) is None:
+        raise _missing(f"There is no number +{digits}.")
+    return Response(204)
+
+
+@route("GET", r"/callr/webhooks")
+def callr_webhooks(state: State, request: Request) -> Response:
+    return json_response([{"url": webhook.url} for webhook in state.callr_webhooks.values()])
+
+
+@route("POST", r"/callr/webhooks")
+def add_callr_webhook(state: State, request: Request) -> Response:
+    webhook = CallrWebhook(**_asked(request))
+    state.callr_webhooks[webhook.url] = webhook
+    return json_response({"url": webhook.url}, 201)
+
+
+@route("DELETE", r"/callr/webhooks")
+def delete_callr_webhooks(state: State, request: Request) -> Response:
+    state.callr_webhooks.clear()
+    return Response(204)

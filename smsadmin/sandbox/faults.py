@@ -2,7 +2,7 @@
 
 A fault is JSON: {"service": "aircall", "kind": KIND} with "count": N (the next N requests) or
 "share": 0.1 (a tenth of them); neither means every request until it is deleted. It may be narrowed by
-"path" (a regular expression) and "recipient" (the `to` of a send). Without "path" a fault at Aircall meets
+"path" (a regular expression) and "recipient" (the `to` of a send). Without "path" a fault at Aircall or Callr meets
 sends only, so that a refresh of the directory does not use it up; at HubSpot it meets every request.
 "seconds" sets how long the slow ones take.
 
@@ -23,7 +23,7 @@ Kinds that strike after it was accepted (the message is sent, the caller cannot 
     reset_after  the connection is reset
     500_after    a 500 although it was accepted
     invalid_json 200 with a body that is not JSON
-    no_id        200 without `id`
+    no_id        the right answer without the message's id
     cut          half of the body, then the end of the connection
     garbage      bytes that are not HTTP
 
@@ -57,8 +57,11 @@ REFUSALS = {"edge403", "forbidden", "daily429", "expired"}
 BEFORE = {"reset_before", "hang"}
 AFTER = {"timeout", "slow", "reset_after", "500_after", "invalid_json", "no_id", "cut", "garbage"}
 ALIASES = {"reset": "reset_before"}
-SERVICES = ("aircall", "hubspot")
-SEND_PATHS = r"/messages/(native/)?send$"
+SERVICES = ("aircall", "hubspot", "callr")
+#: Where each service that carries messages takes them.
+SEND_PATHS = {"aircall": r"/messages/(native/)?send$", "callr": r"^/v2\.0/sms$|^/json-rpc/"}
+#: What a service may call the id of a message.
+_IDS = {"id", "sid", "hash", "result"}
 SILENCE = 60.0
 SLOWNESS = 10.0
 
@@ -96,15 +99,14 @@ class Fault:
         fault.seconds = None if fault.seconds is None else float(fault.seconds)
         if not is_pattern(fault.path):
             raise ValueError("path is not a regular expression.")
-        if not fault.path and fault.service == "aircall":
-            fault.path = SEND_PATHS
+        fault.path = fault.path or SEND_PATHS.get(fault.service, "")
         return fault
 
     def meets(self, service: str, request: Request, chance: random.Random) -> bool:
         """Whether this request meets the fault; counts it."""
         if service != self.service or not re.search(self.path, request.path):
             return False
-        if self.recipient and request.json_object.get("to") != self.recipient:
+        if self.recipient and recipient_of(request) != self.recipient:
             return False
         if self.count is not None and self.met >= self.count:
             return False
@@ -137,10 +139,18 @@ def find(
     for fault in faults:
         if fault.meets(service, request, chance):
             return fault.kind, fault.seconds
-    if service == "aircall" and re.search(SEND_PATHS, request.path):
-        kind = MAGIC_RECIPIENTS.get(str(request.json_object.get("to")))
+    if service in SEND_PATHS and re.search(SEND_PATHS[service], request.path):
+        kind = MAGIC_RECIPIENTS.get(recipient_of(request))
         return (kind, None) if kind else None
     return None
+
+
+def recipient_of(request: Request) -> str:
+    """To whom a send is: Aircall has it in the body, Callr in the query, its earlier API as the second parameter."""
+    parameters = request.json_object.get("params")
+    if isinstance(parameters, list):
+        return str(parameters[1]) if len(parameters) > 1 else ""
+    return str(request.json_object.get("to") or request.query.get("to"))
 
 
 def before(kind: str, seconds: float | None) -> Response | None:
@@ -167,7 +177,7 @@ def after(kind: str, seconds: float | None, response: Response) -> Response:
             response.body = b'{"id": "exampleSM'
         case "no_id":
             answer = json.loads(response.body or b"{}")
-            response.body = json.dumps({key: answer[key] for key in answer if key != "id"}).encode()
+            response.body = json.dumps({key: answer[key] for key in answer if key not in _IDS}).encode()
         case "cut":
             response.wire = Wire.CUT
         case "garbage":

@@ -15,7 +15,7 @@ from smsadmin.sandbox.crm import ASSOCIATION_TYPES, OBJECT_TYPES, associate, cal
 from smsadmin.sandbox.definitions import STAGES, definitions
 from smsadmin.sandbox.faults import MAGIC_RECIPIENTS
 from smsadmin.sandbox.runner import Workflow
-from smsadmin.sandbox.state import Number, ProxyConfiguration, Record, Seeds, User, iso
+from smsadmin.sandbox.state import CallrNumber, Number, ProxyConfiguration, Record, Seeds, User, iso
 
 SEED = 9000001
 STARTED = 1_735_689_600.0  # 2025-01-01T00:00:00Z
@@ -55,6 +55,13 @@ NUMBERS: list[tuple[str, str, str, list[str]]] = [
     ("voice_only", "FR", "+33199{:06}", ["Standard Paris", "Comptabilité"]),
     ("voice_only", "GB", "+44207946{:04}", ["Switchboard London", "Warehouse UK"]),
     ("voice_only", "CA", "+1514555{:04}", ["Réception Montréal", "Entrepôt"]),
+]
+#: Of the account at Callr: number, country, type.
+CALLR_NUMBERS = [
+    ("+33199001020", "FR", "geographic"),
+    ("+33639980042", "FR", "mobile"),
+    ("+33639980043", "FR", "mobile"),
+    ("+442079460180", "GB", "geographic"),
 ]
 FIRST_SUFFIX = {"+44207946{:04}": 100, "+4917139{:06}": 200_10, "+33199{:06}": 101, "+4930{:08}": 23_125_010}
 FIRST_SUFFIX["+33639{:06}"] = 980_012
@@ -167,7 +174,15 @@ def seeds() -> Seeds:
     records["contacts"] = _contacts(chance, numbers, users)
     _add_other_records(records, chance, users)
     _fill_in(records, random.Random(SEED + 1))  # noqa: S311
-    return Seeds(numbers, users, records, definitions(STARTED), _owners(users), _workflows(numbers, users))
+    return Seeds(
+        numbers,
+        users,
+        records,
+        definitions(STARTED),
+        _owners(users),
+        _workflows(numbers, users),
+        {e164: CallrNumber(e164, country, kind) for e164, country, kind in CALLR_NUMBERS},
+    )
 
 
 # Aircall

@@ -15,7 +15,7 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from smsadmin.sandbox import aircall, automation, control, faults, hubspot
+from smsadmin.sandbox import aircall, automation, callr, control, faults, hubspot
 from smsadmin.sandbox.seeds import seeds
 from smsadmin.sandbox.state import Settings, State, iso
 from smsadmin.sandbox.web import HttpError, Request, Response, Wire, json_response
@@ -30,11 +30,13 @@ def _hubspot(state: State, request: Request) -> Response:
 SERVICES: dict[str, Callable[[State, Request], Response]] = {
     "aircall": aircall.handle,
     "hubspot": _hubspot,
+    "callr": callr.handle,
     "_control": control.handle,
 }
 REFUSALS: dict[str, Callable[[State, str], Response]] = {
     "aircall": aircall.refusal,
     "hubspot": hubspot.refusal,
+    "callr": callr.refusal,
 }
 SECRET_IN_TARGET = re.compile(r"((?:client_secret|token|code|hapikey)=|/access-tokens/)[^&/]+")
 
@@ -128,6 +130,7 @@ def index(server: SandboxServer) -> Response:
             "sandbox": "smsadmin",
             "aircall": f"{url}/aircall/v1",
             "hubspot": f"{url}/hubspot",
+            "callr": f"{url}/callr/v2.0",
             "control": control.INDEX,
             "fault_kinds": faults.kinds(),
             "magic_recipients": faults.MAGIC_RECIPIENTS,

@@ -1,6 +1,6 @@
-"""HubSpot's request signatures, made here independently of the product that checks them.
+"""Signatures of HubSpot's requests and of Callr's webhooks, made here independently of the product that checks them.
 
-Rule: HubSpot docs, "Validating requests from HubSpot".
+Rules: HubSpot docs, "Validating requests from HubSpot"; Callr docs, "Webhooks".
 """
 
 import base64
@@ -42,3 +42,10 @@ def signature_headers(
         headers["X-HubSpot-Signature-v3"] = sign_v3(secret, method, uri, body, timestamp)
         headers["X-HubSpot-Request-Timestamp"] = str(timestamp)
     return headers
+
+
+def sign_callr(kind: str, secret: str, body: bytes) -> str:
+    """Base64 of the HMAC of the body; `kind` is sha256, sha512 or bad."""
+    if kind == "bad":
+        kind, secret = "sha256", f"{secret}-wrong"
+    return base64.b64encode(hmac.digest(secret.encode(), body, kind)).decode()

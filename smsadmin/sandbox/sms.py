@@ -11,10 +11,16 @@ GSM7_EXTENSION = set("\f^{}\\[~]|€")
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
-def segments(body: str) -> int:
-    """Segments of a text: 160 or 153 septets each, 70 or 67 code units where a character needs Unicode."""
+def is_gsm(body: str) -> bool:
+    """Whether every character of a text has a place in GSM-7."""
+    return set(unicodedata.normalize("NFC", body)) <= GSM7 | GSM7_EXTENSION
+
+
+def segments(body: str, *, unicode: bool = False) -> int:
+    """Segments of a text: 160 or 153 septets each, 70 or 67 code units where a character needs Unicode, or the sender
+    asked for it."""
     text = unicodedata.normalize("NFC", body)
-    if set(text) <= GSM7 | GSM7_EXTENSION:
+    if is_gsm(text) and not unicode:
         widths, alone, joined = [2 if char in GSM7_EXTENSION else 1 for char in text], 160, 153
     else:
         widths, alone, joined = [2 if ord(char) > 0xFFFF else 1 for char in text], 70, 67

@@ -23,6 +23,10 @@ AIRCALL_API_TOKEN = "sandbox-token"  # noqa: S105
 AIRCALL_CLIENT_ID = "sandbox-aircall-client"
 AIRCALL_CLIENT_SECRET = "sandbox-aircall-secret"  # noqa: S105
 COMPANY_ID = 1
+CALLR_SID = "sandbox1"
+CALLR_API_KEY = "sandbox-callr-key"
+CALLR_LOGIN = "sandbox-callr-login"
+CALLR_PASSWORD = "sandbox-callr-password"  # noqa: S105
 
 KEPT_REQUESTS = 20_000
 
@@ -76,6 +80,44 @@ class Settings:
     aircall_webhook_disabled_after: int = 10
     """Failed deliveries in a row after which a webhook is switched off."""
 
+    callr_requests_per_minute: int = 0
+    """Limit of the account in one calendar minute; 0 is no limit. No source names one."""
+    callr_credentials_refused: bool = False
+    callr_build_mode: bool = False
+    """Whether the account texts its testing numbers alone."""
+    callr_testing_numbers: str = "+12025550147"
+    """Separated by spaces."""
+    callr_build_mode_code: str = "testing-number-required"
+    """The error code of a number that is none of them; no source names it."""
+    callr_reply_status: int = 201
+    """Of an accepted SMS; no source says which."""
+    callr_reply: str = "sms"
+    """Its body: sms (the whole object), sid, hash, id (an object with that alone) or empty."""
+    callr_sender_parameter: str = "from"
+    """What the query calls the sender; another name is refused."""
+    callr_encoding_parameter: str = "encoding"
+    callr_pool: str = "36180"
+    """The sender that is picked where none is named."""
+    callr_webhooks: str = "v2"
+    """Which events are told: v2, or legacy as of the earlier API."""
+    callr_envelope: str = "snake"
+    """How the envelope of v2 spells its keys: snake (event_id) or camel (eventId)."""
+    callr_delivery_event: str = "v2.sms.outbound.status-updated"
+    """What v2 calls the event of a delivery; no source names it."""
+    callr_signature: str = "sha256"
+    """Of webhooks: sha256, sha512, bad or none."""
+    callr_signature_header: str = "X-CALLR-HmacSignature"
+    callr_event_delay: float = 0.5
+    """Longest wait before each event; each one draws its own."""
+    callr_events_doubled: float = 0.0
+    """Share of events delivered twice."""
+    callr_events_shuffled: float = 0.0
+    """Share of messages whose events arrive in the wrong order."""
+    callr_webhook_timeout: float = 5.0
+    callr_webhook_retry_delay: float = 1.0
+    """Before the first repeat; doubled each time."""
+    callr_webhook_retries: int = 8
+
     hubspot_token_seconds: int = 1800
     hubspot_consent: str = "given"
     """What happens at /oauth/authorize: given (everyone agrees at once), asked (on a page) or the `error` to answer."""
@@ -118,9 +160,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
-        """Settings from BASE_URL, HUBSPOT_CLIENT_SECRET and SANDBOX_AIRCALL_REQUESTS_PER_MINUTE.
+        """Settings from BASE_URL, HUBSPOT_CLIENT_SECRET, SANDBOX_AIRCALL_REQUESTS_PER_MINUTE and
+        SANDBOX_CALLR_REQUESTS_PER_MINUTE.
 
-        Raises ValueError where the last one is not a whole number.
+        Raises ValueError where one of the last two is not a whole number.
         """
         settings = cls()
         if base_url := environ.get("BASE_URL"):
@@ -129,6 +172,8 @@ class Settings:
             settings.hubspot_client_secret = secret
         if pace := environ.get("SANDBOX_AIRCALL_REQUESTS_PER_MINUTE"):
             settings.aircall_requests_per_minute = int(pace)
+        if pace := environ.get("SANDBOX_CALLR_REQUESTS_PER_MINUTE"):
+            settings.callr_requests_per_minute = int(pace)
         return settings
 
     def change(self, changes: Mapping[str, Any]) -> None:
@@ -222,6 +267,24 @@ class Message:
     """Email of the send-as user."""
     segments: int = 1
     media: list[str] = field(default_factory=list)
+    traffic: str = ""
+    encoding: str = ""
+
+
+@dataclass
+class CallrNumber:
+    e164: str
+    country: str
+    type: str = "geographic"
+    assigned: bool = True
+
+
+@dataclass
+class CallrWebhook:
+    """Made by a person in Callr's portal."""
+
+    url: str
+    secret: str
 
 
 @dataclass
@@ -246,6 +309,7 @@ class Seeds:
     properties: dict[str, dict[str, dict[str, Any]]]
     owners: list[dict[str, Any]]
     workflows: dict[str, Any]
+    callr_numbers: dict[str, CallrNumber] = field(default_factory=dict)
 
 
 class State:
@@ -271,6 +335,7 @@ class State:
             self.settings = replace(self._first_settings)
             self.random = random.Random(20261121)  # noqa: S311
             self._reset_aircall(seeds := self._seeds())
+            self._reset_callr(seeds)
             self._reset_hubspot(seeds)
             self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
             self.faults: list[Any] = []
@@ -285,6 +350,13 @@ class State:
         self.aircall_codes: dict[str, str] = {}
         """Code to the redirect_uri it was given for."""
         self.aircall_minute = (0, 0)
+
+    def _reset_callr(self, seeds: Seeds) -> None:
+        self.callr_numbers = seeds.callr_numbers
+        self.callr_sms: dict[str, Message] = {}
+        self.callr_webhooks: dict[str, CallrWebhook] = {}
+        """By address."""
+        self.callr_minute = (0, 0)
 
     def _reset_hubspot(self, seeds: Seeds) -> None:
         self.records = seeds.records

@@ -294,7 +294,7 @@ def told(connection, **data):
         connection=connection,
         at=timezone.now(),
         event="integration.deleted",
-        body={"data": data},
+        body={"event": "integration.deleted", "data": data},
         fingerprint="0" * 32,
         next_look_at=timezone.now(),
     )

@@ -14,7 +14,15 @@ from smsadmin.providers import http
 from smsadmin.providers.base import Exchange
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection
-from tests.factories import make_action, make_connection, make_member, make_number, make_workspace
+from smsadmin.writeback.models import Engagement
+from tests.factories import (
+    make_action,
+    make_connection,
+    make_member,
+    make_message,
+    make_number,
+    make_workspace,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +40,20 @@ def workspace():
 def owner(client, workspace):
     client.force_login(make_member(workspace, "owner").user)
     return client
+
+
+def test_a_portal_says_what_its_records_still_lack(owner, workspace):
+    portal = make_connection(workspace, "hubspot")
+    for state in ("owed", "writing", "failed", "not_logged", "done"):
+        message = make_message(workspace)
+        Engagement.objects.create(
+            workspace=workspace, connection=portal, message=message, state=state, at=timezone.now()
+        )
+
+    page = owner.get(reverse("connections")).content.decode()
+
+    assert '<a href="/log/?told=owed">2 still to be logged</a>' in page
+    assert '<a href="/log/?told=unlogged">1 could not be logged</a>' in page
 
 
 @pytest.fixture

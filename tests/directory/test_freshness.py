@@ -66,7 +66,7 @@ def test_a_refresh_of_an_older_version_is_still_told(viewer, workspace):
 FAILURES = [
     ("key", "Aircall refused the API key (HTTP 403).", "Enter a new API key for the connection."),
     ("provider", "Aircall answered HTTP 500: oops", "The next refresh tries again."),
-    ("empty", "Aircall listed no number at all, so the old mirror was kept.", "Check in Aircall"),
+    ("empty", "Aircall listed no number at all, so the old mirror was kept.", "Check with the provider"),
     ("cut_off", "It was cut off: its worker stopped.", "The next refresh starts anew."),
     ("ours", "smsadmin itself failed: KeyError", "Report this with the time"),
     ("", "Aircall answered HTTP 502: of an older version", "The next refresh tries again."),
@@ -216,4 +216,4 @@ def test_the_newest_refreshes_are_listed_with_what_became_of_them(viewer, worksp
 
 
 def test_without_an_account_there_is_nothing_to_list(viewer):
-    assert "no Aircall account is connected" in words(viewer.get(reverse("directory-refreshes")))
+    assert "none is connected to this workspace" in words(viewer.get(reverse("directory-refreshes")))

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.directory import book, changes, mirror
+from smsadmin.directory.aircall_reader import PROBES
 from smsadmin.directory.models import Agent, Association, Number, Refresh, Source
 from smsadmin.pacing import slots
 from smsadmin.providers import http
@@ -483,7 +484,7 @@ def in_proxy_mode(sandbox):
 def test_proxy_mode_is_asked_for_a_few_numbers_at_a_time_until_all_are_known(sandbox, account):
     for turn in range(1, 4):
         refresh(account)
-        assert Number.objects.exclude(probed_at=None).count() == mirror.PROBES * turn
+        assert Number.objects.exclude(probed_at=None).count() == PROBES * turn
     found = Number.objects.filter(proxy_mode=True, proxy_mode_source=Source.PROBE)
     assert set(found.values_list("provider_id", flat=True)) == in_proxy_mode(sandbox)
     assert in_proxy_mode(sandbox)
@@ -517,7 +518,7 @@ def test_a_number_whose_mode_cannot_be_asked_keeps_its_facts_and_the_refresh_is_
     assert list(Number.objects.values_list("proxy_mode", "proxy_mode_source").distinct()) == [
         (False, "assumed")
     ]
-    assert Number.objects.exclude(probed_at=None).count() == mirror.PROBES  # the others have their turn next
+    assert Number.objects.exclude(probed_at=None).count() == PROBES  # the others have their turn next
 
 
 def test_a_mode_that_aircall_cannot_tell_now_is_not_asked_for_on_and_on(sandbox, account):
@@ -564,4 +565,4 @@ def test_where_the_registration_cannot_be_asked_the_mode_still_is(sandbox, accou
     fault(sandbox, "500", path="/registration_status$")
     assert refresh(account).state == "done"
     assert len([path for path in paths(sandbox) if path.endswith("registration_status")]) == 4
-    assert Number.objects.filter(proxy_mode_source=Source.PROBE).count() == mirror.PROBES
+    assert Number.objects.filter(proxy_mode_source=Source.PROBE).count() == PROBES

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from smsadmin.pacing import account, slots, turns
-from smsadmin.providers.aircall import limits
-from smsadmin.providers.aircall.limits import Said
+from smsadmin.providers import limits
 from smsadmin.providers.base import Exchange
+from smsadmin.providers.limits import Said
 from smsadmin.workspaces.models import Connection
 from tests.factories import make_connection, make_workspace
 

@@ -13,5 +13,5 @@ register = template.Library()
 
 @register.inclusion_tag("pacing/_queue.html")
 def account_queue(connection: Connection) -> dict[str, Any]:
-    """`{% account_queue connection %}`: how much of an Aircall account waits, and when it will be sent, in a line."""
+    """`{% account_queue connection %}`: how much of an account waits, and when it will be sent, in a line."""
     return {"queue": queue.of(connection, timezone.now())}

@@ -7,31 +7,22 @@ and some GETs need Content-Type: application/json. docs/integrations/aircall.md 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 
-from smsadmin.providers import http
-from smsadmin.providers.aircall import limits
-from smsadmin.providers.base import Exchange
+from smsadmin.providers import http, limits
+from smsadmin.providers.base import AccountError, Turn
 from smsadmin.providers.http import Answer
 
 HEADERS = {"Content-Type": "application/json"}
 #: The type of a number's messaging configuration that means proxy mode.
 PROXY_TYPE = "Public Api"
 PAGE = 50  # the most Aircall gives at once
-MOST_WAIT = 60.0
-WITHHELD = "withheld"  # what `Answer.broke` says where it was not the request's turn
 
 
-class AircallError(Exception):
-    """A read of the account that failed, in words. `refused` tells that it was answered 401 or 403, `credential`
-    that the key itself is refused."""
-
-    def __init__(self, words: str, *, refused: bool = False, credential: bool = False) -> None:
-        self.refused, self.credential = refused, credential
-        super().__init__(words)
+class AircallError(AccountError):
+    """What Aircall did not answer usably."""
 
 
 class NotInPlan(AircallError):
@@ -42,18 +33,6 @@ class NotInPlan(AircallError):
 NOT_IN_PLAN = (
     "Aircall accepts the key and forbids sending by API: the plan may lack it (Professional has it)."
 )
-
-
-class Turn(Protocol):
-    """When a request may leave (smsadmin.pacing.turns)."""
-
-    def begin(self) -> str:
-        """Waits until a request may leave; "" when it may, else why it may not."""
-        ...
-
-    def heard(self, exchange: Exchange) -> None:
-        """What an answer said of the account's limit."""
-        ...
 
 
 @dataclass(slots=True)
@@ -68,25 +47,17 @@ class Aircall:
     api_token: str = ""
     access_token: str = ""
     pause: Any = time.sleep
-    turn: "Turn | None" = None
+    turn: Turn | None = None
     reads: int = field(default=0)
 
     def request(self, method: str, path: str, **kwargs: Any) -> Answer:
         """One request, once; read `Answer.broke` and `Answer.status`."""
         url = f"{settings.AIRCALL_BASE_URL}{path}"
-        if self.turn is None:
-            return self._call(method, url, **kwargs)
-        if why_not := self.turn.begin():
-            return Answer(Exchange(method, url, failure=why_not), WITHHELD)
-        answer = self._call(method, url, **kwargs)
-        self.turn.heard(answer.exchange)
-        return answer
-
-    def _call(self, method: str, url: str, **kwargs: Any) -> Answer:
         if self.access_token:
             headers = {**HEADERS, "Authorization": f"Bearer {self.access_token}"}
-            return http.call(method, url, headers=headers, **kwargs)
-        return http.call(method, url, headers=HEADERS, auth=(self.api_id, self.api_token), **kwargs)
+            return http.call_in_turn(self.turn, method, url, headers=headers, **kwargs)
+        auth = (self.api_id, self.api_token)
+        return http.call_in_turn(self.turn, method, url, headers=HEADERS, auth=auth, **kwargs)
 
     def ping(self) -> Answer:
         """The credential probe: 200 when the key is accepted."""
@@ -99,9 +70,9 @@ class Aircall:
         """
         answer = self._read(path, params)
         for _ in range(3):
-            if answer.broke == WITHHELD or (answer.status and answer.status != 429 and answer.status < 500):
+            if not answer.is_passing:
                 break
-            self.pause(retry_after(answer))
+            self.pause(limits.pause(answer.exchange))
             answer = self._read(path, params)
         if answer.status in (200, 404):
             return answer
@@ -254,7 +225,7 @@ def _whole(value: Any) -> int:
 
 def words(answer: Answer) -> str:
     """An unusable answer in one sentence."""
-    if answer.broke == WITHHELD:
+    if answer.broke == http.WITHHELD:
         return f"Aircall was not asked: {answer.exchange.failure}."
     if answer.broke:
         return f"Aircall did not answer: {answer.exchange.failure}."
@@ -282,9 +253,3 @@ def key(answer: Answer) -> str:
         found = [str(body["errors"][0])]
     found += [str(body[name]) for name in ("message", "troubleshoot") if body.get(name)]
     return ": ".join(dict.fromkeys(found))[:300]
-
-
-def retry_after(answer: Answer, now: datetime | None = None) -> float:
-    """Seconds to wait after a 429 or an answer that did not come, at most a minute."""
-    wait = limits.asked(answer.exchange.headers, now or datetime.now(UTC))
-    return min(max(limits.SOME_TIME if wait is None else wait, limits.SHORTEST).total_seconds(), MOST_WAIT)

@@ -10,12 +10,11 @@ from typing import Any
 
 from smsadmin.core import errors
 from smsadmin.core.message import Accepted, Sms
-from smsadmin.providers import http
+from smsadmin.providers import http, limits
 from smsadmin.providers.aircall.client import (
     Aircall,
     key,
     plan_may_lack,
-    retry_after,
     stopped_at_the_edge,
 )
 from smsadmin.providers.aircall.webhooks import segments
@@ -67,7 +66,7 @@ class AircallSender:
         if 200 <= answer.status < 300:
             return Result(exchange, accepted=_accepted(answer))
         if answer.status == 429:
-            return Result(exchange, retry_in=retry_after(answer), reason="rate_limited", detail="HTTP 429")
+            return Result(exchange, retry_in=limits.pause(exchange), reason="rate_limited", detail="HTTP 429")
         if answer.status >= 500 or answer.status < 400:
             reason = f"HTTP {answer.status}"
             return Result(exchange, error=errors.ProviderUnknown(provider=self.name, reason=reason))

@@ -5,14 +5,13 @@ seconds, a callback `event_name` and one in milliseconds. Both come in any order
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from smsadmin.core import numbers
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
+from smsadmin.providers.aircall import calls
+from smsadmin.providers.told import About, Said, mapping, moment, phone, segment_count, text
 
 SENT, RECEIVED = "message.sent", "message.received"
 STATUS_UPDATED = "message.status_updated"
@@ -53,9 +52,6 @@ STATUS_WORDS: Mapping[str, Status | None] = {
 
 #: What of a message is nobody's business here: the contact's name and addresses, and links to its media.
 _LEFT_OUT = frozenset({"token", "contact", "media", "media_details", "media_url"})
-_SECONDS_END = 10**11  # a Unix time beyond this is in milliseconds
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-_MOST_SEGMENTS = 255  # of a concatenated SMS (3GPP TS 23.040)
 
 
 def event_of(payload: Mapping[str, Any]) -> str:
@@ -69,29 +65,29 @@ def is_callback(payload: Mapping[str, Any]) -> bool:
     return "event" not in payload and "event_name" in payload
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What an event says of one message; "" or None for what it leaves out."""
+def about(payload: Mapping[str, Any]) -> About:
+    """What an event is about."""
+    event = event_of(payload)
+    if event in RECEIPTS:
+        return About.RECEIPT
+    if event == RECEIVED:
+        return About.REPLY
+    if event == calls.ENDED:
+        return About.CALL
+    if event in CHANGES:
+        return About.CHANGE
+    return About.REMOVAL if event == INTEGRATION_DELETED else About.NOTHING
 
-    id: str
-    word: str
-    means: Status | None
-    is_inbound: bool
-    is_text: bool  # an SMS or MMS, not a message of another service
-    number_id: str
-    number: str  # of the account, E.164
-    party: str  # the other side, E.164 where it can be read
-    body: str
-    media: int
-    segments: int | None
-    created_at: datetime | None
-    said_at: datetime | None
+
+def tells_of_leaving(payload: Mapping[str, Any]) -> bool:
+    """Whether it says that a message, ours or one that somebody wrote in the app, left the account."""
+    return event_of(payload) == SENT
 
 
 def said(payload: Mapping[str, Any]) -> Said:
     """The message in an event, read tolerantly: any key may be missing or of another type."""
-    data = _mapping(payload.get("data"))
-    number = _mapping(data.get("number"))
+    data = mapping(payload.get("data"))
+    number = mapping(data.get("number"))
     word = text(data.get("status"), 40)
     return Said(
         id=text(data.get("id"), 120),
@@ -118,13 +114,16 @@ def _meaning(event: str, word: str) -> Status | None:
 
 
 def slim(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """What is stored of an event: never its token, and of anything but a message only which one it was about."""
+    """What is stored of an event: never its token, and of anything but a message or a call only which one it was
+    about."""
     kept = {name: value for name, value in payload.items() if name not in _LEFT_OUT and name != "data"}
-    data = _mapping(payload.get("data"))
+    data = mapping(payload.get("data"))
     if event_of(payload).startswith("message."):
         media = data.get("media_details") or data.get("media_url")
         found = {name: value for name, value in data.items() if name not in _LEFT_OUT}
         kept["data"] = {**found, "media": len(media)} if isinstance(media, list) and media else found
+    elif event_of(payload) == calls.ENDED:
+        kept["data"] = calls.kept(data)
     else:
         kept["data"] = {name: data[name] for name in ("id", "integration_id", "company_id") if name in data}
     return kept
@@ -132,55 +131,18 @@ def slim(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def without_text(payload: Mapping[str, Any]) -> dict[str, Any]:
     """The event as it is kept once somebody has read it: what was said is on the message, or on the reply."""
-    data = {name: value for name, value in _mapping(payload.get("data")).items() if name != "body"}
+    data = {name: value for name, value in mapping(payload.get("data")).items() if name != "body"}
     return {**payload, "data": data}
 
 
 def fingerprint(payload: Mapping[str, Any]) -> UUID:
     """The same for the same event delivered again (Aircall delivers at least once)."""
-    data, event = _mapping(payload.get("data")), event_of(payload)
+    data, event = mapping(payload.get("data")), event_of(payload)
     if event.startswith("message.") and data.get("id"):
         return key16(event, data["id"], data.get("status"), data.get("updated_at"))
     return key16(event, data.get("id"), payload.get("timestamp"), *sorted(map(str, data.items())))
 
 
-def moment(value: Any) -> datetime | None:
-    """A time as Aircall writes them: ISO 8601, Unix seconds, or Unix milliseconds. None for anything else."""
-    try:
-        if isinstance(value, str):
-            found = datetime.fromisoformat(value)
-            found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found = datetime.fromtimestamp(value / 1000 if value > _SECONDS_END else value, UTC)
-        else:
-            return None
-    except (ValueError, OverflowError, OSError):
-        return None
-    return found.astimezone(UTC) if found.year > 1970 and found < _LATEST else None
-
-
-def phone(digits: str) -> str:
-    """E.164 of a number with spaces or without "+"; what is no such number (a short code, a name) as it came."""
-    for spelling in (digits, f"+{digits}"):
-        try:
-            return numbers.read(spelling).e164
-        except numbers.NumberError:
-            continue
-    return digits[:20]
-
-
-def text(value: Any, most: int | None = None) -> str:
-    """A string, or an id that came as a number; "" for anything else."""
-    return str(value)[:most] if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
 def segments(message: Mapping[str, Any]) -> int | None:
     """How many segments Aircall counted. No source documents that it tells: the key is the likeliest one."""
-    told = message.get("segments")
-    return (
-        told if isinstance(told, int) and not isinstance(told, bool) and 0 < told <= _MOST_SEGMENTS else None
-    )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return segment_count(message.get("segments"))

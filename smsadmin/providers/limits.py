@@ -1,8 +1,8 @@
-"""What an answer of Aircall says of its request limit.
+"""What an answer of a provider that carries messages says of its request limit.
 
 Aircall developer docs, "Rate limiting": X-AircallApi-Remaining and X-AircallApi-Reset when the limit is
-reached; clients see them on other answers too. Retry-After is documented nowhere, and obeyed.
-docs/integrations/aircall.md has the rest."""
+reached; clients see them on other answers too. Retry-After is documented nowhere, and obeyed of whoever sends it.
+docs/integrations/aircall.md and callr.md have the rest."""
 
 import math
 from collections.abc import Mapping
@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from smsadmin.providers.base import Exchange
+
 WAIT, LEFT, RESET = "retry-after", "x-aircallapi-remaining", "x-aircallapi-reset"
 #: A wait that names no time.
 SOME_TIME = timedelta(seconds=2)
 SHORTEST = timedelta(seconds=0.5)
 LONGEST = timedelta(hours=1)
+MOST_PAUSE = timedelta(minutes=1)  # between two tries of one request
 #: A limit is one of a minute, so its window ends within one.
 WINDOW = timedelta(seconds=60)
 _MILLISECONDS = 1e11  # a Unix time beyond this
@@ -24,7 +27,7 @@ _MILLISECONDS = 1e11  # a Unix time beyond this
 class Said:
     """`until` when nothing is to be asked, or how many requests are `left` until `resets_at`; None: it does not say.
 
-    `words` are Aircall's own.
+    `words` are its own.
     """
 
     until: datetime | None = None
@@ -56,6 +59,12 @@ def asked(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     date, reset = _date(given), _moment(headers.get(RESET))
     at = date if date and date > now else reset or date
     return min(at - now, LONGEST) if at else None
+
+
+def pause(exchange: Exchange) -> float:
+    """Seconds until a request that was answered so, or not at all, may be made again, at most a minute."""
+    wait = asked(exchange.headers, datetime.now(UTC))
+    return min(max(SOME_TIME if wait is None else wait, SHORTEST), MOST_PAUSE).total_seconds()
 
 
 def _words(status: int | None, headers: Mapping[str, str]) -> str:
