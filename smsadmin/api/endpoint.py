@@ -1,6 +1,6 @@
 """What every address of the API does around its own work: who calls, how often, and how an error is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -15,13 +15,14 @@ from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
 
 from smsadmin.api import keys, limiting
-from smsadmin.api.models import Key
+from smsadmin.api.models import Key, KeyScope
 from smsadmin.api.problems import Problem, bad_request, not_found
 
 logger = structlog.get_logger(__name__)
 
 View = Callable[..., HttpResponse]
 READS = ("GET", "HEAD")
+WRITES = ("POST",)
 #: What the database, and a cache that several processes share, raise while they cannot be reached.
 UNREACHABLE = (OperationalError, InterfaceError, RedisError)
 
@@ -33,28 +34,43 @@ class Call(HttpRequest):
     now: datetime
 
 
-def endpoint(view: View) -> View:
-    """A view that reads, for callers with a key. Everything else that may come of it is a problem+json."""
+def endpoint(scope: KeyScope) -> Callable[[View], View]:
+    """A view that reads, for callers whose key has the scope. Everything else that may come of it is a problem+json."""
+    return lambda view: _telling(_taking(READS, _guarded(view, scope)))
 
+
+def writing(scope: KeyScope) -> Callable[[View], View]:
+    """A view that is asked to do something, for callers whose key has the scope; else like an endpoint."""
+    return lambda view: _telling(_taking(WRITES, _guarded(view, scope)))
+
+
+def public(view: View) -> View:
+    """A view that reads, for everybody."""
+    return _telling(_taking(READS, view))
+
+
+def _guarded(view: View, scope: KeyScope) -> View:
+    @wraps(view)
     def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         request.now = timezone.now()
         request.key = _key(request, request.now)
         limiting.count(request.key, request.now)
         keys.used(request.key, request.now)
+        if scope not in request.key.scopes:
+            raise _out_of_scope(request.key, scope)
         return view(request, *args, **kwargs)
 
-    return public(wraps(view)(guarded))
+    return guarded
 
 
-def public(view: View) -> View:
-    """A view that reads, for everybody."""
-
-    def reading(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method not in READS:
-            raise _wrong_method(request)
+def _taking(methods: Sequence[str], view: View) -> View:
+    @wraps(view)
+    def taking(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method not in methods:
+            raise _wrong_method(request, methods)
         return view(request, *args, **kwargs)
 
-    return _telling(wraps(view)(reading))
+    return taking
 
 
 def _telling(view: View) -> View:
@@ -88,6 +104,11 @@ def nothing_here(request: HttpRequest, path: str = "") -> HttpResponse:
     raise not_found(f"There is nothing at {request.path}. /api/v1/openapi.json lists every address.")
 
 
+def _out_of_scope(key: Key, scope: KeyScope) -> Problem:
+    detail = f"The key {key.prefix} is not made for this. Make one that has the scope “{scope}”."
+    return Problem(403, "KEY_SCOPE", detail, scope=str(scope))
+
+
 def _key(request: HttpRequest, now: datetime) -> Key:
     """The key of the call; raises the Problem (401) of one without a key that is in force."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -108,8 +129,8 @@ def _unauthorized(code: str, detail: str, error: str = "invalid_token") -> Probl
     return Problem(401, code, detail, {"WWW-Authenticate": challenge})
 
 
-def _wrong_method(request: HttpRequest) -> Problem:
-    allowed = ", ".join(READS)
+def _wrong_method(request: HttpRequest, methods: Sequence[str]) -> Problem:
+    allowed = ", ".join(methods)
     return Problem(
         405,
         "METHOD_NOT_ALLOWED",

@@ -8,20 +8,28 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from smsadmin.api.models import Key
+from smsadmin.api.models import Key, KeyScope
 from smsadmin.workspaces.models import Workspace
 
 FOR_EVER = "ever"
 
 
 class KeyForm(forms.Form):
-    """A key's name, and how many days it lasts."""
+    """A key's name, what it may be used for, and how many days it lasts."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=80,
         help_text=gettext_lazy("The program that will use it, for example: campaign planner."),
         error_messages={"required": gettext_lazy("Say which program will use it.")},
+    )
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("It may"),
+        choices=KeyScope,
+        initial=[KeyScope.QUOTAS],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("Tick no more than the program needs: whoever has the key can do it."),
+        error_messages={"required": gettext_lazy("Choose at least one.")},
     )
     days = forms.ChoiceField(
         label=gettext_lazy("Works for"),

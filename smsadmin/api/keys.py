@@ -10,12 +10,13 @@ import re
 import secrets
 import string
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from smsadmin.api.models import Key
+from smsadmin.api.models import Key, KeyScope
 from smsadmin.workspaces.models import User, Workspace
 
 TOKEN = re.compile(r"smsadmin_([0-9A-Za-z]{8})_[0-9A-Za-z]{43}", re.ASCII)
@@ -26,7 +27,12 @@ _USED_WITHIN = timedelta(minutes=1)
 
 @sensitive_variables()
 def make(
-    workspace: Workspace, name: str, by: User, now: datetime, expires_at: datetime | None
+    workspace: Workspace,
+    name: str,
+    by: User,
+    now: datetime,
+    expires_at: datetime | None,
+    scopes: Sequence[str] = (KeyScope.QUOTAS,),
 ) -> tuple[Key, str]:
     """A new key and its token, which nobody can read again. Raises IntegrityError where another one has the name."""
     prefix = _random(8)
@@ -36,6 +42,7 @@ def make(
         name=name,
         prefix=prefix,
         token_hash=_hash(token),
+        scopes=[str(scope) for scope in scopes],
         created_by=by,
         created_at=now,
         expires_at=expires_at,

@@ -1,11 +1,24 @@
 """Keys that programs call the API with."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from smsadmin.workspaces.models import User, Workspace
+
+
+class KeyScope(models.TextChoices):
+    """What a key may be used for."""
+
+    QUOTAS = "quotas", _("Ask what may still be sent")
+    FLOWS = "flows", _("Start call flows, which send texts, and see what came of them")
+
+
+def quotas_alone() -> list[str]:
+    """What keys were good for when they had no scopes."""
+    return [KeyScope.QUOTAS.value]
 
 
 class Key(models.Model):
@@ -15,6 +28,7 @@ class Key(models.Model):
     name = models.CharField(_("name"), max_length=80)
     prefix = models.CharField(max_length=8, unique=True)  # the part of the token that is no secret
     token_hash = models.CharField(max_length=64)
+    scopes: Any = models.JSONField(_("what it may be used for"), default=quotas_alone)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)  # None: never

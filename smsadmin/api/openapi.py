@@ -10,6 +10,7 @@ from smsadmin.api.parameters import Query
 from smsadmin.api.problems import CONTENT_TYPE
 from smsadmin.api.quotas import MOST_MESSAGES, MOST_ROWS, MOST_SEGMENTS, MOST_WAITS, PAGE, Traffic
 from smsadmin.core.windows import Window
+from smsadmin.flows.models import FlowRun
 from smsadmin.quotas.models import Scope, Unit
 
 Json = dict[str, Any]
@@ -28,7 +29,8 @@ def document() -> Json:
         "info": {
             "title": "smsadmin",
             "version": "1",
-            "description": "What numbers and users may still send. Times are UTC. Every error is a problem (RFC 9457).",
+            "description": "What numbers and users may still send, and runs of call flows. Times are UTC. Every "
+            "error is a problem (RFC 9457).",
         },
         "servers": [{"url": settings.BASE_URL}],
         "security": [{"key": []}],
@@ -39,6 +41,8 @@ def document() -> Json:
                 "get": _one("user", "Email address, or the id.", "mia@example.com")
             },
             "/api/v1/quotas/fit": {"get": _fit()},
+            "/api/v1/flows/{flow}/runs": {"post": _begin()},
+            "/api/v1/flows/{flow}/runs/{run}": {"get": _run()},
             "/api/v1/openapi.json": {"get": _description()},
         },
         "components": {
@@ -65,7 +69,7 @@ def _list() -> Json:
         ],
         "responses": {
             "200": _answer("One page.", "Quotas", {"results": [EXAMPLE_HOLDER], "next": None}),
-            **_refused("400", "401", "429"),
+            **_refused("400", "401", "403", "429"),
         },
     }
 
@@ -74,20 +78,11 @@ def _one(name: str, words: str, example: str) -> Json:
     return {
         "operationId": f"get{name.title()}Quota",
         "summary": f"What one {name} may still send",
-        "parameters": [
-            {
-                "name": name,
-                "in": "path",
-                "required": True,
-                "description": words,
-                "schema": {"type": "string"},
-                "example": example,
-            }
-        ],
+        "parameters": [_in_path(name, {"type": "string"}, words, example)],
         "responses": {
             "200": _answer("Where nothing is left, with the headers of the binding limit.", "Headroom")
             | {"headers": _named_headers(*RATE_LIMIT)},
-            **_refused("400", "401", "404", "429"),
+            **_refused("400", "401", "403", "404", "429"),
         },
     }
 
@@ -115,8 +110,59 @@ def _fit() -> Json:
                 "Where they have to wait, with the headers of the binding limit.", "Fit", EXAMPLE_FIT
             )
             | {"headers": _named_headers(*RATE_LIMIT)},
-            **_refused("400", "401", "429"),
+            **_refused("400", "401", "403", "429"),
         },
+    }
+
+
+def _begin() -> Json:
+    described = (
+        "Once for each key: a repeat is answered with the first run. Nothing of it is done before the answer."
+    )
+    key = "The same for the same event, at most 255 characters. Without it the id of `run` counts."
+    return {
+        "operationId": "beginRun",
+        "summary": "Begin a run of a call flow",
+        "description": described,
+        "parameters": [
+            _in_path("flow", {"type": "integer"}, "The id in the address of its page.", 7),
+            {"name": KEY_HEADER, "in": "header", "description": key, "schema": TEXT},
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _ref("Event"), "example": EXAMPLE_EVENT}},
+        },
+        "responses": {
+            "202": _answer("It was begun, now or before.", "BegunRun")
+            | {"headers": _named_headers("Location")},
+            **_refused("400", "401", "403", "404", "409", "422", "429"),
+        },
+    }
+
+
+def _run() -> Json:
+    return {
+        "operationId": "getRun",
+        "summary": "What came of a run",
+        "parameters": [
+            _in_path("flow", {"type": "integer"}, "The id in the address of its page.", 7),
+            _in_path("run", UUID, "As `beginRun` answered it.", "019ab000-0000-7000-8000-000000000001"),
+        ],
+        "responses": {
+            "200": _answer("How far it is, every step it took, and its messages as they are now.", "Run"),
+            **_refused("400", "401", "403", "404", "429"),
+        },
+    }
+
+
+def _in_path(name: str, schema: Json, words: str, example: Any) -> Json:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": words,
+        "schema": schema,
+        "example": example,
     }
 
 
@@ -151,6 +197,7 @@ def _refused(*statuses: str) -> Json:
 
 # --- Headers and problems ----------------------------------------------------------------------------
 
+KEY_HEADER = "Idempotency-Key"
 RATE_LIMIT = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 RETRY = "Retry-After"
 
@@ -165,6 +212,7 @@ def _headers() -> Json:
     schema = {"type": "integer", "minimum": 0}
     found: Json = {name: {"description": said, "schema": schema} for name, said in words.items()}
     found["WWW-Authenticate"] = {"description": "What is asked for: a key.", "schema": {"type": "string"}}
+    found["Location"] = {"description": "Where its state is told.", "schema": {"type": "string"}}
     found["Allow"] = {"description": "The methods that the address takes.", "schema": {"type": "string"}}
     return found
 
@@ -177,8 +225,11 @@ def _problems() -> Json:
     told: dict[str, tuple[str, tuple[str, ...]]] = {
         "400": ("The request cannot be read, or a parameter of it, which `parameter` and `value` name.", ()),
         "401": ("There is no key, or none that is in force.", ("WWW-Authenticate",)),
-        "404": ("There is no such number, user or address.", ()),
-        "405": ("The address takes GET and HEAD alone.", ("Allow",)),
+        "403": ("The key is not made for this; `scope` is the one it would need.", ()),
+        "404": ("There is no such number, user, flow, run or address.", ()),
+        "405": ("The address does not take this method.", ("Allow",)),
+        "409": ("The flow is off.", ()),
+        "422": ("The key was used with another body.", ()),
         "429": ("The key made too many requests this minute.", (*RATE_LIMIT, RETRY)),
         "500": ("smsadmin itself failed.", ()),
         "503": ("The database or the cache cannot be reached now.", (RETRY,)),
@@ -193,6 +244,7 @@ def _problems() -> Json:
 # --- Schemas -----------------------------------------------------------------------------------------
 
 TEXT: Json = {"type": "string"}
+UUID: Json = {"type": "string", "format": "uuid"}
 MOMENT: Json = {"type": "string", "format": "date-time", "examples": ["2026-11-22T10:08:00Z"]}
 COUNT: Json = {"type": "integer", "minimum": 0}
 
@@ -260,6 +312,51 @@ def _schemas() -> Json:
             }
         ),
         "Problem": _problem(),
+        **_of_runs(),
+    }
+
+
+def _of_runs() -> Json:
+    thing = {"type": "object"}
+    event = {
+        "call": {**thing, "description": "A call, in Callr's words: fromNumber, fromType, toNumber, cdr …"},
+        "sms": {**thing, "description": "A text, in Callr's words: fromNumber, toNumber, bodyText …"},
+        "run": {**thing, "description": "Callr's own run; its id is the key where the header has none."},
+        "given": {
+            **thing,
+            "description": "Results of voice actions, by variable ($dial) or action (dial@v1).",
+        },
+        "branch": {
+            **TEXT,
+            "description": "Which one it begins. Without it the one that such an event begins.",
+        },
+    }
+    state = {"type": "string", "enum": list(FlowRun.State.values)}
+    message = {"id": UUID, "to": TEXT, "status": TEXT, "code": _or_null(TEXT)}
+    return {
+        "Event": {"type": "object", "properties": event, "additionalProperties": False},
+        "BegunRun": _object({"id": UUID, "state": state, "url": {**TEXT, "format": "uri"}}),
+        "Run": _object(
+            {
+                "id": UUID,
+                "flow": {"type": "integer"},
+                "version": {"type": "integer"},
+                "state": state,
+                "cause": {"type": "string", "enum": list(FlowRun.Cause.values)},
+                "branch": TEXT,
+                "rehearsal": {"type": "boolean", "description": "Nothing was sent, and nobody called."},
+                "received_at": MOMENT,
+                "finished_at": _or_null(MOMENT),
+                "error": _or_null({**thing, "description": "What stopped it: code and facts."}),
+                "steps": {
+                    "type": "array",
+                    "items": thing,
+                    "description": "Every step it took: its path and line, the condition with its value, the verdict, "
+                    "and what its action answered. There once it is done or failed.",
+                },
+                "messages": {"type": "array", "items": _object(message)},
+            }
+        ),
     }
 
 
@@ -333,4 +430,9 @@ EXAMPLE_FIT: Json = {
     "further": 0,
     "exact": True,
     "binding": {"scope": "number", **_MINUTE},
+}
+EXAMPLE_EVENT: Json = {
+    "call": {"fromNumber": "+33639980042", "toNumber": "+33199001234"},
+    "run": {"id": "inbound-call:424242", "type": "inbound-call"},
+    "given": {"$dial": {"ok": False}},
 }

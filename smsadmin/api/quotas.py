@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from smsadmin.actions.models import ActionVersion
 from smsadmin.api.endpoint import Call, endpoint
+from smsadmin.api.models import KeyScope
 from smsadmin.api.parameters import Number as WholeNumber
 from smsadmin.api.parameters import OneOf, Query
 from smsadmin.api.problems import bad_parameter, not_found
@@ -57,7 +58,7 @@ class ListQuery(Query):
     limit = WholeNumber(1, MOST_ROWS, PAGE)
 
 
-@endpoint
+@endpoint(KeyScope.QUOTAS)
 def quotas(request: Call) -> HttpResponse:
     """Every number, then every user, page by page."""
     asked = ListQuery.of(request)
@@ -96,7 +97,7 @@ def _next(last: Holder, asked: dict[str, Any]) -> str:
     return f"{settings.BASE_URL}{reverse('api-quotas')}?{urlencode(kept)}"
 
 
-@endpoint
+@endpoint(KeyScope.QUOTAS)
 def number(request: Call, which: str) -> HttpResponse:
     """One number, by E.164 or id."""
     Query.of(request)
@@ -106,7 +107,7 @@ def number(request: Call, which: str) -> HttpResponse:
     return _one(request, found)
 
 
-@endpoint
+@endpoint(KeyScope.QUOTAS)
 def user(request: Call, which: str) -> HttpResponse:
     """One user, by email or id."""
     Query.of(request)
@@ -159,7 +160,7 @@ class FitQuery(Query):
         return f"+{value[1:]}" if value.startswith(" ") else value
 
 
-@endpoint
+@endpoint(KeyScope.QUOTAS)
 def fit(request: Call) -> HttpResponse:
     """Whether so many messages would fit now, and when the others would."""
     asked = FitQuery.of(request)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from smsadmin.api import keys
 from smsadmin.api.forms import KeyForm
-from smsadmin.api.models import Key
+from smsadmin.api.models import Key, KeyScope
 from smsadmin.dashboard.pages import render_page
 from smsadmin.workspaces.access import editor_required
 from smsadmin.workspaces.models import Member
@@ -40,7 +40,14 @@ def _make(request: WorkspaceRequest) -> HttpResponse:
     name = form.cleaned_data["name"]
     try:
         with transaction.atomic():
-            key, token = keys.make(request.workspace, name, request.user, now, form.expires_at(now))
+            key, token = keys.make(
+                request.workspace,
+                name,
+                request.user,
+                now,
+                form.expires_at(now),
+                form.cleaned_data["scopes"],
+            )
     except IntegrityError:  # by a second click
         form.add_error("name", form.taken(name))
         return _page(request, form, status=422)
@@ -65,7 +72,14 @@ def _page(
     listed = Key.objects.filter(workspace=request.workspace).select_related("created_by")
     members = Member.objects.filter(workspace=request.workspace, user=OuterRef("created_by"))
     listed = listed.annotate(maker_is_here=Exists(members))
-    rows = [(key, _state(key.revoked_at is not None, key.is_expired(now))) for key in listed.order_by("-pk")]
+    rows = [
+        (
+            key,
+            _state(key.revoked_at is not None, key.is_expired(now)),
+            [KeyScope(each).label for each in key.scopes],
+        )
+        for key in listed.order_by("-pk")
+    ]
     context = {
         "rows": sorted(rows, key=lambda row: row[1] != "active"),
         "form": form,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.api import keys
-from smsadmin.api.models import Key
+from smsadmin.api.models import Key, KeyScope
 from smsadmin.directory.models import Agent, Number
 from smsadmin.sending import bell
 from smsadmin.workspaces.models import Member, Workspace
@@ -67,7 +67,7 @@ class Program:
 
 
 def make_program(member: Member, **columns: Any) -> Program:
-    key, token = keys.make(member.workspace, "Planner", member.user, timezone.now(), None)
+    key, token = keys.make(member.workspace, "Planner", member.user, timezone.now(), None, KeyScope)
     Key.objects.filter(pk=key.pk).update(**columns)
     return Program(key, token, Client())
 

@@ -41,8 +41,10 @@ def words(response: Any) -> str:
     return html.unescape(" ".join(bare.split()))
 
 
-def make(client: Client, name: str = "Campaign planner", days: str = "90") -> Any:
-    return client.post(PAGE, {"name": name, "days": days})
+def make(
+    client: Client, name: str = "Campaign planner", days: str = "90", scopes: tuple[str, ...] = ("quotas",)
+) -> Any:
+    return client.post(PAGE, {"name": name, "days": days, "scopes": scopes})
 
 
 def test_a_key_is_made_and_its_token_shown_once_and_works(client: Client, owner: Member) -> None:
@@ -62,6 +64,24 @@ def test_a_key_is_made_and_its_token_shown_once_and_works(client: Client, owner:
     assert "Campaign planner" in words(again)
     assert f"smsadmin_{key.prefix}_…" in words(again)
     assert token.rpartition("_")[2] not in again.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("scopes", "asked", "begun"),
+    [(("quotas",), 200, 403), (("flows",), 403, 404), (("quotas", "flows"), 200, 404)],
+)
+def test_a_key_does_what_was_ticked_and_nothing_else(
+    client: Client, scopes: tuple[str, ...], asked: int, begun: int
+) -> None:
+    found = TOKEN.search(make(client, scopes=scopes).content.decode())
+    assert found
+    headers = {"Authorization": f"Bearer {found[0]}"}
+
+    assert Client().get("/api/v1/quotas/", headers=headers).status_code == asked
+    answer = Client().post("/api/v1/flows/1/runs", "{}", content_type="application/json", headers=headers)
+    assert answer.status_code == begun
+    if begun == 403:
+        assert (answer.json()["code"], answer.json()["scope"]) == ("KEY_SCOPE", "flows")
 
 
 def test_the_same_form_sent_again_makes_no_second_key(client: Client) -> None:
@@ -98,12 +118,13 @@ def test_two_workspaces_may_use_one_name(client: Client) -> None:
         ({"name": " ", "days": "90"}, "name", "Say which program will use it."),
         ({"name": "Planner", "days": ""}, "days", "Choose one of the list."),
         ({"name": "Planner", "days": "7"}, "days", "Choose one of the list."),
+        ({"name": "Planner", "days": "90", "scopes": []}, "scopes", "Choose at least one."),
     ],
 )
 def test_what_cannot_be_made_is_said_at_its_field(
-    client: Client, typed: dict[str, str], field: str, sentence: str
+    client: Client, typed: dict[str, Any], field: str, sentence: str
 ) -> None:
-    response = client.post(PAGE, typed)
+    response = client.post(PAGE, {"scopes": ["quotas"], **typed})
     assert response.status_code == 422
     assert list(response.context["form"].errors) == [field]
     assert sentence in words(response)

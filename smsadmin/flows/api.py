@@ -1,0 +1,194 @@
+"""Beginning a run of a flow by program, as a Callr scenario does with fetch@v2, and what came of it:
+/api/v1/flows/{flow}/runs."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+
+from smsadmin.api.endpoint import Call, endpoint, writing
+from smsadmin.api.models import KeyScope
+from smsadmin.api.openapi import KEY_HEADER
+from smsadmin.api.parameters import Query
+from smsadmin.api.problems import Problem, bad_parameter, bad_request, not_found
+from smsadmin.core.ids import key16
+from smsadmin.flows import running, starting
+from smsadmin.flows.effects import made
+from smsadmin.flows.language import context as facts
+from smsadmin.flows.models import Flow, FlowRun, FlowVersion
+from smsadmin.sending.models import Message
+
+#: Of a body. An event of a call has a few hundred bytes.
+MOST_BYTES = 65_536
+#: Levels of values inside each other.
+MOST_DEEP = 12
+MOST_KEY = 255
+#: What a body may have, and what each of it must be.
+MEMBERS: Mapping[str, type] = {"call": dict, "sms": dict, "run": dict, "given": dict, "branch": str}
+
+
+@writing(KeyScope.FLOWS)
+def runs(request: Call, flow: int) -> HttpResponse:
+    """Begins a run, once for each key, and answers before anything of it was done."""
+    Query.of(request)
+    found, asked = _flow(request, flow), _asked(request)
+    key, body = _key(request, asked), key16(json.dumps(asked, sort_keys=True))
+    begun = starting.begun(found, _named(key)) or _begun(found, asked, key, body)
+    if begun.asked != body:
+        detail = f"The key “{key}” was used with another body. Give each event a key of its own."
+        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", detail)
+    told = {"id": str(begun.pk), "state": begun.state, "url": _address(begun)}
+    return JsonResponse(told, status=202, headers={"Location": told["url"]})
+
+
+def _begun(flow: Flow, asked: Mapping[str, Any], key: str, body: UUID) -> FlowRun:
+    if not flow.enabled or flow.current is None:
+        raise Problem(409, "FLOW_OFF", f"The flow “{flow.name}” is off. Switch it on, then ask again.")
+    cause = FlowRun.Cause.CALLR if "run" in asked else FlowRun.Cause.API
+    branch, context = _branch(flow.current, asked), _context(flow, asked, key)
+    return starting.begin(flow, flow.current, cause, branch, context, _named(key), asked=body)
+
+
+def _named(key: str) -> str:
+    """The key among those of calls and texts."""
+    return f"api:{key}"
+
+
+@endpoint(KeyScope.FLOWS)
+def run(request: Call, flow: int, run: UUID) -> HttpResponse:
+    """One run: how far it is, every step it took, and the messages it made."""
+    Query.of(request)
+    of_key = FlowRun.objects.filter(workspace=request.key.workspace_id, flow=flow)
+    found = of_key.select_related("version").defer("version__source", "context").filter(pk=run).first()
+    if found is None:
+        raise not_found(f"The flow {flow} has no run {run}.")
+    return JsonResponse(_told(found))
+
+
+# --- What is asked for --------------------------------------------------------------------------------
+
+
+def _flow(request: Call, pk: int) -> Flow:
+    rows = Flow.objects.filter(workspace=request.key.workspace_id, archived_at=None)
+    found = rows.select_related("current").filter(pk=pk).first()
+    if found is None:
+        raise not_found(f"There is no flow {pk}. Its id stands in the address of its page.")
+    return found
+
+
+def _asked(request: Call) -> dict[str, Any]:
+    """The body; raises the Problem (400) of one that cannot be used."""
+    if len(request.body) > MOST_BYTES:
+        raise bad_request(f"The body may have {MOST_BYTES} bytes at most.")
+    try:
+        asked = json.loads(request.body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"The body is not JSON: {error}") from None
+    if not isinstance(asked, dict):
+        raise bad_request("The body is not a JSON object.")
+    for name, value in asked.items():
+        _check(name, value)
+    if "call" in asked and "sms" in asked:
+        raise bad_parameter("sms", "", "Give call or sms, not both: one event begins a run.")
+    return asked
+
+
+def _check(name: str, value: Any) -> None:
+    if name not in MEMBERS:
+        raise bad_parameter(name, "", f"There is no member {name} here. It takes {', '.join(MEMBERS)}.")
+    if not isinstance(value, MEMBERS[name]):
+        what = "a text" if MEMBERS[name] is str else "an object"
+        raise bad_parameter(name, json.dumps(value)[:100], f"{name} is not {what}.")
+    if not _is_storable(value, MOST_DEEP):
+        raise bad_parameter(
+            name, "", f"{name} has more than {MOST_DEEP} levels, or a number that JSON does not have."
+        )
+
+
+def _is_storable(value: Any, levels: int) -> bool:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return levels > 0 and all(_is_storable(each, levels - 1) for each in inner)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _key(request: Call, asked: Mapping[str, Any]) -> str:
+    """What makes a repeat recognisable: the header, else the id of Callr's run."""
+    given = request.headers.get(KEY_HEADER) or asked.get("run", {}).get("id")
+    key = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
+    if not 0 < len(key) <= MOST_KEY:
+        detail = f"Send a key of at most {MOST_KEY} characters, the same for the same event: {KEY_HEADER}, or run.id."
+        raise bad_parameter(KEY_HEADER, key[:100], detail)
+    return key
+
+
+def _branch(version: FlowVersion, asked: Mapping[str, Any]) -> str:
+    """The branch that is named, else the one that such an event begins."""
+    by_event = starting.CALL if "call" in asked else starting.SMS if "sms" in asked else starting.API
+    branch: str = asked.get("branch", by_event)
+    known = running.branches(version)
+    if branch not in known:
+        detail = f"The flow has no branch “{branch[:80]}”. It has {', '.join(known)}."
+        raise bad_parameter("branch", branch[:100], detail)
+    return branch
+
+
+def _context(flow: Flow, asked: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What expressions see: the event as it came, with what its numbers tell where that is left out."""
+    found = {name: asked[name] for name in ("run", "given") if name in asked}
+    found |= {name: _completed(asked[name]) for name in ("call", "sms") if name in asked}
+    return {"run": facts.run("api", f"api:{key}"), "scenario": starting.scenario(flow), **found}
+
+
+def _completed(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_facts(event, "from"), **_facts(event, "to"), **event}
+
+
+def _facts(event: Mapping[str, Any], side: str) -> dict[str, str]:
+    """type, country and location of the number on this side."""
+    number = event.get(f"{side}Number")
+    told = facts.number_facts(number if isinstance(number, str) else "")
+    return {f"{side}{name.title()}": value for name, value in told.items()}
+
+
+# --- As JSON ------------------------------------------------------------------------------------------
+
+
+def _told(run: FlowRun) -> dict[str, Any]:
+    return {
+        "id": str(run.pk),
+        "flow": run.flow_id,
+        "version": run.version.number,
+        "state": run.state,
+        "cause": run.cause,
+        "branch": run.branch,
+        "rehearsal": run.dry,
+        "received_at": _moment(run.received_at),
+        "finished_at": _moment(run.finished_at),
+        "error": run.error or None,
+        "steps": run.steps,
+        "messages": _messages(run),
+    }
+
+
+def _messages(run: FlowRun) -> list[dict[str, Any]]:
+    """The messages that the run made, as they are now."""
+    found = Message.objects.filter(workspace=run.workspace_id, pk__in=made(run))
+    columns = ("pk", "recipient", "recipient_given", "status", "error_code")
+    return [
+        {"id": str(pk), "to": recipient or given, "status": status, "code": code or None}
+        for pk, recipient, given, status, code in found.order_by("pk").values_list(*columns)
+    ]
+
+
+def _moment(at: Any) -> str | None:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
+def _address(run: FlowRun) -> str:
+    return settings.BASE_URL + reverse("api-flow-run", args=[run.flow_id, run.pk])

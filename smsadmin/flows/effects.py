@@ -1,0 +1,245 @@
+"""What the steps of a run do outside: texts, calls of other hosts, and the results of voice actions that came with it.
+
+Everything is done once: what it came to is on the row of the run, under the key of its step, and answers a worker that
+takes the run over. A text has the key of its step and recipient in the log too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError
+from django.views.decorators.debug import sensitive_variables
+
+from smsadmin.core import errors, numbers
+from smsadmin.core.message import ActionConfig, Record, SendRequest
+from smsadmin.core.status import Status
+from smsadmin.flows import fetching
+from smsadmin.flows.language.engine import Postponed
+from smsadmin.flows.models import FlowRun
+from smsadmin.sending.accept import accept
+from smsadmin.sending.filters import CALLFLOW
+from smsadmin.sending.log import storable
+from smsadmin.sending.models import Message
+from smsadmin.sending.rehearse import rehearse
+from smsadmin.sending.resolve import INPUTS
+
+Params = Mapping[str, Any]
+Result = dict[str, Any]
+Effect = TypeVar("Effect", bound=Callable[..., Result])
+
+#: The most recipients of one step: a flow answers somebody who called, and campaigns have their own ways in.
+MOST_RECIPIENTS = 100
+
+#: A call of a host that was begun. Nobody knows what became of one whose worker was killed before the answer.
+BEGUN = {"begun": True}
+_UNANSWERED = "its worker stopped before the answer came, and it is not repeated"
+
+
+class Away(Postponed):
+    """The database is away: the run is taken again later."""
+
+
+class Broke(Exception):
+    """Something nobody foresaw: the run ends with it."""
+
+
+def _foreseen(effect: Effect) -> Effect:
+    """An effect that raises nothing but Postponed and Broke."""
+
+    @wraps(effect)
+    def guarded(self: "Effects", *args: Any) -> Result:
+        try:
+            return effect(self, *args)
+        except Postponed:
+            raise
+        except (OperationalError, InterfaceError) as error:
+            raise Away(str(error)) from error
+        except Exception as unforeseen:  # which the engine logs
+            self.broke = type(unforeseen).__name__
+            raise Broke(f"smsadmin itself failed: {self.broke}") from unforeseen
+
+    return guarded  # type: ignore[return-value]
+
+
+@dataclass
+class Effects:
+    """Those of one run. `variables` are those that results go to, by the path of their step.
+
+    `go_on` is called before anything is done, and `keep` writes what is known by then on the run's row: both raise
+    Postponed where this worker is to stop. `broke` is the kind of an error that nobody foresaw.
+    """
+
+    run: FlowRun
+    variables: Mapping[str, str]
+    go_on: Callable[[], None]
+    keep: Callable[[], None]
+    broke: str = ""
+
+    @_foreseen
+    def sms(self, params: Params, key: str) -> Result:
+        """One message for each recipient; {"ok", "messages": [{"id", "to", "status", "code"}], "error"}."""
+        if answered := self._answered(key):
+            return answered
+        self.go_on()
+        return self._kept(key, self._sent(params, key))
+
+    @_foreseen
+    def fetch(self, params: Params, key: str, version: str) -> Result:
+        """Calls a host that the workspace allows; {"ok", "status", "statusText", "headers", "body", "json"}."""
+        answered = self._answered(key)
+        if answered == BEGUN:
+            return self._kept(key, fetching.failed(_UNANSWERED))
+        if answered:
+            return answered
+        if refusal := fetching.why_not(self.run.workspace_id, params):
+            return self._kept(key, fetching.failed(refusal))
+        return self._fetched(params, key, f"fetch@{version}")
+
+    @_foreseen
+    def given(self, action: str, params: Params, key: str) -> Result:
+        """What came with the event for this action; {} for nothing."""
+        return self._sample(action, key) or {}
+
+    def _answered(self, key: str) -> Result | None:
+        found: Result | None = self.run.effects.get(key)
+        return found
+
+    def _kept(self, key: str, result: Result) -> Result:
+        kept: Result = storable(result)
+        self.run.effects[key] = kept
+        self.keep()
+        return kept
+
+    def _sample(self, action: str, key: str) -> Result | None:
+        """What came for the variable that the result goes to, else for any step of its kind."""
+        came = self.run.context.get("given") or {}
+        names = (self.variables.get(_path(key), ""), action)
+        return next((came[name] for name in names if isinstance(came.get(name), dict)), None)
+
+    def _sent(self, params: Params, key: str) -> Result:
+        recipients = _recipients(params["to"])
+        if len(recipients) > MOST_RECIPIENTS:
+            return _unsent(
+                f"{len(recipients)} recipients are more than the {MOST_RECIPIENTS} that one step may have"
+            )
+        told = [self._one(self._ask(params, key, to)) for to in recipients]
+        return {"ok": all(each["ok"] for each in told), "messages": told, "error": _first_error(told)}
+
+    def _one(self, ask: SendRequest) -> Result:
+        return _of_message(accept(ask), ask.record.related[INPUTS]["to"] or "")
+
+    def _ask(self, params: Params, key: str, to: str) -> SendRequest:
+        """A text of the caller's is a value, so that nothing in it is read as a token."""
+        run, flow = self.run, self.run.flow
+        return SendRequest(
+            workspace_id=run.workspace_id,
+            trigger=CALLFLOW,
+            key=f"{run.pk}:{key}:{to}",
+            config=ActionConfig(
+                sender_kind="given",
+                sender_given=params["from"],
+                sender_connection_id=flow.connection_id,
+                sender_number_id=flow.sender_id,
+                recipient_property=f"{INPUTS}.to",
+                message=f"{{{{{INPUTS}.body}}}}",
+                mobile_only=flow.mobile_only,
+                traffic=params["trafficType"],
+                encoding=params["encoding"] or "auto",
+            ),
+            record=Record(*_about(run), related={INPUTS: {"to": to, "body": params["body"]}}),
+            origin={
+                "flow": flow.pk,
+                "flow_name": flow.name,
+                "version": run.version.number,
+                "run": str(run.pk),
+                "step": _path(key),
+            },
+            build_mode=flow.build_mode,
+        )
+
+    @sensitive_variables()
+    def _fetched(self, params: Params, key: str, action: str) -> Result:
+        self.go_on()
+        self._kept(key, BEGUN)
+        return self._kept(key, fetching.call(params))
+
+
+class Rehearsal(Effects):
+    """What they would come to: nothing is sent, nothing counted, and nobody called."""
+
+    def _one(self, ask: SendRequest) -> Result:
+        found = rehearse(ask)
+        error, draft = found.error, found.draft
+        status = Status.REJECTED if error else Status.HELD if found.held_until else Status.QUEUED
+        return {
+            "ok": error is None,
+            "to": draft.recipient.e164 if draft.recipient else ask.record.related[INPUTS]["to"],
+            "from": draft.number.e164 if draft.number else "",
+            "body": draft.body,
+            "segments": draft.measure.segments if draft.measure else 0,
+            "status": status.value,
+            **({"code": error.code, "facts": error.facts, "error": str(error)} if error else {}),
+        }
+
+    def _fetched(self, params: Params, key: str, action: str) -> Result:
+        return self._kept(key, self._sample(action, key) or fetching.failed("a rehearsal calls nobody"))
+
+
+def made(run: FlowRun) -> list[UUID]:
+    """The messages that a run made so far."""
+    told = [step["result"] for step in run.steps if step["name"].startswith("sms@")]
+    results = [*run.effects.values(), *filter(None, told)]
+    found = (each["id"] for result in results for each in result.get("messages", ()) if "id" in each)
+    return [UUID(pk) for pk in dict.fromkeys(found)]
+
+
+def _path(key: str) -> str:
+    """The path of the step that an execution is of."""
+    return key.partition("#")[0]
+
+
+# --- Texts --------------------------------------------------------------------------------------------
+
+
+def _recipients(given: list[str]) -> list[str]:
+    """Each number once, in whatever spelling; what is none as it was given, to be refused by name."""
+    return list(dict.fromkeys(map(_spelt, given)))
+
+
+def _spelt(given: str) -> str:
+    try:
+        return numbers.read(given).e164
+    except numbers.NumberError:
+        return given.strip()
+
+
+def _about(run: FlowRun) -> tuple[str, str]:
+    """The call or text that began the run, as a record: its kind and its id at the provider."""
+    kind = next((kind for kind in ("call", "sms") if run.context.get(kind)), "")
+    event = run.context.get(kind) or {}
+    cdr = event.get("cdr")
+    found = event.get("sid") or (cdr.get("callid") if isinstance(cdr, dict) else "") or ""
+    return kind, found if isinstance(found, str) and len(found) <= 40 else ""
+
+
+def _of_message(message: Message, to: str) -> Result:
+    error = message.error if message.status == Status.REJECTED else None
+    sentence = errors.fill(error.sentence(message.error_facts), message.error_facts) if error else ""
+    return {
+        "ok": error is None,
+        "id": str(message.pk),
+        "to": message.recipient or to,
+        "status": message.status,
+        **({"code": message.error_code, "error": sentence} if error else {}),
+    }
+
+
+def _unsent(why: str) -> Result:
+    return {"ok": False, "messages": [], "error": why}
+
+
+def _first_error(told: list[Result]) -> str | None:
+    return next((each["error"] for each in told if not each["ok"]), None)

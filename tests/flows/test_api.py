@@ -1,0 +1,263 @@
+"""Runs begun by program, as a Callr scenario does: told in one form, once for each key."""
+
+import json
+
+import pytest
+from django.db import OperationalError
+
+from smsadmin.flows import bell, running, starting
+from smsadmin.flows.models import FlowRun
+from smsadmin.sending.models import Message
+from tests.api.conftest import *  # noqa: F403 (its fixtures)
+from tests.api.conftest import (
+    Program,
+    _fresh,  # noqa: F401
+    make_program,
+    told,
+)
+from tests.api.test_openapi import described
+from tests.factories import make_member, make_number, make_workspace
+from tests.flows.making import LANDLINE, MOBILE, SENT, make_flow, make_version
+
+PATH, ONE = "/api/v1/flows/{flow}/runs", "/api/v1/flows/{flow}/runs/{run}"
+#: As a scenario's fetch@v2 sends it (Callr help: "call" and "run" through JSON.stringify).
+CALL = {
+    "call": {
+        "fromNumber": MOBILE, "fromType": "MOBILE", "fromCountry": "FR", "toNumber": "+33199001234",
+        "cdr": {"callid": "call-17", "status": "NOANSWER"},
+    },
+    "run": {"id": "inbound-call:424242", "type": "inbound-call"},
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def rings(monkeypatch):
+    rung = []
+    monkeypatch.setattr(bell, "ring", lambda: rung.append(1))
+    return rung
+
+
+@pytest.fixture
+def flow(workspace):
+    return make_flow(workspace, sender=make_number(workspace, "+12025550101"))
+
+
+def post(program, flow, body, slash="", **headers):
+    content = body if isinstance(body, str | bytes) else json.dumps(body)
+    return program.client.post(
+        f"/api/v1/flows/{getattr(flow, 'pk', flow)}/runs{slash}",
+        content,
+        "application/json",
+        headers={"Authorization": f"Bearer {program.token}", **headers},
+    )
+
+
+def get(program, run):
+    return program.get(f"flows/{run.flow_id}/runs/{run.pk}")
+
+
+# --- Beginning ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_scenario_begins_a_run_and_is_answered_before_anything_is_sent(program, flow, slash):
+    response = post(program, flow, CALL, slash)
+
+    run = FlowRun.objects.get()
+    url = f"http://testserver/api/v1/flows/{flow.pk}/runs/{run.pk}"
+    assert (response.status_code, response["Location"]) == (202, url)
+    assert response.json() == {"id": str(run.pk), "state": "waiting", "url": url}
+    assert (run.cause, run.branch, run.party, run.context["run"]) == (
+        "callr",
+        "inbound-call",
+        MOBILE,
+        CALL["run"],
+    )
+    assert not Message.objects.exists()
+    assert described(PATH, response) == []
+
+
+def test_the_texts_of_the_run_are_sent_and_told(program, flow):
+    post(program, flow, {**CALL, "given": {"$dial": {"ok": False}}})
+    running.work()
+    run, message = FlowRun.objects.get(), Message.objects.get()
+
+    response = get(program, run)
+
+    found = response.json()
+    assert (message.body, message.recipient, message.object_id) == (SENT, MOBILE, "call-17")
+    assert (found["state"], found["error"], found["version"]) == ("done", None, 1)
+    assert found["messages"] == [{"id": str(message.pk), "to": MOBILE, "status": "queued", "code": None}]
+    assert [step["path"] for step in found["steps"]][-1] == "voicemail.1"
+    assert described(ONE, response) == []
+
+
+def test_what_was_given_decides(program, flow):
+    post(program, flow, {**CALL, "given": {"$dial": {"ok": True}}})
+    running.work()
+
+    assert FlowRun.objects.get().state == "done"
+    assert not Message.objects.exists()
+
+
+def test_types_and_countries_that_are_left_out_are_told_by_the_number(program, flow):
+    post(program, flow, {"call": {"fromNumber": LANDLINE, "toCountry": "XX"}}, **{"Idempotency-Key": "1"})
+
+    call = FlowRun.objects.get().context["call"]
+    assert (call["fromType"], call["fromCountry"], call["toCountry"]) == ("FIXED_LINE", "FR", "XX")
+    assert FlowRun.objects.get().cause == "api"
+
+
+@pytest.mark.parametrize(
+    ("body", "branch"),
+    [
+        ({"call": {}}, "inbound-call"),
+        ({"sms": {}}, "inbound-sms"),
+        ({}, "api-initiated"),
+        ({"call": {}, "branch": "voicemail"}, "voicemail"),
+    ],
+)
+def test_a_run_begins_with_the_branch_of_its_event_or_with_the_one_named(program, flow, body, branch):
+    step = "{actions: [{action: hangup@v1}]}"
+    names = ("inbound-call", "inbound-sms", "api-initiated", "voicemail")
+    make_version(flow, "branches:\n" + "".join(f"  {name}: {step}\n" for name in names))
+    post(program, flow, body, **{"Idempotency-Key": "1"})
+
+    assert FlowRun.objects.get().branch == branch
+
+
+# --- Once ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.services
+def test_a_repeat_gets_the_same_run(program, flow):
+    first, again = post(program, flow, CALL), post(program, flow, json.dumps(CALL, indent=4))
+
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert FlowRun.objects.count() == 1
+
+
+def test_a_repeat_gets_the_same_run_also_when_the_flow_is_off_by_then(program, flow):
+    first = post(program, flow, CALL)
+    flow.enabled = False
+    flow.save()
+
+    assert post(program, flow, CALL).json()["id"] == first.json()["id"]
+
+
+def test_the_header_goes_before_the_id_of_the_run(program, flow):
+    post(program, flow, CALL)
+    assert post(program, flow, CALL, **{"Idempotency-Key": "second"}).status_code == 202
+    assert FlowRun.objects.count() == 2
+
+
+def test_the_same_key_with_another_body_is_refused(program, flow):
+    post(program, flow, CALL)
+    response = post(program, flow, {**CALL, "branch": "voicemail"})
+
+    assert "inbound-call:424242" in told(response, 422, "IDEMPOTENCY_KEY_REUSED")["detail"]
+    assert described(PATH, response) == []
+    assert FlowRun.objects.count() == 1
+
+
+# --- What is refused --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "parameter", "words"),
+    [
+        ({**CALL, "to": "+33612345678"}, "to", "It takes call, sms, run, given, branch."),
+        ({**CALL, "call": "+33612345678"}, "call", "call is not an object."),
+        ({**CALL, "branch": 5}, "branch", "branch is not a text."),
+        ({**CALL, "branch": "voicemial"}, "branch", "It has inbound-call, voicemail."),
+        ({"sms": {}, "run": {"id": "1"}}, "branch", "The flow has no branch “inbound-sms”."),
+        ({**CALL, "sms": {}}, "sms", "Give call or sms, not both"),
+        ({"call": {}}, "Idempotency-Key", "Send a key"),
+        ({"call": {}, "run": {"id": ""}}, "Idempotency-Key", "Send a key"),
+        ({"call": {}, "run": {"id": ["1"]}}, "Idempotency-Key", "Send a key"),
+        ({"call": {}, "run": {"id": "1" * 256}}, "Idempotency-Key", "at most 255 characters"),
+    ],
+)
+def test_a_member_that_cannot_be_used_is_named(program, flow, body, parameter, words):
+    response = post(program, flow, body)
+
+    problem = told(response, 400, "BAD_PARAMETER")
+    assert (problem["parameter"], words in problem["detail"]) == (parameter, True), problem
+    assert described(PATH, response) == []
+    assert not FlowRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"a"',
+        b"\xff",
+        b'{"call": undefined}',
+        b"[" * 100_000,
+        b'{"call": "' + b"x" * 70_000 + b'"}',
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_a_body_that_cannot_be_read_is_a_bad_request(program, flow, body):
+    told(post(program, flow, body), 400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", "[" * 20 + "]" * 20])
+def test_what_no_database_stores_is_refused(program, flow, value):
+    body = f'{{"call": {{"x": {value}}}, "run": {{"id": "1"}}}}'
+    told(post(program, flow, body), 400, "BAD_PARAMETER")
+
+
+def test_a_flow_that_is_off_says_so(program, flow):
+    flow.enabled = False
+    flow.save()
+    response = post(program, flow, CALL)
+
+    assert flow.name in told(response, 409, "FLOW_OFF")["detail"]
+    assert described(PATH, response) == []
+
+
+def test_flows_and_runs_of_others_are_not_there(program, flow):
+    stranger = make_program(make_member(make_workspace()))
+    post(program, flow, CALL)
+    run = FlowRun.objects.get()
+
+    told(post(stranger, flow, CALL), 404, "NOT_FOUND")
+    told(get(stranger, run), 404, "NOT_FOUND")
+    told(program.get(f"flows/{flow.pk + 1}/runs/{run.pk}"), 404, "NOT_FOUND")
+    told(program.get(f"flows/{flow.pk}/runs/not-a-run"), 404, "NOT_FOUND")
+
+
+def test_without_a_key_or_too_often_nothing_is_begun(program, flow, settings):
+    told(post(Program(program.key, "wrong", program.client), flow, CALL), 401, "KEY_UNKNOWN")
+    settings.API_REQUESTS_PER_MINUTE = 0
+    told(post(program, flow, CALL), 429, "TOO_MANY_REQUESTS")
+    assert not FlowRun.objects.exists()
+
+
+def test_each_address_says_which_method_it_takes(program, flow):
+    assert program.get(f"flows/{flow.pk}/runs")["Allow"] == "POST"
+    post(program, flow, CALL)
+    run = FlowRun.objects.get()
+    response = program.client.post(f"/api/v1/flows/{flow.pk}/runs/{run.pk}", headers={})
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+
+
+def test_a_database_that_is_gone_is_told_as_such(program, flow, monkeypatch):
+    def gone(*_):
+        raise OperationalError
+
+    monkeypatch.setattr(starting, "begun", gone)
+    told(post(program, flow, CALL), 503, "NOT_NOW")
+
+
+def test_what_it_costs(program, flow, django_assert_max_num_queries):
+    post(program, flow, {**CALL, "run": {"id": "0"}})
+    with django_assert_max_num_queries(10):
+        post(program, flow, CALL)
+    running.work()
+    with django_assert_max_num_queries(4):
+        get(program, FlowRun.objects.first())
