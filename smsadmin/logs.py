@@ -9,7 +9,7 @@ import structlog
 
 #: Who knows where a provider calls us may speak for it: such an address is a secret (smsadmin.incoming). So is the code
 #: that an OAuth authorisation comes back with.
-_SECRET_PATH = re.compile(r"(/aircall/\w+/|[?&]code=)[^\s/?&]+")
+_SECRET_PATH = re.compile(r"(/(?:aircall|callr)/\w+/|[?&]code=)[^\s/?&]+")
 
 
 def without_secret_paths(

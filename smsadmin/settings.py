@@ -32,6 +32,9 @@ AIRCALL_BASE_URL = env(
 HUBSPOT_BASE_URL = env(
     "HUBSPOT_BASE_URL", default=f"{_sandbox_url}/hubspot" if SANDBOX else "https://api.hubapi.com"
 ).rstrip("/")
+CALLR_BASE_URL = env(
+    "CALLR_BASE_URL", default=f"{_sandbox_url}/callr" if SANDBOX else "https://api.callr.com"
+).rstrip("/")
 HUBSPOT_API_VERSION = env("HUBSPOT_API_VERSION", default="2026-03")
 HUBSPOT_CLIENT_SECRET = env("HUBSPOT_CLIENT_SECRET", default="sandbox-client-secret" if SANDBOX else "")
 # The app in HubSpot, for portals that are connected by OAuth and for publishing the action.
@@ -62,6 +65,8 @@ HUBSPOT_ANSWER_WAITERS = env.int("HUBSPOT_ANSWER_WAITERS", default=2)
 
 # Aircall documents 120 requests a minute in one place and 60 in another: pace for the smaller one.
 AIRCALL_REQUESTS_PER_MINUTE = env.int("AIRCALL_REQUESTS_PER_MINUTE", default=60)
+# Callr documents no limit; an example of its own makes one request a second.
+CALLR_REQUESTS_PER_MINUTE = env.int("CALLR_REQUESTS_PER_MINUTE", default=60)
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=5.0)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=30.0)
 DISPATCH_LEASE = env.float("DISPATCH_LEASE", default=PROVIDER_READ_TIMEOUT + PROVIDER_CONNECT_TIMEOUT + 25)
@@ -69,6 +74,8 @@ DISPATCH_THREADS = env.int("DISPATCH_THREADS", default=8)
 DISPATCH_LINGER = env.float("DISPATCH_LINGER", default=0.4)
 # Whether webhooks may go to private addresses and without TLS, so to what is behind our own firewall.
 NOTICE_PRIVATE_HOSTS = env.bool("NOTICE_PRIVATE_HOSTS", default=SANDBOX)
+# The same of what call flows may call.
+FLOW_PRIVATE_HOSTS = env.bool("FLOW_PRIVATE_HOSTS", default=SANDBOX)
 # How long each process may rely on configuration it has read (seconds).
 CONFIGURATION_TTL = env.float("CONFIGURATION_TTL", default=1.0)
 # Requests a minute that one API key may make.
@@ -105,6 +112,8 @@ INSTALLED_APPS = [
     "smsadmin.consent",
     "smsadmin.inbox",
     "smsadmin.classic",
+    "smsadmin.flows",
+    "smsadmin.senders",
     "smsadmin.dashboard",
     "smsadmin.sandbox",
     "django.contrib.auth",
@@ -148,6 +157,7 @@ MACHINE_PATHS = (
     "/hubspot/options/",
     "/aircall/webhooks/",
     "/aircall/callbacks/",
+    "/callr/webhooks/",
     "/api/",
     "/healthz",
     "/readyz",
@@ -248,6 +258,7 @@ CELERY_BEAT_SCHEDULE = {
     "clean up exports": {"task": "smsadmin.exports.tasks.clean_up", "schedule": 3_600.0},
     "purge": {"task": "smsadmin.privacy.tasks.purge", "schedule": 3_600.0},
     "take up resends": {"task": "smsadmin.resends.tasks.sweep", "schedule": 5.0},
+    "take up runs of flows": {"task": "smsadmin.flows.tasks.sweep", "schedule": 5.0},
     "tell of the end of the classic action": {"task": "smsadmin.classic.tasks.sweep", "schedule": 3_600.0},
     "watch failures": {"task": "smsadmin.notices.tasks.watch", "schedule": 30.0},
     "deliver notices": {"task": "smsadmin.notices.tasks.deliver", "schedule": 30.0},

@@ -14,11 +14,12 @@ handler500 = "smsadmin.dashboard.pages.server_error"
 urlpatterns = [
     path("hubspot/", include("smsadmin.triggers.hubspot.urls")),  # first: it answers bursts
     path("hubspot/oauth/callback", hubspot_pages.callback, name="hubspot-oauth-callback"),
-    path("aircall/", include("smsadmin.incoming.urls")),
+    path("", include("smsadmin.incoming.urls")),
     path("aircall/oauth/", include("smsadmin.connections.aircall_urls")),
     path("", include("smsadmin.dashboard.urls")),
     path("actions/classic/", include("smsadmin.classic.urls")),
     path("actions/", include("smsadmin.actions.urls")),
+    path("flows/", include("smsadmin.flows.urls")),
     path("log/", include("smsadmin.sending.urls")),
     path("inbox/", include("smsadmin.inbox.urls")),
     path("opt-outs/", include("smsadmin.consent.urls")),
@@ -33,6 +34,7 @@ urlpatterns = [
     path("connections/", include("smsadmin.connections.urls")),
     path("", include("smsadmin.workspaces.urls")),
     path("settings/test-numbers/", include("smsadmin.trials.urls")),
+    path("settings/sender-ids/", include("smsadmin.senders.urls")),
     path("settings/api-keys/", include("smsadmin.api.key_urls")),
     path("api/", include("smsadmin.api.urls")),
     path("help/", include("smsadmin.help.urls")),

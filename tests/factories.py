@@ -18,9 +18,12 @@ from smsadmin.core.errors import SendError
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.message import Accepted, ActionConfig, Record, SendRequest, Sms
 from smsadmin.core.status import SETTLED, Status
+from smsadmin.directory import callr_reader
 from smsadmin.directory.models import Agent, Association, Number, Source
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.quotas.documented import ship_rules
+from smsadmin.senders import names
+from smsadmin.senders.models import SenderName
 from smsadmin.sending.log import asker
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection, Member, Role, User, Workspace
@@ -47,10 +50,13 @@ def make_member(workspace: Workspace, role: str = Role.OWNER, user: User | None 
 
 
 def make_connection(workspace: Workspace, kind: str = "aircall", **columns: Any) -> Connection:
-    """The workspace's account at Aircall, or its HubSpot portal; the sandbox knows the secrets of both."""
+    """The workspace's account at Aircall or Callr, or its HubSpot portal; the sandbox knows the secrets of all."""
     if kind == Connection.Kind.HUBSPOT:
         secrets = {"client_secret": "sandbox-client-secret", "access_token": "sandbox-hubspot-token"}
         defaults = {"name": "Portal", "external_id": PORTAL, "secrets": secrets}
+    elif kind == Connection.Kind.CALLR:
+        secrets = {"api_key": "sandbox-callr-key", "hmac_secret": "callr-secret"}
+        defaults = {"name": "Callr", "external_id": f"sid{next(_serial)}", "secrets": secrets}
     else:
         secrets = {"api_id": "sandbox-id", "api_token": "sandbox-token"}
         defaults = {"name": "Account", "external_id": f"api-{next(_serial)}", "secrets": secrets}
@@ -82,6 +88,21 @@ def make_number(
         put_on(number, agent or make_agent(workspace, email))
     cache.forget()
     return number
+
+
+def make_sender_name(connection: Connection, name: str = "ACME", **approvals: str) -> SenderName:
+    """A name that the Callr account sends under, with its approvals by country: `FR="approved"`."""
+    sender = names.request(connection, name, "", (), make_user(), timezone.now())
+    for country, state in approvals.items():
+        names.decide(sender, country, state, "", "", timezone.now())
+    return sender
+
+
+def make_pool(connection: Connection) -> Number:
+    """What the Callr account picks itself."""
+    pool = callr_reader.add_pool(connection)
+    cache.forget()
+    return pool
 
 
 def make_agent(workspace: Workspace, email: str = "", **columns: Any) -> Agent:

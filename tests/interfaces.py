@@ -1,4 +1,4 @@
-"""What HubSpot and Aircall take, as their interface documents say: every request that a test makes is held to it.
+"""What the services take, as their interface documents say: every request that a test makes is held to it.
 
 tests/data/interfaces/ has one line for each call there is: method, paths ({V} is a dated version), the names its query
 may have, and the JSON Schema of its body, which is closed: a key that the documents do not name is a mistake of ours.
@@ -63,7 +63,8 @@ def _problems(method: str, url: str, json_body: Any, params: Any, data: Any) -> 
 
 
 def _service(url: str) -> tuple[str, str] | None:
-    for name, base in (("aircall", settings.AIRCALL_BASE_URL), ("hubspot", settings.HUBSPOT_BASE_URL)):
+    for name in ("aircall", "callr", "hubspot"):
+        base = getattr(settings, f"{name.upper()}_BASE_URL")
         if url.startswith(f"{base}/"):
             return name, url.removeprefix(base)
     return None

@@ -29,6 +29,9 @@ from smsadmin.directory.models import Agent, Number, Refresh
 from smsadmin.exports import files
 from smsadmin.exports.models import Export
 from smsadmin.failures.models import Failure
+from smsadmin.flows import saving as flows_saving
+from smsadmin.flows.language.starters import STARTERS
+from smsadmin.flows.models import FetchHost, Flow, FlowRun, Start
 from smsadmin.inbox import gathering
 from smsadmin.incoming.models import InboundMessage, OutsideMessage, ProviderCall, ProxyConfiguration, Webhook
 from smsadmin.notices import limits, watching
@@ -52,6 +55,7 @@ from tests.factories import (
     make_member,
     make_message,
     make_number,
+    make_sender_name,
     make_version,
     make_workspace,
     put_on,
@@ -94,6 +98,7 @@ class House:
     rule: NoticeRule
     key: Key
     token: str
+    flow: Flow
 
     @property
     def workspace(self) -> Workspace:
@@ -122,6 +127,7 @@ def furnish() -> House:
     _refreshes(aircall)
     messages = _messages(workspace, action, number, agent)
     test_number, codes = _codes(owner, number)
+    _sender_name(workspace)
     _refused_calls(workspace)
     _told_by_aircall(aircall, number, messages["delivered"])
     _privacy(owner, messages["delivered"])
@@ -154,6 +160,7 @@ def furnish() -> House:
         rule=rule,
         key=key,
         token=token,
+        flow=_flow(owner, number, messages["delivered"]),
     )
 
 
@@ -236,6 +243,14 @@ def _exchange() -> dict[str, Any]:
         "answer": f'{{"message": "Bearer {in_answer} is unknown", "token": "{in_answer}"}}',
         "ms": 87,
     }
+
+
+def _sender_name(workspace: Workspace) -> None:
+    """A name of a Callr account, approved in one country and asked for in another."""
+    account = workspace.connections.filter(kind=Connection.Kind.CALLR).first()
+    make_sender_name(
+        account or make_connection(workspace, Connection.Kind.CALLR), SG="approved", AU="requested"
+    )
 
 
 def _codes(owner: Member, number: Number) -> tuple[TestNumber, tuple[str, ...]]:
@@ -335,6 +350,36 @@ def _resend(owner: Member, messages: dict[str, Message]) -> Resend:
     )
     ResendItem.objects.create(resend=resend, original=pending.pk)
     return resend
+
+
+def _flow(owner: Member, number: Number, sent: Message) -> Flow:
+    """A flow in its second version that a missed call starts, and a run of it that sent a message."""
+    workspace, source = owner.workspace, STARTERS[0].source
+    flow = flows_saving.create(workspace, "Missed calls", source, "", owner.user)
+    flows_saving.change(flow, flow.name, source.replace("25", "20"), "Shorter", owner.user, 1)
+    Start.objects.create(flow=flow, workspace=workspace, kind="missed-call", number=number)
+    FetchHost.objects.create(workspace=workspace, host="crm.example.com", created_by=owner.user)
+    flow.refresh_from_db()
+    told = {"ok": True, "messages": [{"id": str(sent.pk), "to": sent.recipient, "status": "queued"}]}
+    step = {
+        "kind": "action",
+        "path": "voicemail.1",
+        "line": 18,
+        "verdict": "taken",
+        "name": "sms@v1",
+        "note": {},
+    }
+    step |= {
+        "condition": "call.fromType.match(/MOBILE/)",
+        "value": '["MOBILE"]',
+        "result": told,
+        "result_name": "",
+    }
+    FlowRun.objects.create(
+        workspace=workspace, flow=flow, version=flow.current, key=uuid.uuid4(), cause="missed-call",
+        branch="inbound-call", state="done", party=sent.recipient, number=number, steps=[step],
+    )  # fmt: skip
+    return flow
 
 
 def _rule(workspace: Workspace) -> NoticeRule:
@@ -588,6 +633,21 @@ PAGES: dict[str, Page] = {
     "quota-recounts": _PLAIN,
     "directory": Page(queries=("", "?q=sales")),
     "directory-freshness": _PLAIN,
+    "flows": Page(queries=("", "?show=archived")),
+    "flow-new": Page(queries=("", "?starter=missed-call", "?starter=empty")),
+    "flow-runs": Page(queries=("", "?state=failed")),
+    "flow-run": _of(lambda house: {"pk": house.flow.runs.get().pk}),
+    "fetch-hosts": _PLAIN,
+    "flow": _of(lambda house: {"pk": house.flow.pk}, queries=("", "?from=1")),
+    "flow-settings": _of(lambda house: {"pk": house.flow.pk}),
+    "flow-start-new": _of(lambda house: {"pk": house.flow.pk}, queries=("", "?kind=inbound-sms")),
+    "flow-start": _of(lambda house: {"pk": house.flow.pk, "start_pk": house.flow.starts.get().pk}),
+    "flow-try": _of(lambda house: {"pk": house.flow.pk}),
+    "flow-runs-of": _of(lambda house: {"pk": house.flow.pk}),
+    "flow-versions": _of(lambda house: {"pk": house.flow.pk}),
+    "flow-version": _of(
+        lambda house: {"pk": house.flow.pk, "number": 1}, lambda house: {"pk": house.flow.pk, "number": 2}
+    ),
     "directory-refreshes": _PLAIN,
     "number": _of(lambda house: {"pk": house.number.pk}),
     "messaging-api": _of(lambda house: {"pk": house.proxied.pk}, lambda house: {"pk": house.number.pk}),
@@ -599,7 +659,9 @@ PAGES: dict[str, Page] = {
     "directory-users": _PLAIN,
     "directory-user": _of(lambda house: {"pk": house.agent.pk}),
     "connections": _PLAIN,
-    "connection-new": _of(lambda house: {"kind": "aircall"}, lambda house: {"kind": "hubspot"}),
+    "connection-new": _of(
+        lambda house: {"kind": "aircall"}, lambda house: {"kind": "hubspot"}, lambda house: {"kind": "callr"}
+    ),
     "connection": _of(lambda house: {"pk": house.aircall.pk}, lambda house: {"pk": house.hubspot.pk}),
     "connection-delete": _of(lambda house: {"pk": house.hubspot.pk}),
     "hubspot-install": Page(leads_to=settings.HUBSPOT_AUTHORIZE_URL),
@@ -618,6 +680,15 @@ PAGES: dict[str, Page] = {
     ),
     "settings": _PLAIN,
     "profile": _PLAIN,
+    "build-mode": _PLAIN,
+    "sender-ids": _PLAIN,
+    "sender-id-new": _PLAIN,
+    "sender-id": _of(
+        lambda house: {"pk": house.workspace.sender_names.get().pk}, queries=("", "?country=SG")
+    ),
+    "sender-id-withdraw": _of(lambda house: {"pk": house.workspace.sender_names.get().pk}),
+    "sender-id-countries": _PLAIN,
+    "sender-id-country": _of(lambda house: {"code": "SG"}),
     "test-numbers": _PLAIN,
     "api-keys": _PLAIN,
     "test-number": _of(lambda house: {"pk": house.test_number.pk}),
@@ -647,10 +718,12 @@ FORMS = {
     "directory-confirm", "number-mend", "messaging-api-look", "connection-test", "member-add", "member",
     "member-remove",
     "switch-workspace", "api-key-revoke", "test-number-send", "test-number-verify", "test-number-remove",
+    "sender-id-country-back",
     "opt-outs-retry", "opt-outs-property", "quota-recount", "quota-share", "quota-rule-switch", "quota-rule-delete",
     "classic-moved",
     "hubspot-action-compare", "hubspot-action-create",
     "thread-read", "thread-unread", "thread-close", "thread-reopen",
+    "fetch-host-remove", "flow-start-remove", "message-ask",
 }  # fmt: skip
 
 

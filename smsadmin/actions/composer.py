@@ -90,6 +90,7 @@ def composed(
 
     `sender` is the number it would come from, in E.164, "" for one that is not known.
     """
+    ruled = _under_aircalls_rules(workspace, sender)
     draft = _text(workspace, config, tried.record) if tried.record else None
     literal, problem = _literal(config)
     measure = draft.measure if draft and draft.measure else literal
@@ -107,9 +108,9 @@ def composed(
         looked_at=len(sample),
         advice=[
             *_of_number(workspace, config, sender),
-            *_advice(workspace, config, sender, body, _largest(measure, found), sample),
+            *_advice(workspace, config, ruled, body, _largest(measure, found), sample),
         ],
-        limit=most_characters(sender),
+        limit=most_characters(ruled),
     )
 
 
@@ -203,6 +204,12 @@ def _words(template: str, *, fallbacks: bool = False) -> str:
 def _largest(measure: segments.Measure, found: advice.Range | None) -> advice.Size:
     longest = found.longest if found else advice.Size(0, 0)
     return advice.Size(max(measure.characters, longest.characters), max(measure.segments, longest.segments))
+
+
+def _under_aircalls_rules(workspace: Workspace, sender: str) -> str:
+    """The sender, or "" where another provider carries what it sends."""
+    number = book.of(workspace.pk).by_e164.get(sender)
+    return "" if number and not country.is_aircalls(number) else sender
 
 
 def _of_number(workspace: Workspace, config: ActionConfig, sender: str) -> list[str]:

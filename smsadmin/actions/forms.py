@@ -146,7 +146,8 @@ class ActionForm(forms.Form):
         label=gettext_lazy("Mobile numbers only"),
         required=False,
         help_text=gettext_lazy(
-            "Refuses numbers that are surely not mobile. In North America the two cannot be told apart."
+            "Refuses numbers that are surely not mobile. In North America and some other countries mobile and fixed "
+            "lines share their ranges (“fixed line or mobile”): nobody can tell them apart, so these are texted."
         ),
     )
     default_region = forms.ChoiceField(

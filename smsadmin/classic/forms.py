@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from smsadmin.classic.models import ClassicSettings
 from smsadmin.core import numbers
-from smsadmin.directory.facts import first_failing
+from smsadmin.directory.facts import PHONES, first_failing
 from smsadmin.directory.models import Number
 
 
@@ -49,7 +49,9 @@ class SettingsForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.today = today
         self.was_open = self.instance.enabled and not self.instance.is_over(today)
-        own = Number.objects.filter(workspace_id=self.instance.workspace_id, gone_at=None).order_by("name")
+        own = Number.objects.filter(PHONES, workspace_id=self.instance.workspace_id, gone_at=None).order_by(
+            "name"
+        )
         usable = [number.pk for number in own if first_failing(number, but_for=("connected",)) is None]
         kept = self.instance.fallback_number_id
         field: Any = self.fields["fallback_number"]

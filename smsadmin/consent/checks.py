@@ -32,9 +32,9 @@ def opted_out(draft: Draft) -> Step:
     recipient = draft.recipient.e164
     if policy.keeps_list and (found := listed(ask.workspace_id, [recipient, *_of_record(draft)])):
         raise refusal(found, by_person=ask.by_person)
-    if policy.keeps_list and not (policy.reads and ask.record.object_id):
+    if policy.keeps_list and not (policy.reads and _has_record(ask)):
         return passed("opt_out", "opt_out.not_listed", recipient=recipient)
-    if not ask.record.object_id:
+    if not _has_record(ask):
         return passed("opt_out", "opt_out.no_record")
     said, source = _said(ask, policy.reads)
     facts = {"recipient": recipient, "source": source}
@@ -70,6 +70,11 @@ def refusal(found: OptOut, *, by_person: bool = False) -> errors.RecipientOptedO
     """The error that says since when."""
     assert found.since
     return errors.RecipientOptedOut(recipient=found.number, since=found.since.isoformat(), **_by(by_person))
+
+
+def _has_record(ask: SendRequest) -> bool:
+    """Whether it is about a record of HubSpot, and not about a call or a text."""
+    return bool(ask.record.object_id) and ask.record.object_type not in ("call", "sms")
 
 
 def _by(by_person: bool) -> dict[str, bool]:

@@ -56,6 +56,7 @@ HINGES: dict[str, tuple[str, ...]] = {
     "CREDENTIAL_REJECTED": ("provider",),
     "RATE_LIMITED": ("provider",),
     "PROVIDER_REJECTED": ("provider", "http_status", "answer"),
+    "ACCOUNT_IN_BUILD_MODE": ("provider",),
     "PROVIDER_UNAVAILABLE": ("provider", "reason"),
     "PROVIDER_UNKNOWN": ("provider", "reason"),
     "DELIVERY_FAILED": ("answer",),

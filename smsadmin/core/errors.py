@@ -84,10 +84,22 @@ CATALOGUE: dict[str, type[SendError]] = {}
 
 
 class SenderRequired(SendError):
+    """`source` is the field or property without a sender, or "flow": of a step of a call flow that names none."""
+
     code = "SENDER_REQUIRED"
     text = gettext_noop("No sender number was given: {source} is empty.")
-    fix = gettext_noop("Choose a number in the action, or fill the property that names it.")
+    flow_text = gettext_noop(
+        "The step names no sender, and the flow has neither an account that picks one nor a number for that case."
+    )
+    fix = gettext_noop(
+        "Choose a number in the action, or fill the property that names it. In a call flow, name a sender in the step, "
+        "or choose the account or the number in the flow's settings."
+    )
     place = "action.sender"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        return cls.flow_text if facts.get("source") == "flow" else cls.text
 
 
 class NumberNotE164(SendError):
@@ -166,17 +178,52 @@ class TollFreeNotVerified(SendError):
 
 
 class SenderIdInvalid(SendError):
+    """`why` is the fault that core.sender_names found; none where a provider said so."""
+
     code = "SENDER_ID_INVALID"
     text = gettext_noop("“{value}” cannot be a sender name.")
-    fix = gettext_noop("Use 3 to 11 letters and digits with at least one letter.")
+    texts: ClassVar[Mapping[object, str]] = {
+        "characters": gettext_noop(
+            "“{value}” cannot be a sender name: it has characters other than letters from A to Z, digits, spaces, "
+            "dashes and underscores."
+        ),
+        "too_long": gettext_noop("“{value}” cannot be a sender name: it is longer than 11 characters."),
+        "no_letter": gettext_noop("“{value}” cannot be a sender name: it has no letter."),
+    }
+    fix = gettext_noop(
+        "Use up to 11 letters and digits with at least one letter, or name a number with + and its country code."
+    )
     place = "action.sender"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        return cls.texts.get(facts.get("why"), cls.text)
 
 
 class SenderIdNotApproved(SendError):
+    """`country` is "" where the account has no such name. `why` is "unsupported" where the country takes none, or how
+    far the approval is: "requested", "refused", or neither where nobody asked for one."""
+
     code = "SENDER_ID_NOT_APPROVED"
-    text = gettext_noop("The sender name “{value}” is not approved for {country}.")
-    fix = gettext_noop("Request approval for that country, or send from a number.")
-    place = "settings"
+    text = gettext_noop("The sender name “{value}” is not approved for {country}, so nothing was sent.")
+    unknown_text = gettext_noop("“{value}” is no sender name of the account that sends, so nothing was sent.")
+    texts: ClassVar[Mapping[object, str]] = {
+        "unsupported": gettext_noop("{country} takes no sender names, so nothing was sent as “{value}”."),
+        "requested": gettext_noop(
+            "The sender name “{value}” is requested for {country} and not approved yet, so nothing was sent."
+        ),
+        "refused": gettext_noop("The sender name “{value}” was refused for {country}, so nothing was sent."),
+    }
+    fix = gettext_noop(
+        "Request the name under Settings › Sender IDs and set it to approved there once it is, or send from a number."
+    )
+    stage, place = Stage.CHECK, "sender-ids"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        if facts.get("country") == "":
+            return cls.unknown_text
+        return cls.texts.get(facts.get("why"), cls.text)
 
 
 # --- Send as ----------------------------------------------------------------------------------------
@@ -319,8 +366,11 @@ class RecipientOptedOut(SendError):
 class OnlyTestNumbers(SendError):
     code = "TEST_NUMBERS_ONLY"
     text = gettext_noop("{recipient} is not a verified test number, and only those are texted in build mode.")
-    fix = gettext_noop("Verify the number as a test number, or leave build mode.")
-    stage, place = Stage.CHECK, "settings"
+    fix = gettext_noop(
+        "Verify the number as a test number, or leave build mode: in the settings, or in the flow where only the flow "
+        "is in it."
+    )
+    stage, place = Stage.CHECK, "test-numbers"
 
 
 class CountryNotAllowed(SendError):
@@ -364,10 +414,24 @@ class MediaNotSupported(SendError):
 
 
 class EncodingNotSupported(SendError):
+    """By the action's choice, or by the rule of a `country`; there without `characters` where the action asks for
+    Unicode whatever the text says."""
+
     code = "ENCODING_NOT_SUPPORTED"
     text = gettext_noop("The text has characters that {encoding} cannot carry: {characters}.")
-    fix = gettext_noop("Replace those characters, or let the action send Unicode.")
+    country_text = gettext_noop("{country} takes {encoding} alone, and the text has {characters}.")
+    unicode_text = gettext_noop("{country} takes {encoding} alone, and the text is sent as Unicode.")
+    fix = gettext_noop(
+        "Replace those characters. Where the action asks for GSM-7, it may send Unicode instead, but not to a country "
+        "that takes GSM-7 alone."
+    )
     stage, place = Stage.CHECK, "action.message"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        if not facts.get("country"):
+            return cls.text
+        return cls.country_text if facts.get("characters") else cls.unicode_text
 
 
 class TokenUnknown(SendError):
@@ -456,6 +520,18 @@ class ProviderRejected(SendError):
     text = gettext_noop("{provider} refused the message: {answer} (HTTP {http_status}).")
     fix = gettext_noop("Read the provider's answer: correct what it names, or wait where it names a limit.")
     whose, stage, status, place = Whose.PROVIDER, Stage.DISPATCH, Status.FAILED, "message"
+
+
+class AccountInBuildMode(SendError):
+    code = "ACCOUNT_IN_BUILD_MODE"
+    text = gettext_noop(
+        "{provider} did not text {recipient}: its account is in Build mode, which texts its own testing numbers alone "
+        "({answer})."
+    )
+    fix = gettext_noop(
+        "Verify the number as a testing number in the provider's portal, or take the account out of Build mode there."
+    )
+    stage, status, place = Stage.DISPATCH, Status.FAILED, "connections"
 
 
 class ProviderUnavailable(SendError):

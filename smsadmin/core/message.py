@@ -28,11 +28,12 @@ class ActionConfig:
     enrolled record. Ids are those of our own directory.
     """
 
-    sender_kind: Literal["number", "property"]
+    sender_kind: Literal["number", "property", "given"]
     recipient_property: str
     message: str
     sender_number_id: int | None = None
-    sender_given: str = ""  # what the configuration calls the number, for when it is not found
+    sender_given: str = ""  # what the configuration calls the sender; of "given" a number, a name, or "": any
+    sender_connection_id: int | None = None  # of "given": the account that knows names and picks senders
     sender_property: str = ""
     send_as_kind: Literal["none", "user", "property"] = "none"
     send_as_user_id: int | None = None
@@ -116,11 +117,13 @@ class SendRequest:
     media: tuple[str, ...] = ()
     by_person: bool = False
     generation: Literal["advanced", "classic"] = "advanced"
+    build_mode: bool = False  # what asks is in build mode, even if its workspace is not
 
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """What a provider is asked to carry. Sender and recipient are E.164."""
+    """What a provider is asked to carry. The recipient is E.164; the sender too, or a name, or "", where the provider
+    picks one."""
 
     message_id: str
     sender: str
@@ -130,6 +133,8 @@ class Sms:
     send_as_id: str = ""  # the provider's own id of the user; empty: no user
     proxy: bool = False  # by the Messaging API, which shows it nowhere else
     media: tuple[str, ...] = ()
+    traffic: str = "alerting"  # as ActionConfig.traffic
+    encoding: str = "GSM-7"  # of the body, as core.segments measures it
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,15 @@ def regions() -> list[tuple[str, str]]:
     return [(code, f"{code} +{phonenumbers.country_code_for_region(code)}") for code in codes]
 
 
+def home_of(number: Number) -> str:
+    """The country that a text to the number goes to (ISO 3166): where its plan names none, the main one of its calling
+    code. "" for networks of no country."""
+    if number.country:
+        return number.country
+    region = phonenumbers.region_code_for_country_code(phonenumbers.parse(number.e164).country_code or 0)
+    return region if region in phonenumbers.SUPPORTED_REGIONS else ""
+
+
 def is_mobile_possible(kind: Kind) -> bool:
     """Whether such a line may take texts; North America's plan cannot tell mobile from fixed."""
     return kind not in _NEVER_MOBILE

@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 #: What each step is called, in the order they are taken.
 STEPS: dict[str, str] = {
     "action": gettext_noop("Action"),
-    "sender": gettext_noop("Sender number"),
+    "sender": gettext_noop("Sender"),
     "eligible": gettext_noop("Number may text"),
     "send_as": gettext_noop("Send as"),
     "recipient": gettext_noop("Recipient"),
@@ -29,6 +29,9 @@ STEPS: dict[str, str] = {
     "line_type": gettext_noop("Line type"),
     "opt_out": gettext_noop("Opt-out"),
     "country": gettext_noop("Rules of the country"),
+    "sender_id": gettext_noop("Sender ID"),
+    "alphabet": gettext_noop("Alphabet of the country"),
+    "test_numbers": gettext_noop("Build mode"),
     "quota": gettext_noop("Quota"),
 }
 
@@ -38,8 +41,17 @@ SENTENCES: dict[str, str] = {
     "action.form": gettext_noop("“{action}”, as it stands in the form"),
     "action.classic": gettext_noop("The classic action, configured in the workflow itself"),
     "action.saved": gettext_noop("“{action}”, version {version}, is on"),
+    "action.flow": gettext_noop("Step {step} of the call flow “{flow}”, version {version}"),
     "sender.chosen": gettext_noop("{sender} ({name}) is chosen in the action"),
     "sender.property": gettext_noop("{source} holds “{value}”, which is {sender} ({name})"),
+    "sender.given": gettext_noop("The step names {sender} ({name})"),
+    "sender.name": gettext_noop("The step names “{sender}”, a sender name of this account"),
+    "sender.pool": gettext_noop(
+        "The step names no sender, so the provider picks one by destination ({name})"
+    ),
+    "sender.default": gettext_noop(
+        "The step names no sender, so the number set for that is taken: {sender} ({name})"
+    ),
     "sender.fallback": gettext_noop(
         "The classic step asks for {asked}, which is no number of this account; sent from the fallback number {sender} "
         "({name}) instead"
@@ -50,6 +62,8 @@ SENTENCES: dict[str, str] = {
     "eligible.yes": gettext_noop(
         "Connected, SMS-capable, not with another messaging service, not in proxy mode"
     ),
+    "eligible.name": gettext_noop("A sender name of the account; countries may have rules for it"),
+    "eligible.pool": gettext_noop("The provider answers for what it picks"),
     "eligible.proxy": gettext_noop(
         "Connected and SMS-capable; in proxy mode, so what it sends is shown here and nowhere else"
     ),
@@ -77,8 +91,12 @@ SENTENCES: dict[str, str] = {
     "encoding.always": gettext_noop("Counted as Unicode (UCS-2), as the action says"),
     "length.fits": gettext_noop("{characters} of {limit} characters, {encoding}, segments: {segments}"),
     "not_sender.yes": gettext_noop("{recipient} is not {sender}"),
+    "not_sender.no_number": gettext_noop("It is not sent from a number of ours, so {recipient} is none"),
     "line_type.any": gettext_noop("{kind}; the action texts every kind of number"),
     "line_type.mobile": gettext_noop("{kind}; the action texts mobiles only"),
+    "line_type.either": gettext_noop(
+        "{kind}: the plan of its country does not tell, so it is texted although the action texts mobiles only"
+    ),
     "opt_out.off": gettext_noop("This workspace keeps no list of opt-outs here"),
     "opt_out.confirmation": gettext_noop("This text tells somebody who opted out that it is done"),
     "opt_out.not_listed": gettext_noop("{recipient} is not on the list of opt-outs"),
@@ -105,6 +123,17 @@ SENTENCES: dict[str, str] = {
     "country.marketing": gettext_noop(
         "Marketing; Aircall is meant for conversations and says that it does not support one-way marketing"
     ),
+    "sender_id.none": gettext_noop("It is not sent under a name"),
+    "sender_id.allowed": gettext_noop("{country} takes sender names without an approval"),
+    "sender_id.approved": gettext_noop("“{value}” is approved for {country}"),
+    "sender_id.nowhere": gettext_noop(
+        "{recipient} is of no country, so no country's rules apply to the name"
+    ),
+    "alphabet.any": gettext_noop("No rule of the recipient's country limits the alphabet"),
+    "alphabet.gsm": gettext_noop("{country} takes the short alphabet (GSM-7) alone, and the text is in it"),
+    "test_numbers.off": gettext_noop("Build mode is off"),
+    "test_numbers.code": gettext_noop("Build mode is on; this code makes {recipient} a test number"),
+    "test_numbers.verified": gettext_noop("Build mode is on, and {recipient} is a verified test number"),
     "quota.room": gettext_noop("Counted in every window of the number and the user"),
     "quota.number": gettext_noop("Counted in every window of the number"),
     "quota.classic": gettext_noop(

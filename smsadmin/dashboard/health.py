@@ -12,6 +12,7 @@ from smsadmin.celery import app
 from smsadmin.dashboard.models import Heartbeat
 from smsadmin.directory import mirror
 from smsadmin.directory.models import Refresh
+from smsadmin.providers.registry import CARRIERS
 from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
@@ -82,7 +83,7 @@ def _beats(now: datetime) -> Check:
 def _mirror(now: datetime) -> Check:
     """Refreshes take place. One that an account refuses is its workspace's affair, not a reason to be taken out
     of service."""
-    accounts = Connection.objects.filter(kind=Connection.Kind.AIRCALL, created_at__lt=now - MIRROR_LATE)
+    accounts = Connection.objects.filter(kind__in=CARRIERS, created_at__lt=now - MIRROR_LATE)
     ended = Refresh.objects.filter(finished_at__gte=now - MIRROR_LATE).values("connection")
     late = accounts.exclude(pk__in=ended).count()
     if late:

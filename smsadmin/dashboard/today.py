@@ -14,6 +14,7 @@ from smsadmin.directory.models import Refresh
 from smsadmin.failures import groups
 from smsadmin.failures.forms import TODAY
 from smsadmin.pacing import queue as queues
+from smsadmin.providers.registry import CARRIERS
 from smsadmin.quotas import forecast, positions
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.words import column
@@ -103,7 +104,7 @@ class Queue:
 def queue(workspace: Workspace, accounts: Sequence[Connection], now: datetime) -> Queue:
     mine = Message.objects.filter(workspace=workspace)
     oldest = mine.filter(status=Status.QUEUED).order_by("pk").only("pk").first()
-    each = queues.of_all([account for account in accounts if account.kind == Connection.Kind.AIRCALL], now)
+    each = queues.of_all([account for account in accounts if account.kind in CARRIERS], now)
     return Queue(
         queued=sum(one.queued for one in each),
         sending=sum(one.in_flight for one in each),
@@ -126,7 +127,7 @@ class Account:
 
 
 def account(connection: Connection, now: datetime) -> Account:
-    if connection.kind != Connection.Kind.AIRCALL:
+    if connection.kind not in CARRIERS:
         return Account(connection, has_mirror=False)
     newest = connection.refreshes.exclude(state=Refresh.State.RUNNING).order_by("-started_at").first()
     done = newest if newest and newest.state == Refresh.State.DONE else mirror.latest(connection)

@@ -15,9 +15,9 @@ from smsadmin.dashboard.pages import render_page
 from smsadmin.inbox.threads import unread_count
 from smsadmin.incoming import webhooks
 from smsadmin.notices.telling import open_notices
+from smsadmin.providers.registry import CARRIERS
 from smsadmin.sending.views import refused_today
 from smsadmin.workspaces.access import viewer_required
-from smsadmin.workspaces.models import Connection
 from smsadmin.workspaces.requests import WorkspaceRequest
 
 
@@ -27,7 +27,7 @@ def overview(request: WorkspaceRequest) -> HttpResponse:
     """Is everything all right? Today's figures, what waits, and how the machinery is."""
     workspace, now = request.workspace, timezone.now()
     connections = list(workspace.connections.order_by("kind", "name"))
-    accounts = [each for each in connections if each.kind == Connection.Kind.AIRCALL]
+    accounts = [each for each in connections if each.kind in CARRIERS]
     if not accounts:
         return render_page(request, "overview/start.html", {"connections": connections})
     context = {

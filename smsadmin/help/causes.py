@@ -80,8 +80,8 @@ KINDS = {
     Whose.RECORD: gettext_lazy("The action is in order; the record the message was about is not."),
     Whose.QUOTA: gettext_lazy("Nothing is broken: a limit was reached."),
     Whose.CONSENT: gettext_lazy("The recipient decided it, and nobody here can decide otherwise."),
-    Whose.PROVIDER: gettext_lazy("Aircall refused the message, or gave no clear answer."),
-    Whose.CARRIER: gettext_lazy("Aircall took the message; the phone network did not deliver it."),
+    Whose.PROVIDER: gettext_lazy("The provider refused the message, or gave no clear answer."),
+    Whose.CARRIER: gettext_lazy("The provider took the message; the phone network did not deliver it."),
     Whose.US: gettext_lazy("A fault of the program, not of anything that was set up."),
 }
 
@@ -95,6 +95,8 @@ PLACES = {
     "directory": (gettext_lazy("The directory"), "directory"),
     "record": (gettext_lazy("The record in HubSpot"), ""),
     "settings": (gettext_lazy("The settings"), "settings"),
+    "sender-ids": (gettext_lazy("The sender IDs"), "sender-ids"),
+    "test-numbers": (gettext_lazy("The test numbers"), "test-numbers"),
     "quotas": (gettext_lazy("The quotas"), "quotas"),
     "connections": (gettext_lazy("The connections"), "connections"),
     "message": (gettext_lazy("The message's own page, where the provider's answer is"), ""),

@@ -92,7 +92,7 @@ _GLOSSARY = (
     (
         "number",
         gettext_lazy("Number"),
-        gettext_lazy("A phone number of your Aircall account that texts can be sent from."),
+        gettext_lazy("A phone number of a connected account that texts can be sent from."),
     ),
     (
         "user",
@@ -143,7 +143,31 @@ _GLOSSARY = (
     (
         "sender",
         gettext_lazy("Sender"),
-        gettext_lazy("The number that a text comes from, as its recipient sees it."),
+        gettext_lazy("The number or name that a text comes from, as its recipient sees it."),
+    ),
+    (
+        "sender-name",
+        gettext_lazy("Sender name"),
+        gettext_lazy(
+            "Up to 11 letters and digits in place of the sender's number, which nobody can answer, and which some "
+            "countries refuse or want approved first (alphanumeric sender ID)."
+        ),
+    ),
+    (
+        "line-type",
+        gettext_lazy("Line type"),
+        gettext_lazy(
+            "What kind of line a number is by its country's plan: mobile, fixed line, toll-free and so on, or “fixed "
+            "line or mobile” where the plan does not tell, as in North America, so that it is texted even where only "
+            "mobiles are to be."
+        ),
+    ),
+    (
+        "build-mode",
+        gettext_lazy("Build mode"),
+        gettext_lazy(
+            "While a workspace or a flow is in it, only verified test numbers are texted; everybody else is refused."
+        ),
     ),
     (
         "recipient",
@@ -216,7 +240,9 @@ _GLOSSARY = (
     (
         "test-number",
         gettext_lazy("Test number"),
-        gettext_lazy("A phone of your own people that proved by a code that tests may go to it."),
+        gettext_lazy(
+            "A phone of your own people that proved by a code that tests may go to it (at Callr: testing number)."
+        ),
     ),
     (
         "opt-out",
@@ -226,7 +252,7 @@ _GLOSSARY = (
     (
         "provider",
         gettext_lazy("Provider"),
-        gettext_lazy("The service that takes texts from here and carries them on: Aircall."),
+        gettext_lazy("The service that takes texts from here and carries them on: Aircall or Callr."),
     ),
     (
         "carrier",
@@ -237,13 +263,13 @@ _GLOSSARY = (
         "connection",
         gettext_lazy("Connection"),
         gettext_lazy(
-            "An Aircall account or a HubSpot portal that this workspace works with, and its credentials."
+            "An account at Aircall or Callr or a HubSpot portal that this workspace works with, and its credentials."
         ),
     ),
     (
         "directory",
         gettext_lazy("Directory"),
-        gettext_lazy("The copy of your Aircall account's numbers and users that is kept here and refreshed."),
+        gettext_lazy("The copy of the accounts' numbers and users that is kept here and refreshed."),
     ),
 )
 

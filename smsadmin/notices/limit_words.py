@@ -107,7 +107,7 @@ def _said(text: str, facts: dict[str, Any]) -> str:
 
 def _who(facts: dict[str, Any]) -> str:
     subject = numbers.pretty(facts["subject"]) if facts["scope"] == Scope.NUMBER else facts["subject"]
-    return f"{facts['name']} ({subject})" if facts["name"] else subject
+    return f"{facts['name']} ({subject})" if facts["name"] not in ("", subject) else subject
 
 
 def _moment(text: str) -> str:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from smsadmin.core.ids import uuid7
 from smsadmin.core.windows import Window, resets_at
 from smsadmin.directory.models import Agent, Number
+from smsadmin.directory.naming import said
 from smsadmin.notices import telling
 from smsadmin.notices.looks import MOST_TOLD, OVERLAP, moved_on
 from smsadmin.notices.models import Notice, NoticeRule
@@ -135,7 +136,7 @@ def _facts(each: Crossing, holder: Number | Agent, now: datetime) -> dict[str, A
         "crossings": [each.pk],
         "scope": each.scope,
         "subject_id": each.subject_id,
-        "subject": holder.email if isinstance(holder, Agent) else holder.e164,
+        "subject": holder.email if isinstance(holder, Agent) else said(holder),
         "name": holder.name,
         "window": each.window,
         "unit": each.unit,

@@ -33,6 +33,7 @@ _OURS = frozenset(
             "portal",
             "provider",
             "encoding",
+            "country",
         ),
         *("kind", "unit", "window", "time", "resets", "expires", "since", "status", "http_status"),
         *("method", "url", "reply", "why", "event", "means", "provider_at", "by", "who"),

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import SETTLED
+from smsadmin.flows import purging as flows
 from smsadmin.inbox import purging as inbox
 from smsadmin.incoming import purging as incoming
 from smsadmin.privacy import counting, forgetting
@@ -37,7 +38,7 @@ MOST_AT_ONCE = 50_000
 #: Nothing more will be made of it: it is settled (an unknown one too), and whoever was told to wait has heard.
 _DONE = Q(status__in=sorted(SETTLED)) & ~Q(reply=Reply.OWED)
 
-_INCOMING = {
+_WHAT = {
     Part.TEXT: incoming.What.TEXTS,
     Part.NUMBER: incoming.What.NUMBERS,
     Part.MESSAGE: incoming.What.ROWS,
@@ -62,7 +63,8 @@ def purge(workspace: Workspace, part: Part, before: datetime, now: datetime) -> 
     steps = MOST_AT_ONCE // STEP
     done = _repeated(lambda: _done_since(workspace, part, ends, now), steps)
     done += _repeated(lambda: _next(workspace, part, ends, now), steps)
-    done += _repeated(lambda: incoming.purge(workspace, before, _INCOMING[part], STEP), steps)
+    done += _repeated(lambda: incoming.purge(workspace, before, _WHAT[part], STEP), steps)
+    done += _repeated(lambda: flows.purge(workspace, before, _WHAT[part], STEP), steps)
     if part in (Part.NUMBER, Part.MESSAGE):
         done += resends.forget(workspace, before)
         done += _repeated(lambda: inbox.purge(workspace, before, STEP), steps)

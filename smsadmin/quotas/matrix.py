@@ -12,8 +12,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from smsadmin.core.numbers import pretty
 from smsadmin.core.windows import Window, resets_at, started_at
+from smsadmin.directory import naming
 from smsadmin.directory.forms import Filter
 from smsadmin.directory.models import Number
 from smsadmin.quotas import forecast, positions, words
@@ -261,13 +261,13 @@ def _cell(position: Position, usage: Usage | None) -> Cell | None:
 
 def name_of(position: Position) -> Name:
     holder = position.holder
-    note = pretty(holder.e164) if isinstance(holder, Number) else holder.email
+    note = naming.beside(holder) if isinstance(holder, Number) else holder.email
     page = "quota-number" if position.scope == Scope.NUMBER else "quota-user"
     return Name(holder.name, note, reverse(page, args=[holder.pk]), holder.gone_at is not None)
 
 
 def full_name(holder: Holder) -> str:
-    return f"{holder.name} ({pretty(holder.e164)})" if isinstance(holder, Number) else holder.name
+    return naming.label(holder) if isinstance(holder, Number) else holder.name
 
 
 def _pair_name(pair: Pair) -> str:

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from smsadmin.core.numbers import pretty
 from smsadmin.core.windows import Window
 from smsadmin.dashboard.pages import render_page
+from smsadmin.directory import naming
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas import comparing, words
 from smsadmin.quotas.models import Recount, Scope, Unit
@@ -120,7 +120,7 @@ def _names(workspace: Workspace, subjects: Iterable[tuple[str, int]]) -> dict[tu
     agents = Agent.objects.filter(workspace=workspace, pk__in=ids[Scope.USER])
     found: dict[tuple[str, int], Named] = {}
     for number in numbers:
-        found[Scope.NUMBER, number.pk] = f"{number.name} ({pretty(number.e164)})", log_url(number=number.pk)
+        found[Scope.NUMBER, number.pk] = naming.label(number), log_url(number=number.pk)
     for agent in agents:
         found[Scope.USER, agent.pk] = agent.name, log_url(agent=agent.pk)
     return found

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from smsadmin.core import numbers
-from smsadmin.core.numbers import pretty
 from smsadmin.core.windows import Window
 from smsadmin.dashboard.templatetags.ui import full_time
+from smsadmin.directory import naming
 from smsadmin.quotas import rulebook, rules
 from smsadmin.quotas.documented import translated
 from smsadmin.quotas.models import Rule, Scope, Unit
@@ -161,7 +161,7 @@ def amount(rule: Rule) -> str:
 def whom(rule: Rule) -> str:
     """For whom a rule is: everybody, one number or user, or what all of them have in common."""
     if rule.number:
-        return f"{rule.number.name} {pretty(rule.number.e164)}".strip()
+        return f"{rule.number.name} {naming.beside(rule.number)}".strip()
     if rule.agent:
         return str(rule.agent)
     common = [dict(numbers.regions()).get(rule.country, rule.country)] if rule.country else []

@@ -9,13 +9,14 @@ from smsadmin.core.errors import SendError
 from smsadmin.core.message import ActionConfig, Record, SendRequest
 from smsadmin.directory import book
 from smsadmin.directory.models import Agent, Number
+from smsadmin.flows.models import Flow
 from smsadmin.resends.models import Resend
 from smsadmin.sending import inputs, resolve
 from smsadmin.sending.filters import RESEND
 from smsadmin.sending.models import Message
 
 #: What of a message's origin its successor keeps: nobody waits any more to be called back.
-KEPT = ("portal", "workflow", "step", "thread")
+KEPT = ("portal", "workflow", "step", "thread", "flow", "flow_name", "version", "run")
 #: What a message needs loaded besides its own row.
 RELATED = ("action__current", "version")
 
@@ -45,9 +46,24 @@ def _by_hand(message: Message) -> dict[str, Any]:
 
 def finished(ask: SendRequest, resend: Resend, message: Message, record: Record) -> SendRequest:
     """The request as it is made: with the record that was read, who asked for it in which resend, and whether the
-    action is on at this moment, for reading the records may have taken its time."""
+    action is on, or the flow in build mode, at this moment, for reading the records may have taken its time."""
     by = {"by": resend.asked_by_id, "who": str(resend.asked_by or ""), "resend": str(resend.pk)}
-    return replace(ask, record=record, origin={**ask.origin, **by}, action_enabled=is_on(message))
+    return replace(
+        ask,
+        record=record,
+        origin={**ask.origin, **by},
+        action_enabled=is_on(message),
+        build_mode=_in_build_mode(message),
+    )
+
+
+def _in_build_mode(message: Message) -> bool:
+    """Whether the flow that asked for the message texts test numbers alone; what it was asked by then does not count,
+    for leaving build mode is what mends a refusal."""
+    flow = message.origin.get("flow")
+    return (
+        bool(flow) and Flow.objects.filter(pk=flow, workspace=message.workspace_id, build_mode=True).exists()
+    )
 
 
 def is_on(message: Message) -> bool:

@@ -44,6 +44,7 @@ NAMES: dict[str, Promise] = {
     "CREDENTIAL_REJECTED": _("Credentials refused"),
     "RATE_LIMITED": _("Asked to slow down"),
     "PROVIDER_REJECTED": _("Refused by the provider"),
+    "ACCOUNT_IN_BUILD_MODE": _("Account in Build mode"),
     "PROVIDER_UNAVAILABLE": _("Provider not reachable"),
     "PROVIDER_UNKNOWN": _("No clear answer"),
     "DELIVERY_FAILED": _("Not delivered by the carrier"),

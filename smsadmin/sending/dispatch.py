@@ -27,6 +27,7 @@ from smsadmin.directory.models import Number, Source
 from smsadmin.pacing import account as paced
 from smsadmin.pacing import slots, turns
 from smsadmin.providers.base import Provider, Result
+from smsadmin.providers.registry import CARRIERS
 from smsadmin.providers.registry import provider as provider_of
 from smsadmin.sending import bell, log
 from smsadmin.sending.log import Claimed, Outcome
@@ -151,8 +152,8 @@ def _work(account: Account) -> int:
 
 
 def _slots_came(account: Account, requests: int) -> bool:
-    """Takes the account's next slots and waits for them; False where none comes within this turn, or Aircall
-    asked for a pause meanwhile: then they are taken anew."""
+    """Takes the account's next slots and waits for them; False where none comes within this turn, or the
+    provider asked for a pause meanwhile: then they are taken anew."""
     now = timezone.now()
     within = timedelta(seconds=account.left)
     pk, rate = account.connection.pk, paced.rate(account.connection)
@@ -371,7 +372,7 @@ def _learn(account: Account, answers: Sequence[Answered]) -> None:
 
 def sweep(now: datetime | None = None) -> None:
     """Settles rows whose drain died and rows that waited too long for credentials, and rings for accounts with due rows
-    that nobody holds. One that Aircall asked to pause is left alone until then."""
+    that nobody holds. One whose provider asked to pause is left alone until then."""
     now = now or timezone.now()
     if ids := log.lost(now) + _without_credentials(now):
         settled.send(sender=Message, ids=ids)
@@ -387,7 +388,7 @@ def _without_credentials(now: datetime) -> list[uuid.UUID]:
     """Gives up what has waited for its account's credentials for a day."""
     since = now - WITHOUT_CREDENTIALS
     given_up = []
-    for lost in Connection.objects.filter(kind=Connection.Kind.AIRCALL, lost_at__lte=since):
+    for lost in Connection.objects.filter(kind__in=CARRIERS, lost_at__lte=since):
         error = errors.CredentialRejected(provider=lost.get_kind_display())
         given_up += log.given_up(lost.pk, since, error, now)
     return given_up

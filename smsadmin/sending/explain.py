@@ -6,11 +6,11 @@ from datetime import date, datetime
 from typing import Any
 
 from django.utils import formats, timezone
+from django.utils.translation import get_language, gettext_lazy, gettext_noop, pgettext, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop, pgettext, pgettext_lazy
 
 from smsadmin import phrases
-from smsadmin.core import errors, numbers
+from smsadmin.core import countries, errors, numbers
 from smsadmin.core.status import Status
 from smsadmin.core.trace import SENTENCES, STEPS, Step, Verdict
 from smsadmin.quotas.rulebook import UTC_ZONE
@@ -165,6 +165,8 @@ def _shown(name: str, value: Any) -> str:
         return formats.date_format(date.fromisoformat(value))
     if name in _COUNTS and isinstance(value, int):
         return formats.number_format(value, use_l10n=True, force_grouping=True)
+    if name == "country":
+        return countries.name(str(value), get_language() or "en")
     if name in ("reason", "answer"):
         return phrases.translated(str(value))
     words = _WORDS.get(name, {})

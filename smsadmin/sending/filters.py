@@ -18,10 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from smsadmin.actions.models import Action
-from smsadmin.core import errors, numbers
+from smsadmin.core import errors
 from smsadmin.core.ids import first_uuid7, key16, moment_of
 from smsadmin.core.status import LEFT, SETTLED, TROUBLE, Status
 from smsadmin.dashboard.templatetags.ui import STATUSES
+from smsadmin.directory import naming
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas.recount import LONGEST_HOLD
 from smsadmin.sending import search
@@ -39,6 +40,7 @@ RESEND = "resend"  # a message of the log, sent again
 MESSAGING_API = "messaging-api"  # somebody wrote it on the page of a number in proxy mode
 INBOX = "inbox"  # an answer that somebody wrote in a thread
 OPT_OUT = "opt-out"  # the answer to STOP, START or HELP
+CALLFLOW = "callflow"  # a step of a call flow
 NO_TESTS = "no-tests"
 
 #: What HubSpot was not told: how an execution ended, that a record has a message, or either of them yet.
@@ -136,7 +138,7 @@ class MomentFilter(django_filters.Filter):
 
 class NumberChoices(django_filters.fields.ModelChoiceField):
     def label_from_instance(self, obj: Number) -> str:
-        return f"{numbers.pretty(obj.e164)} · {obj.name}"
+        return f"{naming.beside(obj)} · {obj.name}"
 
 
 class NumberFilter(django_filters.ModelChoiceFilter):
@@ -232,6 +234,7 @@ class MessageFilter(django_filters.FilterSet):
             (NO_TESTS, gettext_lazy("Without tests")),
             (HUBSPOT, gettext_lazy("HubSpot workflows")),
             (CLASSIC, gettext_lazy("The classic action only")),
+            (CALLFLOW, gettext_lazy("Call flows")),
             (RESEND, gettext_lazy("Sent again")),
             (INBOX, gettext_lazy("Answers from the inbox")),
             (MESSAGING_API, gettext_lazy("Written on a number's page")),

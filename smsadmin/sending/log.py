@@ -24,6 +24,7 @@ from smsadmin.quotas.models import Scope
 from smsadmin.sending import inputs
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.sending.resolve import Draft
+from smsadmin.workspaces.models import Connection
 
 #: A caller told to wait must have read that answer before it is told how it ended.
 REPLY_NOT_BEFORE = timedelta(seconds=2)
@@ -126,6 +127,8 @@ def asker(message: Message) -> str:
     """Who asked for a message, for the causes that hinge on it."""
     if message.action_id:
         return f"action {message.action_id}"
+    if flow := message.origin.get("flow"):
+        return f"flow {flow}"
     workflow = message.origin.get("workflow")
     return f"workflow {workflow}" if workflow else ""
 
@@ -210,6 +213,8 @@ _OF_AN_SMS = {
     "send_as_id": "agent__provider_id",
     "proxy": "proxy",
     "media": "media",
+    "traffic": "traffic",
+    "encoding": "encoding",
 }
 
 
@@ -391,12 +396,16 @@ def _placeholder(f: Any) -> str:
 
 def lost(now: datetime, limit: int = 500) -> list[UUID]:
     """Rows whose drain died between claim and answer become unknown: they may have gone out."""
-    error = errors.ProviderUnknown(provider="Aircall", reason="its worker stopped before the answer")
     stale = Q(lease_until__lt=now)
-    ids = list(Message.objects.filter(stale, status=Status.SENDING).values_list("pk", flat=True)[:limit])
-    moved = [pk for pk in ids if move(pk, Status.UNKNOWN, now, stale, error=error)]
+    found = Message.objects.filter(stale, status=Status.SENDING).values_list("pk", "connection__kind")
+    moved = [pk for pk, kind in found[:limit] if move(pk, Status.UNKNOWN, now, stale, error=_stopped(kind))]
     Event.objects.bulk_create([Event(message_id=pk, at=now, kind=Event.Kind.LOST) for pk in moved])
     return moved
+
+
+def _stopped(kind: str | None) -> errors.SendError:
+    provider = Connection.Kind(kind).label if kind else "—"
+    return errors.ProviderUnknown(provider=provider, reason="its worker stopped before the answer")
 
 
 def released(message_id: UUID, position: Sequence[Any], now: datetime) -> bool:

@@ -9,6 +9,7 @@ from smsadmin.core import errors
 from smsadmin.core.trace import Step, passed
 from smsadmin.core.windows import Window
 from smsadmin.directory.models import Agent, Number
+from smsadmin.directory.naming import said
 from smsadmin.quotas import counting, rulebook
 from smsadmin.quotas.counting import EVERY, QuotaExceeded, Windows
 from smsadmin.quotas.models import Scope, Unit
@@ -106,7 +107,7 @@ def refusal(demand: Demand, full: QuotaExceeded) -> errors.SendError:
     """The error of a message that found no room; `kept` where there is some for messages with priority alone."""
     usage, limit = full.usage, full.usage.limit
     facts: dict[str, Any] = {
-        "subject": demand.number.e164,
+        "subject": said(demand.number),
         "used": usage.used,
         "limit": limit.limit,
         "unit": str(limit.unit),

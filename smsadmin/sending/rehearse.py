@@ -32,6 +32,9 @@ NEEDS = {
     "line_type": ("recipient",),
     "opt_out": ("recipient",),
     "country": ("number", "recipient"),
+    "sender_id": ("number", "recipient"),
+    "alphabet": ("recipient", "measure"),
+    "test_numbers": ("recipient",),
 }
 
 

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
+from functools import reduce
+from operator import or_
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -30,7 +32,16 @@ from smsadmin.dashboard.templatetags.ui import Badge, Words
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.privacy import reading
 from smsadmin.sending import presenters
-from smsadmin.sending.filters import CLASSIC, HUBSPOT, INBOX, MESSAGING_API, RESEND, TEST, VERIFICATION
+from smsadmin.sending.filters import (
+    CALLFLOW,
+    CLASSIC,
+    HUBSPOT,
+    INBOX,
+    MESSAGING_API,
+    RESEND,
+    TEST,
+    VERIFICATION,
+)
 from smsadmin.sending.models import Event, Message, RefusedCall
 from smsadmin.sending.presenters import Link
 from smsadmin.workspaces.access import viewer_required
@@ -40,8 +51,8 @@ from smsadmin.workspaces.requests import WorkspaceRequest
 PER_PAGE = 50
 #: What no index finds is looked for among so many of the newest calls.
 MOST_SEARCHED = 10_000
-#: Triggers that a person set off, from a page.
-PEOPLE = (TEST, VERIFICATION, RESEND, INBOX, MESSAGING_API)
+#: Triggers that no machine's call set off: people did, from a page, or the run of a flow did, which has its own page.
+NO_CALLS = (TEST, VERIFICATION, RESEND, INBOX, MESSAGING_API, CALLFLOW)
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -57,6 +68,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     RECEIPT = "receipt"
     REPLY = "reply"
+    FLOW = "flow"
     OTHER = "other"
     WAITING = "waiting"
     FAILED = "failed"
@@ -68,6 +80,7 @@ LOOKS = {
     Outcome.REFUSED: Badge(gettext_lazy("Turned away"), "ban", "bad"),
     Outcome.RECEIPT: Badge(gettext_lazy("Delivery receipt"), "checks", "good"),
     Outcome.REPLY: Badge(gettext_lazy("Text from outside"), "message", "good"),
+    Outcome.FLOW: Badge(gettext_lazy("Started a call flow"), "git-branch", "good"),
     Outcome.OTHER: Badge(gettext_lazy("About no message"), "circle-dashed", "neutral"),
     Outcome.WAITING: Badge(gettext_lazy("Waits to be handled"), "clock", "waiting"),
     Outcome.FAILED: Badge(gettext_lazy("smsadmin failed at it"), "x", "bad"),
@@ -80,6 +93,7 @@ TOLD: dict[Told, tuple[Outcome, Words]] = {
     Told.NOTED: (Outcome.RECEIPT, gettext_lazy("The message shows it, and its status stays.")),
     Told.REPEAT: (Outcome.REPEATED, gettext_lazy("It was told before; nothing more was done.")),
     Told.REPLY: (Outcome.REPLY, ""),
+    Told.STARTED: (Outcome.FLOW, "%(detail)s"),
     Told.NOT_OURS: (Outcome.OTHER, gettext_lazy("The message was not sent from here.")),
     Told.AMBIGUOUS: (
         Outcome.RECEIPT,
@@ -95,9 +109,9 @@ TOLD: dict[Told, tuple[Outcome, Words]] = {
     Told.FAILED: (Outcome.FAILED, gettext_lazy("An error that nobody foresaw: %(detail)s.")),
 }
 
-HUBSPOT_CALLS, AIRCALL_CALLS = "hubspot", "aircall"
-#: Every address that Aircall calls begins so.
-_AIRCALL_PATHS = "/aircall/"
+HUBSPOT_CALLS: Connection.Kind = Connection.Kind.HUBSPOT
+#: Who carries messages, and how every address that they call begins.
+_PATHS = {Connection.Kind.AIRCALL: "/aircall/", Connection.Kind.CALLR: "/callr/"}
 
 
 class Table(IntEnum):
@@ -115,7 +129,7 @@ class RequestsForm(forms.Form):
     caller = forms.ChoiceField(
         label=gettext_lazy("Who called"),
         required=False,
-        choices=[("", gettext_lazy("Anybody")), (HUBSPOT_CALLS, "HubSpot"), (AIRCALL_CALLS, "Aircall")],
+        choices=[("", gettext_lazy("Anybody")), *((kind, kind.label) for kind in (HUBSPOT_CALLS, *_PATHS))],
     )
     outcome = forms.ChoiceField(
         label=gettext_lazy("Outcome"),
@@ -259,7 +273,7 @@ def _told(call: ProviderCall) -> Call:
     said = call.detail if call.outcome in (Told.MOVED, Told.NOTED, Told.REPEAT) else ""
     return Call(
         place=Place(call.at, Table.TOLD, call.pk),
-        caller=Link(_("Aircall: %(name)s") % {"name": call.connection.name}),
+        caller=Link(f"{call.connection.get_kind_display()}: {call.connection.name}"),
         note=" · ".join(filter(None, (call.event, said))),
         outcome=outcome,
         about=call.message,
@@ -282,8 +296,9 @@ def _refused(call: RefusedCall) -> Call:
 def _who_was_refused(call: RefusedCall) -> str:
     if call.portal:
         return _("HubSpot portal %(portal)s") % {"portal": call.portal}
-    if call.path.startswith(_AIRCALL_PATHS):
-        return _("Aircall, or somebody in its name")
+    for kind, path in _PATHS.items():
+        if call.path.startswith(path):
+            return _("%(provider)s, or somebody in its name") % {"provider": kind.label}
     return _("Unknown")
 
 
@@ -351,7 +366,7 @@ def _named(workspace: Workspace, text: str) -> QuerySet[Message]:
     named = Q(trigger__in=(HUBSPOT, CLASSIC), key__in=keys) | (~Q(provider_id="") & Q(provider_id=text))
     with suppress(ValueError):
         named |= Q(pk=UUID(text))
-    return Message.objects.filter(named, workspace=workspace).exclude(trigger__in=PEOPLE)
+    return Message.objects.filter(named, workspace=workspace).exclude(trigger__in=NO_CALLS)
 
 
 def _reach(request: WorkspaceRequest) -> datetime | None:
@@ -405,8 +420,8 @@ class Source:
 def _sources(request: WorkspaceRequest, narrowed: Mapping[str, str], search: Search) -> list[Source]:
     outcome, caller = narrowed.get("outcome"), narrowed.get("caller")
     found = [
-        *(_asked_for(request.workspace, search) if caller != AIRCALL_CALLS else ()),
-        *(_told_us(request.workspace, search) if caller != HUBSPOT_CALLS else ()),
+        *(_asked_for(request.workspace, search) if caller not in _PATHS else ()),
+        *(_told_us(request.workspace, search, caller) if caller != HUBSPOT_CALLS else ()),
         *(
             Source(Outcome.REFUSED, Table.REFUSED, _turned_away(calls, search, caller), _refused)
             for calls in refused_of(request)
@@ -421,9 +436,12 @@ def _asked_for(workspace: Workspace, search: Search) -> Iterator[Source]:
     yield Source(Outcome.REPEATED, Table.REPEATS, _repeats(workspace, search), _repeated)
 
 
-def _told_us(workspace: Workspace, search: Search) -> Iterator[Source]:
-    """Calls of providers."""
-    for outcome, calls in _told_of(workspace):
+def _told_us(workspace: Workspace, search: Search, caller: str | None) -> Iterator[Source]:
+    """Calls of providers, or of those of one kind."""
+    own = Connection.objects.filter(workspace=workspace, kind=caller) if caller else None
+    of_kind = Q(connection__in=list(own.values_list("pk", flat=True))) if own is not None else Q()
+    for outcome, told in _told_of(workspace):
+        calls = told.filter(of_kind)
         rows = calls.filter(search.told()).select_related("connection").defer("body", "connection__secrets")
         yield Source(TOLD[outcome][0], Table.TOLD, rows, _told)
 
@@ -435,7 +453,7 @@ def _told_of(workspace: Workspace) -> list[tuple[Told, QuerySet[ProviderCall]]]:
 
 
 def _messages(workspace: Workspace, search: Search) -> QuerySet[Message]:
-    messages = Message.objects.filter(search.messages(), workspace=workspace).exclude(trigger__in=PEOPLE)
+    messages = Message.objects.filter(search.messages(), workspace=workspace).exclude(trigger__in=NO_CALLS)
     if search.since:
         messages = messages.filter(pk__gte=first_uuid7(search.since))
     return messages.defer(*_HIDDEN)
@@ -444,7 +462,7 @@ def _messages(workspace: Workspace, search: Search) -> QuerySet[Message]:
 def _repeats(workspace: Workspace, search: Search) -> QuerySet[Event]:
     events = Event.objects.filter(
         search.messages("message__"), kind=Event.Kind.REPEAT, workspace=workspace
-    ).exclude(message__trigger__in=PEOPLE)
+    ).exclude(message__trigger__in=NO_CALLS)
     if search.since:
         events = events.filter(at__gte=search.since)
     return events.select_related("message").defer(*(f"message__{name}" for name in _HIDDEN))
@@ -453,9 +471,11 @@ def _repeats(workspace: Workspace, search: Search) -> QuerySet[Event]:
 def _turned_away(calls: QuerySet[RefusedCall], search: Search, caller: str | None) -> QuerySet[RefusedCall]:
     if search.ids:
         return calls.none()
-    if caller:
-        of_aircall = Q(path__startswith=_AIRCALL_PATHS)
-        calls = calls.filter(of_aircall if caller == AIRCALL_CALLS else ~of_aircall)
+    if caller in _PATHS:
+        calls = calls.filter(path__startswith=_PATHS[Connection.Kind(caller)])
+    elif caller:
+        of_providers = (Q(path__startswith=path) for path in _PATHS.values())
+        calls = calls.exclude(reduce(or_, of_providers))
     found = calls.filter(portal=search.text) if search.text else calls
     return found.filter(at__gte=search.since) if search.since else found
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from smsadmin.classic import gate
-from smsadmin.core import errors, numbers, segments, tokens
+from smsadmin.core import errors, numbers, segments, sender_names, tokens
 from smsadmin.core.message import MOST_CHARACTERS, Record, SendRequest
 from smsadmin.core.trace import Step, Verdict, passed, warned
 from smsadmin.directory.book import Book
 from smsadmin.directory.facts import first_failing
-from smsadmin.directory.models import Agent, Number
+from smsadmin.directory.models import Agent, Number, SenderKind
+from smsadmin.directory.naming import said
 
 INPUTS = "inputs"  # a workflow step's own fields, beside the record's properties
 
@@ -88,6 +89,9 @@ def action(draft: Draft) -> Step:
         return _classic_action(draft)
     if not ask.action_enabled:
         raise errors.ActionDisabled(action=ask.action_name)
+    if flow := ask.origin.get("flow_name"):
+        version, step = ask.origin.get("version"), ask.origin.get("step")
+        return passed("action", "action.flow", flow=flow, version=version, step=step)
     if not ask.action_name:
         return passed("action", "action.inline")
     if not ask.version_number:
@@ -104,10 +108,12 @@ def _classic_action(draft: Draft) -> Step:
 
 def sender(draft: Draft) -> Step:
     """Aircall help, advanced Send SMS action: a number of the list, or E.164 in a property. No fallback, but for the
-    earlier action."""
+    earlier action. A step of a call flow names its sender itself."""
     config = draft.ask.config
     if config.sender_kind == "number":
         return _chosen_sender(draft)
+    if config.sender_kind == "given":
+        return _given_sender(draft)
     value = draft.value(config.sender_property)
     if not value:
         raise errors.SenderRequired(source=source(config.sender_property))
@@ -137,7 +143,45 @@ def _chosen_sender(draft: Draft) -> Step:
         return _fallback_sender(draft)
     if draft.number is None:
         raise errors.NumberNotInIntegration(sender=config.sender_given or f"№ {config.sender_number_id}")
-    return passed("sender", "sender.chosen", sender=draft.number.e164, name=draft.number.name)
+    return passed("sender", "sender.chosen", sender=said(draft.number), name=draft.number.name)
+
+
+def _given_sender(draft: Draft) -> Step:
+    """Callr help, sms@v1 `from`: a phone number, a sender name, or nothing, and then the account picks one."""
+    given = draft.ask.config.sender_given.strip()
+    if not given:
+        return _sender_for_none(draft)
+    if numbers.E164.fullmatch(given):
+        draft.number = draft.book.by_e164.get(given)
+        if draft.number is None:
+            raise errors.NumberNotInIntegration(sender=given)
+        return passed("sender", "sender.given", sender=given, name=draft.number.name)
+    return _named_sender(draft, given)
+
+
+def _named_sender(draft: Draft, given: str) -> Step:
+    """A name of the account that sends; one that only looks like a number lacks its country code."""
+    fault = sender_names.fault(given)
+    if given.startswith("+") or fault == "no_letter":
+        raise errors.NumberNotE164(value=given[:60])
+    if fault:
+        raise errors.SenderIdInvalid(value=given[:60], why=fault)
+    draft.number = draft.book.named(draft.ask.config.sender_connection_id, given)
+    if draft.number is None:
+        raise errors.SenderIdNotApproved(value=given, country="")
+    return passed("sender", "sender.name", sender=draft.number.e164)
+
+
+def _sender_for_none(draft: Draft) -> Step:
+    """What an account picks by destination; where it picks none the number that is set for that."""
+    config = draft.ask.config
+    if pool := draft.book.pools.get(config.sender_connection_id or 0):
+        draft.number = pool
+        return passed("sender", "sender.pool", name=pool.name)
+    draft.number = draft.book.numbers.get(config.sender_number_id or 0)
+    if draft.number is None:
+        raise errors.SenderRequired(source="flow")
+    return passed("sender", "sender.default", sender=draft.number.e164, name=draft.number.name)
 
 
 def _fallback_sender(draft: Draft) -> Step:
@@ -159,9 +203,13 @@ def eligible(draft: Draft) -> Step:
         return _eligible_outside(number)
     by_proxy = number.proxy_mode and draft.ask.via == "any"
     if error := first_failing(number, but_for=("proxy_mode",) if by_proxy else ()):
-        raise error(sender=number.e164)
+        raise error(sender=said(number))
     if draft.ask.media and not by_proxy:
-        raise errors.MediaNotSupported(sender=number.e164)
+        raise errors.MediaNotSupported(sender=said(number))
+    if number.kind == SenderKind.NAME:
+        return passed("eligible", "eligible.name")
+    if number.kind == SenderKind.POOL:
+        return passed("eligible", "eligible.pool")
     return passed("eligible", "eligible.proxy" if by_proxy else "eligible.yes")
 
 
@@ -191,7 +239,7 @@ def _as_user(draft: Draft) -> Step:
     config, number = draft.ask.config, _found(draft.number)
     agent = _chosen_agent(draft) if config.send_as_kind == "user" else _agent_by_email(draft)
     if agent.pk not in draft.book.on_number.get(number.pk, ()):
-        raise errors.UserNotOnNumber(email=agent.email, sender=number.e164)
+        raise errors.UserNotOnNumber(email=agent.email, sender=said(number))
     draft.agent = agent
     users = len(draft.book.agents_of(number))
     return passed("send_as", "send_as.user", email=agent.email, users=users, sender=number.e164)
@@ -297,16 +345,14 @@ def encoding(draft: Draft) -> Step:
     assert draft.measure
     if not draft.measure.forcing:
         return passed("encoding", "encoding.gsm")
-    return passed(
-        "encoding", "encoding.unicode", characters=_named(each for _, each in draft.measure.forcing)
-    )
+    return passed("encoding", "encoding.unicode", characters=named(each for _, each in draft.measure.forcing))
 
 
 def _as_gsm(draft: Draft) -> Step:
     """Puts look-alikes into the text; a character without one refuses the message, whose text then stays as it was."""
     replaced = segments.to_gsm(draft.body)
     if replaced.left:
-        raise errors.EncodingNotSupported(encoding="GSM-7", characters=_named(replaced.left))
+        raise errors.EncodingNotSupported(encoding="GSM-7", characters=named(replaced.left))
     if not replaced.changes:
         return passed("encoding", "encoding.gsm")
     body = segments.normalise(replaced.text)
@@ -317,7 +363,8 @@ def _as_gsm(draft: Draft) -> Step:
     return passed("encoding", "encoding.replaced", changes=_some(list(changes)))
 
 
-def _named(characters: Iterable[str]) -> str:
+def named(characters: Iterable[str]) -> str:
+    """Characters as a sentence lists them, each once."""
     return _some([_name(each) for each in dict.fromkeys(characters)])
 
 

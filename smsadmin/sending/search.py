@@ -38,6 +38,7 @@ KINDS: Values = {"test": ("test", "test", "tests"), "no-tests": ("real", "echt",
 TRIGGERS: Values = {
     "hubspot": ("hubspot", "hubspot"),
     "hubspot-classic": ("classic", "klassisch", "hubspot-classic"),
+    "callflow": ("flow", "ablauf", "callflow"),
     "resend": ("resend", "erneut", "again"),
     "inbox": ("inbox", "posteingang"),
     "messaging-api": ("api", "api", "messaging-api"),

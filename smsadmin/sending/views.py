@@ -19,6 +19,7 @@ from django_htmx.http import push_url
 from smsadmin.consent.listing import standing
 from smsadmin.core.ids import key16
 from smsadmin.dashboard.pages import render_page, wants_fragment
+from smsadmin.incoming.asking import may_be_asked
 from smsadmin.privacy import reading
 from smsadmin.privacy.policies import policy_of
 from smsadmin.privacy.words import kept
@@ -29,7 +30,7 @@ from smsadmin.sending.models import Message
 from smsadmin.sending.requests import refused_of
 from smsadmin.sending.saved import SavedView, SaveForm, may_change, views_of
 from smsadmin.workspaces.access import viewer_required
-from smsadmin.workspaces.models import Workspace
+from smsadmin.workspaces.models import Role, Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
 
 #: Counting the refused calls of a day stops here.
@@ -178,6 +179,7 @@ def message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
         "may_reveal": reading.may_reveal(request.member),
         "revealed_until": reading.revealed_until(request, pk),
         "opt_out": standing(request.workspace.pk, found.recipient),
+        "may_ask": request.member.may(Role.OPERATOR) and may_be_asked(found),
         **presenters.page(shown, events, timezone.now(), request.member),
     }
     return render_page(request, "log/message.html", context, fragment="log/_message.html")

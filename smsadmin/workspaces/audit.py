@@ -12,11 +12,13 @@ def register() -> None:
     from smsadmin.directory.models import Number
     from smsadmin.exports.models import Export
     from smsadmin.failures.models import Failure
+    from smsadmin.flows.models import FetchHost, Flow, FlowVersion, Start
     from smsadmin.incoming.models import ProxyConfiguration, Webhook
     from smsadmin.notices.models import Endpoint, NoticeRule
     from smsadmin.privacy.models import Policy, Reveal
     from smsadmin.quotas.models import PriorityShare, Rule
     from smsadmin.resends.models import Resend
+    from smsadmin.senders.models import Approval, CountryRule, SenderName
     from smsadmin.trials.models import TestNumber
     from smsadmin.workspaces.models import Connection, Member, Workspace
 
@@ -52,5 +54,10 @@ def register() -> None:
         exclude_fields=["secrets", "address_hash", "state", "events", "error", "checked_at", "last_call_at"],
     )
     auditlog.register(Consent)
+    for flows in (Flow, FlowVersion, Start, FetchHost):
+        auditlog.register(flows)
+    auditlog.register(SenderName)
+    auditlog.register(Approval)
+    auditlog.register(CountryRule)
     for model in (Workspace, Member, Action, ActionVersion, Rule, PriorityShare, Policy, Reveal):
         auditlog.register(model)

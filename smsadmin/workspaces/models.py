@@ -51,6 +51,8 @@ class Workspace(models.Model):
         choices=[("en", _("English")), ("de", _("German"))],
     )
     business_name = models.CharField(_("business name"), max_length=80, blank=True)
+    #: Callr calls it so: only verified test numbers are texted while it is on.
+    build_mode = models.BooleanField(_("build mode"), default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Member", related_name="workspaces")
 
@@ -100,15 +102,16 @@ class Member(models.Model):
 class Connection(models.Model):
     """An account at a provider or a HubSpot portal, with its secrets encrypted.
 
-    `external_id` is what the outside calls it: the HubSpot portal id, or the Aircall API id; of an Aircall account
-    that was connected by OAuth, "oauth-" and the id of the company.
+    `external_id` is what the outside calls it: the HubSpot portal id, the Aircall API id, or a Callr account's SID;
+    of an Aircall account that was connected by OAuth, "oauth-" and the id of the company.
     Secrets: aircall {"api_id", "api_token"} or, by OAuth, {"access_token"}; hubspot {"client_secret", "access_token"}
-    and, by OAuth, {"refresh_token"}.
+    and, by OAuth, {"refresh_token"}; callr {"api_key"} or {"login", "password"}, and {"hmac_secret"}.
     """
 
     class Kind(models.TextChoices):
         AIRCALL = "aircall", "Aircall"
         HUBSPOT = "hubspot", "HubSpot"
+        CALLR = "callr", "Callr"
 
     class State(models.TextChoices):
         UNTESTED = "untested", _("Not tested yet")
@@ -134,6 +137,8 @@ class Connection(models.Model):
     name = models.CharField(_("name"), max_length=80)
     external_id = models.CharField(max_length=80)
     secrets = EncryptedJSONField(default=dict)
+    #: What its kind alone knows and no secret: of Callr how it is spoken to (providers.callr.options).
+    options: Any = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
     language = models.CharField(_("language of answers"), max_length=5, blank=True)  # empty: the workspace's
     logs_messages = models.BooleanField(_("log messages on the record"), default=True)  # of a portal

@@ -4,6 +4,7 @@ from smsadmin.workspaces import views
 
 urlpatterns = [
     path("settings/", views.workspace_settings, name="settings"),
+    path("settings/build-mode/", views.build_mode, name="build-mode"),
     path("settings/profile/", views.profile, name="profile"),
     path("settings/members/", views.add_member, name="member-add"),
     path("settings/members/<int:pk>/", views.change_member, name="member"),

@@ -15,12 +15,16 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from smsadmin import cache
 from smsadmin.api import keys
+from smsadmin.core.status import Status
 from smsadmin.dashboard.pages import render_page
+from smsadmin.flows.models import Flow
+from smsadmin.sending.models import Message
+from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces import members
 from smsadmin.workspaces.access import owner_required, viewer_required
 from smsadmin.workspaces.forms import MemberForm, ProfileForm, WorkspaceForm
 from smsadmin.workspaces.middleware import SESSION_KEY
-from smsadmin.workspaces.models import Member, Role
+from smsadmin.workspaces.models import Member, Role, Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
 
 CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
@@ -47,6 +51,36 @@ def _save_settings(request: WorkspaceRequest) -> HttpResponse:
     cache.forget()
     messages.success(request, _("The settings are saved."))
     return redirect("settings")
+
+
+@require_http_methods(["GET", "POST"])
+@owner_required
+def build_mode(request: WorkspaceRequest) -> HttpResponse:
+    """Asks before build mode is entered or left, and says what follows. `do` is "enter" or "leave"."""
+    workspace = request.workspace
+    if request.method == "GET":
+        return render_page(request, "workspaces/build_mode.html", _of_build_mode(workspace))
+    wanted = request.POST.get("do")
+    if wanted not in ("enter", "leave"):
+        return redirect("build-mode")
+    workspace.build_mode = wanted == "enter"
+    workspace.save(update_fields=["build_mode"])
+    cache.forget()
+    if workspace.build_mode:
+        messages.success(request, _("Build mode is on: only verified test numbers are texted from now on."))
+    else:
+        messages.success(request, _("Build mode is off: everybody is texted from now on."))
+    return redirect("settings")
+
+
+def _of_build_mode(workspace: Workspace) -> dict[str, Any]:
+    """What the page says: who may be texted, what waits, and which flows stay in build mode of their own."""
+    waiting = Message.objects.filter(workspace=workspace, status__in=[Status.HELD, Status.QUEUED])
+    return {
+        "phones": TestNumber.objects.filter(workspace=workspace, verified_at__isnull=False),
+        "waiting": waiting.count(),
+        "flows": Flow.objects.filter(workspace=workspace, archived_at=None, build_mode=True).order_by("name"),
+    }
 
 
 @require_POST

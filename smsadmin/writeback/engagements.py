@@ -127,12 +127,26 @@ def of(message: Message) -> Engagement | None:
     return Engagement.objects.filter(message=message.pk, workspace=message.workspace_id).first()
 
 
-def counts(connection: Connection) -> dict[str, int]:
-    """How many messages of a portal are not logged on a record, by state: owed, writing, failed and not_logged."""
-    undone = Engagement.objects.filter(
-        ~Q(state=State.DONE), workspace=connection.workspace_id, connection=connection
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """How many messages of a portal are still to be logged on a record, and how many were given up."""
+
+    owed: int = 0
+    failed: int = 0
+
+
+def undone(workspace_id: int) -> Mapping[int, Undone]:
+    """What is not logged though it should be, by the id of the portal's connection: one query for all of them."""
+    rows = Engagement.objects.filter(
+        ~Q(state=State.DONE), workspace=workspace_id, state__in=(State.OWED, State.WRITING, State.FAILED)
     )
-    return dict(undone.order_by().values_list("state").annotate(Count("pk")))
+    failed = Q(state=State.FAILED)
+    found = (
+        rows.order_by()
+        .values_list("connection")
+        .annotate(owed=Count("pk", filter=~failed), failed=Count("pk", filter=failed))
+    )
+    return {portal: Undone(owed, failed) for portal, owed, failed in found if portal}
 
 
 def portals_of(workspace_id: int) -> Mapping[str, Connection]:

@@ -110,7 +110,7 @@ def test_a_number_that_is_gone_is_refused_unless_a_fallback_number_is_set(classi
     )
     expected = {"asked": asked, "sender": "+12025550177", "name": "Spare"}
     assert trace(message)["sender"] == ("warning", "sender.fallback", expected)
-    said = {step.name: step.sentence for step in explain.trace(message)}["Sender number"]
+    said = {step.name: step.sentence for step in explain.trace(message)}["Sender"]
     assert asked in said
     assert "Spare" in said
 

@@ -20,12 +20,12 @@ CODES = """
     MEDIA_NOT_SUPPORTED ENCODING_NOT_SUPPORTED TOKEN_UNKNOWN TOKEN_UNRESOLVED ACTION_DISABLED FEATURE_NOT_ENABLED
     PORTAL_NOT_CONNECTED SCOPE_MISSING CREDENTIAL_REJECTED RATE_LIMITED PROVIDER_REJECTED PROVIDER_UNAVAILABLE
     PROVIDER_UNKNOWN DELIVERY_FAILED EXPIRED INTERNAL_ERROR NUMBER_NOT_FOR_AUTOMATION NUMBER_NOT_REGISTERED
-    TOLL_FREE_NOT_VERIFIED
+    TOLL_FREE_NOT_VERIFIED ACCOUNT_IN_BUILD_MODE
 """
 
 PLACES = {
     "action", "action.sender", "action.send_as", "action.message", "directory", "record", "settings", "quotas",
-    "connections", "message", "classic", "",
+    "connections", "message", "classic", "sender-ids", "test-numbers", "",
 }  # fmt: skip
 BEFORE_SENDING = {Stage.TRIGGER, Stage.RESOLVE, Stage.CHECK}
 SOURCE = Path(errors.__file__).parent.parent

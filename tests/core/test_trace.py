@@ -17,6 +17,8 @@ STEPS_IN = [
     *sorted(FLOW.glob("*.py")),
     FLOW.parent / "consent/checks.py",
     FLOW.parent / "directory/country.py",
+    FLOW.parent / "senders/checks.py",
+    FLOW.parent / "trials/checks.py",
 ]
 
 

@@ -51,7 +51,7 @@ def just_now():
 def test_without_aircall_the_overview_says_what_to_do_first(client):
     response = client.get(reverse("overview"))
 
-    assert "Connect Aircall first" in words(response)
+    assert "Connect an account first" in words(response)
     assert reverse("connections") in response.content.decode()
 
 

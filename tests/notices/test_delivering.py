@@ -51,7 +51,7 @@ def test_a_mail_says_what_failed_whose_it_is_and_what_fixes_it(workspace: Worksp
         "Aircall asked to slow down 5 times, so the message was given up. It never left.",
         "",
         "How many: 1 message by then",
-        "Whose: Aircall",
+        "Whose: The provider",
         "What fixes it: Lower the pace of the connection, or send it again later.",
         "Rule: Operators",
         "",
@@ -345,7 +345,7 @@ def test_a_webhook_goes_over_the_wire_as_documented(workspace: Workspace, receiv
             "code": "RATE_LIMITED",
             "count": 1,
             "owner": "provider",
-            "whose": "Aircall",
+            "whose": "The provider",
             "fix": "Lower the pace of the connection, or send it again later.",
         },
     }

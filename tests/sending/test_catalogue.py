@@ -29,12 +29,15 @@ from smsadmin.sending import explain, hold, log
 from smsadmin.sending.accept import accept, refuse
 from smsadmin.sending.models import Message
 from smsadmin.sending.presenters import WHOSE
+from smsadmin.workspaces.models import Connection
 from tests.factories import (
     RECIPIENT,
     FakeProvider,
     ask,
     make_agent,
+    make_connection,
     make_member,
+    make_sender_name,
     rate_limited,
     refused,
     unreachable,
@@ -82,6 +85,12 @@ class Flow:
         cache.forget()
         self.accept(**over)
         return self.accept(**over)
+
+    def as_acme(self, **over: Any) -> Message:
+        """A message under a name."""
+        account = make_connection(self.number.workspace, Connection.Kind.CALLR)
+        make_sender_name(account, "ACME")
+        return self.accept(**GIVEN, sender_given="ACME", sender_connection_id=account.pk, **over)
 
     def as_mia(self) -> dict[str, Any]:
         return {"send_as_kind": "user", "send_as_user_id": self.number.agents.get(name="Mia").pk}
@@ -153,6 +162,7 @@ class Example:
 
 
 PROPERTY = {"sender_kind": "property", "sender_property": "from"}
+GIVEN = {"sender_kind": "given", "sender_number_id": None}
 AS_PROPERTY = {"send_as_kind": "property", "send_as_property": "owner"}
 RECORD = {"whose": "record"}
 CHECK = {"stage": "check"}
@@ -200,11 +210,13 @@ EXAMPLES = {
         **CHECK,
     ),
     "SENDER_ID_INVALID": Example(
-        lambda f: f.refuse(errors.SenderIdInvalid(value="A")), "“A” cannot be a sender name."
+        lambda f: f.accept(**GIVEN, sender_given="Globex Corporation"),
+        "“Globex Corporation” cannot be a sender name: it is longer than 11 characters.",
     ),
     "SENDER_ID_NOT_APPROVED": Example(
-        lambda f: f.refuse(errors.SenderIdNotApproved(value="ACME", country="France")),
-        "The sender name “ACME” is not approved for France.",
+        lambda f: f.as_acme(phone="+6591234567"),
+        "The sender name “ACME” is not approved for Singapore, so nothing was sent.",
+        **CHECK,
     ),
     # Send as
     "USER_REQUIRED": Example(
@@ -267,7 +279,7 @@ EXAMPLES = {
         **CHECK,
     ),
     "TEST_NUMBERS_ONLY": Example(
-        lambda f: f.refuse(errors.OnlyTestNumbers(recipient=RECIPIENT)),
+        lambda f: f.accept(build_mode=True),
         "+1 312-555-0123 is not a verified test number, and only those are texted in build mode.",
         **CHECK,
     ),
@@ -342,6 +354,14 @@ EXAMPLES = {
         ),
         "Aircall refused the message: Not allowed (HTTP 400).",
         **BY_PROVIDER,
+    ),
+    "ACCOUNT_IN_BUILD_MODE": Example(
+        lambda f: f.send(
+            refused(errors.AccountInBuildMode(provider="Callr", recipient=RECIPIENT, answer="not allowed"), 403)
+        ),
+        "Callr did not text +1 312-555-0123: its account is in Build mode, which texts its own testing numbers alone "
+        "(not allowed).",
+        **SENDING,
     ),
     "PROVIDER_UNAVAILABLE": Example(
         lambda f: f.send(*[unreachable(5)] * 5),

@@ -498,7 +498,7 @@ def test_causes_are_offered_by_whose_they_are_with_a_name_beside_the_code(client
         "The record&#x27;s data",
         "Quota",
         "Consent",
-        "Aircall",
+        "The provider",
         "The carrier",
         "smsadmin",
     ]

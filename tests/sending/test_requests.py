@@ -186,7 +186,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(workspace, django_ass
         told(workspace, ago(minutes=minute), message=message.pk)
     owner = signed_in(workspace, Role.OWNER)
 
-    with django_assert_max_num_queries(23):
+    with django_assert_max_num_queries(24):
         assert len(listed(asked(owner))) == 50
 
 
@@ -300,7 +300,7 @@ def test_a_place_is_read_as_it_was_written():
 def test_an_outcome_shows_its_calls_and_no_others(client, workspace, outcome):
     repeat(make_message(workspace), NOW)
     refused(workspace, NOW)
-    for each in ("moved", "reply", "not_ours", "waiting", "failed"):
+    for each in ("moved", "reply", "started", "not_ours", "waiting", "failed"):
         told(workspace, NOW, each)
 
     assert outcomes(asked(client, outcome=outcome.value)) == [outcome]

@@ -12,15 +12,20 @@ from smsadmin.core.message import Record
 from smsadmin.core.trace import STEPS, Step, Verdict
 from smsadmin.directory.book import Book
 from smsadmin.directory.models import Agent, Number
+from smsadmin.senders import rules
 from smsadmin.sending.check import CHECKS
 from smsadmin.sending.resolve import RESOLVE, Draft, run
+from smsadmin.trials import checks as build_mode
+from smsadmin.workspaces.models import Connection
 from tests.factories import ask
 
 
 @pytest.fixture(autouse=True)
-def no_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workspace that leaves opt-outs to others: nothing here needs a database."""
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace that leaves opt-outs to others, knows of no country and is live: nothing here needs a database."""
     monkeypatch.setattr(checks.policies, "policy_of", lambda workspace_id: Policy(workspace_id=workspace_id))
+    monkeypatch.setattr(rules, "of", lambda workspace_id: rules.Standing())
+    monkeypatch.setattr(build_mode, "of", lambda workspace_id: build_mode.Standing(False, frozenset()))
 
 
 GONE = datetime(2026, 11, 20, tzinfo=UTC)
@@ -32,6 +37,7 @@ def number(pk: int, e164: str, **facts: Any) -> Number:
     return Number(
         pk=pk,
         workspace_id=1,
+        connection=Connection(kind=Connection.Kind.AIRCALL),
         e164=e164,
         name=f"Line {pk}",
         **{"connected": True, "sms_capable": True} | facts,
@@ -229,9 +235,12 @@ def test_a_recipient_may_be_spelt_in_many_ways(
     assert made.recipient_given == spelling
 
 
-@pytest.mark.parametrize("phone", ["+33612345678", "+13125550123", "+15550199"])
-def test_mobile_only_refuses_what_is_surely_not_mobile(phone: str) -> None:
-    assert step(resolved(phone=phone, mobile_only=True), "line_type").say == "line_type.mobile"
+@pytest.mark.parametrize(
+    ("phone", "say"), [("+33612345678", "mobile"), ("+13125550123", "either"), ("+15550199", "mobile")]
+)
+def test_mobile_only_refuses_what_is_surely_not_mobile(phone: str, say: str) -> None:
+    """North America's plan does not tell; the trace says that it is texted all the same."""
+    assert step(resolved(phone=phone, mobile_only=True), "line_type").say == f"line_type.{say}"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from django.conf import settings
 from tests.interfaces import problems
 
 HUBSPOT, AIRCALL = settings.HUBSPOT_BASE_URL, settings.AIRCALL_BASE_URL
+CALLR = settings.CALLR_BASE_URL
 SEND = f"{AIRCALL}/v1/numbers/812001/messages/native/send"
 COMPLETE = f"{HUBSPOT}/automation/actions/callbacks/2026-03/complete"
 
@@ -17,6 +18,7 @@ COMPLETE = f"{HUBSPOT}/automation/actions/callbacks/2026-03/complete"
         ("GET", f"{AIRCALL}/v1/numbers", {"params": {"page": "1", "per_page": "50"}}),
         ("GET", f"{HUBSPOT}/crm/v3/owners", {}),
         ("GET", f"{HUBSPOT}/crm/owners/2026-03", {}),
+        ("POST", f"{CALLR}/v2.0/sms", {"params": {"to": "+33612345678"}, "json_body": {"text": "Hello"}}),
         ("POST", "https://example.com/anything", {"json_body": [1]}),
     ],
 )
@@ -37,6 +39,7 @@ def test_what_is_documented_is_let_through(method, url, sent):
         ("POST", SEND, {}, "it takes a body of JSON"),
         ("GET", SEND, {}, "there is no such call"),
         ("GET", f"{AIRCALL}/v1/numbers", {"params": {"size": "50"}}, "its query has no size"),
+        ("POST", f"{CALLR}/v2.0/sms", {"json_body": {"text": "Hello", "to": "+33612345678"}}, "unexpected"),
         ("GET", f"{AIRCALL}/v1/ping", {"json_body": {}}, "it takes no body of JSON"),
         ("POST", COMPLETE, {"json_body": {"inputs": []}}, "non-empty"),
         ("POST", f"{HUBSPOT}/oauth/v3/token", {"data": {"grant_type": "password"}}, "is not one of"),

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.forms import BaseForm
@@ -18,13 +18,19 @@ from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from smsadmin import phrases
+from smsadmin.core import countries
 from smsadmin.core.numbers import pretty
 from smsadmin.core.status import Status
 from smsadmin.core.trace import Verdict
+from smsadmin.directory import naming
+from smsadmin.directory.models import Number, SenderKind
+
+if TYPE_CHECKING:
+    from smsadmin.sending.models import Message
 
 register = template.Library()
 
@@ -84,6 +90,7 @@ PAGES: list[tuple[str, Words, str]] = [
     ("failures", gettext_lazy("Failures"), "alert-triangle"),
     ("quotas", gettext_lazy("Quotas"), "gauge"),
     ("directory", gettext_lazy("Directory"), "address-book"),
+    ("flows", gettext_lazy("Flows"), "git-branch"),
     ("inbox", gettext_lazy("Inbox"), "inbox"),
     ("opt-outs", gettext_lazy("Opt-outs"), "ban"),
     ("connections", gettext_lazy("Connections"), "plug-connected"),
@@ -146,6 +153,12 @@ def reported(text: str) -> str:
 def alert_icon(tone: str) -> str:
     """The icon that goes with an alert: info, success, warning, danger (Django's own word: error)."""
     return ALERT_ICONS[tone]
+
+
+@register.filter
+def country_name(code: str) -> str:
+    """`{{ number.country|country_name }}`: the country in the reader's language."""
+    return countries.name(code, get_language() or "en")
 
 
 @register.filter
@@ -238,6 +251,27 @@ def phone(e164: str | None) -> SafeString:
     if not e164:
         return NOTHING
     return format_html('<span class="phone" data-copies="{}">{}</span>', e164, pretty(e164))
+
+
+@register.simple_tag
+def sender_beside(number: Number) -> Words:
+    """`{% sender_beside number %}`: what stands beside a sender's name, its number or what else it is."""
+    return phone(number.e164) if number.kind == SenderKind.PHONE else naming.beside(number)
+
+
+@register.simple_tag
+def sender_name(number: Number) -> Words:
+    """`{% sender_name number %}`: a sender in a sentence."""
+    return phone(number.e164) if number.kind == SenderKind.PHONE else number.name
+
+
+@register.simple_tag
+def sent_from(message: "Message") -> Words:
+    """`{% sent_from message %}`: the same of a message, which may have been refused before its sender was found."""
+    number = message.number
+    return (
+        phone(message.sender) if number is None or number.kind == SenderKind.PHONE else sender_beside(number)
+    )
 
 
 @register.inclusion_tag("components/meter.html")

@@ -90,7 +90,7 @@ def page(message: Message, events: Sequence[Event], now: datetime, member: Membe
         "answers": answers(message),
         "around": around(message, member),
         "wider": wider(message),
-        "sender": numbers.pretty(message.sender),
+        "sender": numbers.pretty(message.sender) or (message.number.name if message.number else ""),
         "measure": measure(message),
         "unfold": error is not None and error.place == "message",
         "waits": not message.is_settled and now - message.received_at < WAITS,

@@ -53,7 +53,7 @@ def timeline(
     in_order = sorted(events, key=lambda event: (event.at, event.pk))
     happened = [
         *_beginning(message),
-        *map(_of_event, in_order),
+        *(_of_event(event, links.provider(message)) for event in in_order),
         *_end(message, events, expected),
         *_on_record(engagement),
         *_afterwards(successor),
@@ -147,32 +147,37 @@ def _dated(lines: Iterable[Happening]) -> list[Happening]:
 # --- One event ------------------------------------------------------------------------------------------
 
 
-def _of_event(event: Event) -> Happening:
+def _of_event(event: Event, provider: str) -> Happening:
+    """`provider` is who carries the message, as people call it."""
+    if event.kind == Event.Kind.ATTEMPT:
+        return _attempt(event, provider)
+    if event.kind == Event.Kind.RECEIPT:
+        return _receipt(event, provider)
     return _HAPPENINGS[Event.Kind(event.kind)](event)
 
 
-def _attempt(event: Event) -> Happening:
+def _attempt(event: Event, provider: str) -> Happening:
     data = event.data
     took = _("took %(ms)s ms") % {"ms": data["ms"]} if "ms" in data else ""
     if status := data.get("status"):
         good = 200 <= status < 300
         return Happening(
             event.at,
-            _("Aircall answered: HTTP %(status)s") % {"status": status},
+            _("%(provider)s answered: HTTP %(status)s") % {"provider": provider, "status": status},
             took,
             "good" if good else "bad",
         )
     note = " · ".join(filter(None, (phrases.translated(data.get("failure", "")), took)))
-    return Happening(event.at, _("No answer from Aircall"), note, "warn")
+    return Happening(event.at, _("No answer from %(provider)s") % {"provider": provider}, note, "warn")
 
 
-def _receipt(event: Event) -> Happening:
+def _receipt(event: Event, provider: str) -> Happening:
     """As sending.log writes it: the provider's own word, what that means to us, and what it did."""
     data = event.data
-    said = _("Aircall says “%(word)s”.") % {"word": data.get("status", "")}
+    said = _("%(provider)s says “%(word)s”.") % {"provider": provider, "word": data.get("status", "")}
     came = _came(data)
     tone = _RECEIPT_TONES.get(data.get("means"), "neutral") if data.get("moved") else came.tone
-    note = " ".join(filter(None, (said, str(came.effect), _dated_by_provider(event))))
+    note = " ".join(filter(None, (said, str(came.effect), _dated_by(provider, event))))
     return Happening(event.at, str(came.name), note, tone)
 
 
@@ -220,14 +225,14 @@ _RECEIPT_TONES: Mapping[Any, str] = {Status.DELIVERED: "good", Status.UNDELIVERE
 _APART = timedelta(minutes=1)
 
 
-def _dated_by_provider(event: Event) -> str:
+def _dated_by(provider: str, event: Event) -> str:
     """When it happened, where the news took long to come; "" otherwise."""
     told = event.data.get("provider_at")
     at = datetime.fromisoformat(told) if told else event.at
     if abs(event.at - at) < _APART:
         return ""
     moment = date_format(timezone.localtime(at), pgettext("date and time", "j M, H:i"))
-    return _("Aircall dates it %(moment)s.") % {"moment": moment}
+    return _("%(provider)s dates it %(moment)s.") % {"provider": provider, "moment": moment}
 
 
 def _lost(event: Event) -> Happening:
@@ -282,8 +287,6 @@ _DECIDED: Mapping[Any, Words] = {
 }
 
 _HAPPENINGS: Mapping[Event.Kind, Callable[[Event], Happening]] = {
-    Event.Kind.ATTEMPT: _attempt,
-    Event.Kind.RECEIPT: _receipt,
     Event.Kind.LOST: _lost,
     Event.Kind.REPLY: _reply,
     Event.Kind.REPEAT: _repeat,

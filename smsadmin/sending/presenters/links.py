@@ -9,9 +9,11 @@ from uuid import UUID
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from smsadmin.actions.models import ObjectType
 from smsadmin.sending.filters import (
+    CALLFLOW,
     CLASSIC,
     HUBSPOT,
     INBOX,
@@ -23,6 +25,9 @@ from smsadmin.sending.filters import (
 )
 from smsadmin.sending.models import Message
 from smsadmin.triggers.hubspot.parse import OBJECT_TYPES
+
+#: What began the run of a flow, in place of a record.
+_EVENTS = {"call": gettext_lazy("Call %(id)s"), "sms": gettext_lazy("Text %(id)s")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ def came_from(message: Message) -> Link:
         return resent(message)
     if message.trigger == INBOX:
         return answer(message)
+    if message.trigger == CALLFLOW:
+        return flow_step(message)
     if message.trigger == OPT_OUT:
         words = _("Answer to %(word)s") % {"word": str(message.origin.get("confirms", "")).upper()}
         return Link(words, reverse("opt-outs"))
@@ -85,6 +92,22 @@ def answer(message: Message) -> Link:
     return Link(words, reverse("thread", args=[thread]) if thread else "")
 
 
+def flow_step(message: Message) -> Link:
+    """The call flow with its version, the step of it, and the run."""
+    words = _("Call flow %(flow)s, version %(version)s, step %(step)s") % {
+        "flow": message.origin.get("flow_name"),
+        "version": message.origin.get("version"),
+        "step": message.origin.get("step"),
+    }
+    return Link(words, _run(message))
+
+
+def _run(message: Message) -> str:
+    """The page of the run that a message is of, "" where no flow asked for it."""
+    run = message.origin.get("run")
+    return reverse("flow-run", args=[run]) if run else ""
+
+
 def resent(message: Message) -> Link:
     """Who had an earlier message sent again with this one, and what else with it."""
     words = _("Sent again by %(who)s") % {"who": message.origin.get("who") or _("somebody")}
@@ -104,6 +127,8 @@ def record(message: Message) -> Link:
     """The record the message is about."""
     if not message.object_id:
         return Link("")
+    if event := _EVENTS.get(message.object_type):
+        return Link(str(event) % {"id": message.object_id}, _run(message))
     kind = dict(ObjectType.choices).get(message.object_type, message.object_type)
     words = f"{kind} {message.object_id}".strip()
     type_id = next((found for found, name in OBJECT_TYPES.items() if name == message.object_type), "")
@@ -130,6 +155,8 @@ def next_step(message: Message) -> Link | None:
         return Link(_("Open the test numbers"), reverse("test-numbers"))
     if place == "action":
         return _action_step(message, field)
+    if place == "record" and (run := _run(message)):
+        return Link(_("Open the run of the flow"), run)
     if place == "record":
         found = record(message)
         return (
@@ -142,6 +169,8 @@ def next_step(message: Message) -> Link | None:
         "quotas": Link(_("See the quotas"), reverse("quotas")),
         "connections": Link(_("Open the connections"), reverse("connections")),
         "settings": Link(_("Open the settings"), reverse("settings")),
+        "sender-ids": Link(_("Open the sender IDs"), reverse("sender-ids")),
+        "test-numbers": Link(_("Open the test numbers"), reverse("test-numbers")),
         "classic": Link(_("Open the classic action"), reverse("classic")),
     }.get(place)
 
@@ -150,8 +179,15 @@ def _action_step(message: Message, field: str) -> Link:
     if message.action:
         anchor = f"#id_{field}" if field else ""
         return Link(_("Edit the action"), reverse("action", args=[message.action.pk]) + anchor)
+    if flow := message.origin.get("flow"):
+        return Link(_("Edit the flow"), reverse("flow", args=[flow]))
     found = came_from(message)
     return Link(_("Open the workflow in HubSpot"), found.url) if found.url else found
+
+
+def provider(message: Message) -> str:
+    """Who carries the message, as people call it."""
+    return message.connection.get_kind_display() if message.connection else _("The provider")
 
 
 def _directory(message: Message) -> str:
@@ -164,13 +200,16 @@ def ids(message: Message, successor: UUID | None) -> list[tuple[str, str]]:
         (_("Message id"), message.pk),
         (_("Id of the message it sends again"), message.original),
         (_("Id of the message that sent it again"), successor),
-        (_("Aircall's message id"), message.provider_id),
-        (_("Aircall account"), message.connection.name if message.connection else ""),
+        (_("%(provider)s's message id") % {"provider": provider(message)}, message.provider_id),
+        (_("Account"), message.connection.name if message.connection else ""),
         (_("HubSpot callback id"), message.origin.get("callback_id")),
         (_("HubSpot portal"), message.origin.get("portal")),
         (
             _("HubSpot record"),
-            message.object_id if message.trigger in (HUBSPOT, CLASSIC, RESEND, INBOX) else "",
+            message.object_id
+            if message.trigger in (HUBSPOT, CLASSIC, RESEND, INBOX) and message.object_type not in _EVENTS
+            else "",
         ),
+        (_("Id of the flow's run"), message.origin.get("run")),
     ]
     return [(name, str(value)) for name, value in named if value]

@@ -81,7 +81,9 @@ def wider(message: Message) -> list[Link]:
     if message.error_code:
         links.append(Link(_("Messages with the same code"), log_url(error=message.error_code)))
     if message.number:
-        words = _("Messages from %(sender)s") % {"sender": numbers.pretty(message.sender)}
+        words = _("Messages from %(sender)s") % {
+            "sender": numbers.pretty(message.sender) or message.number.name
+        }
         links.append(Link(words, log_url(number=message.number_id)))
     if message.action:
         links.append(Link(_("Messages of the same action"), log_url(action=message.action_id)))

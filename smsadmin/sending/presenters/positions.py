@@ -26,12 +26,16 @@ def quota(message: Message) -> list[tuple[str, list[Position]]]:
     """For the number and the user: where each of their limits stood."""
     found = []
     for counted in message.quota:
-        name = numbers.pretty(message.sender) if counted["scope"] == Scope.NUMBER else message.send_as
+        name = _sender(message) if counted["scope"] == Scope.NUMBER else message.send_as
         zone = counted.get("zone", rulebook.UTC_ZONE)
         limits = rulebook.limits(_subject(message, counted), timezone.now())
         its = [limit for limit in limits if limit.column in counted and limit.zone == zone]
         found.append((name, [_position(limit, counted[limit.column], message) for limit in its]))
     return found
+
+
+def _sender(message: Message) -> str:
+    return numbers.pretty(message.sender) or (message.number.name if message.number else "")
 
 
 def _subject(message: Message, counted: dict[str, Any]) -> Subject:

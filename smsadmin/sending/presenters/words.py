@@ -16,7 +16,7 @@ WHOSE = {
     errors.Whose.RECORD: gettext_lazy("The record's data"),
     errors.Whose.QUOTA: gettext_lazy("Quota"),
     errors.Whose.CONSENT: gettext_lazy("Consent"),
-    errors.Whose.PROVIDER: gettext_lazy("Aircall"),
+    errors.Whose.PROVIDER: gettext_lazy("The provider"),
     errors.Whose.CARRIER: gettext_lazy("The carrier"),
     errors.Whose.US: gettext_lazy("smsadmin"),
 }
@@ -37,6 +37,9 @@ REFUSALS = {
     "malformed": gettext_lazy("The call could not be read"),
     "address": gettext_lazy("No account that is connected here was given this address"),
     "token": gettext_lazy("The token is not the one of the webhook"),
+    "secret": gettext_lazy("The secret that signs the provider's calls was not entered here"),
+    "unsigned": gettext_lazy("The call was not signed"),
+    "forged": gettext_lazy("The signature does not match the secret of the webhook"),
 }
 
 

@@ -1,5 +1,6 @@
 """`manage.py seed_sample`: the sample workspace of a fresh clone, connected to the sandbox."""
 
+import secrets
 from typing import Any
 
 import httpx
@@ -9,9 +10,10 @@ from django.utils import timezone
 
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.classic.models import ClassicSettings
+from smsadmin.connections import callr_pages
 from smsadmin.consent.models import Policy
 from smsadmin.directory import mirror
-from smsadmin.directory.models import Number, Source
+from smsadmin.directory.models import Number, SenderKind, Source
 from smsadmin.incoming import webhooks
 from smsadmin.pacing import slots
 from smsadmin.providers.aircall.client import AircallError
@@ -22,7 +24,13 @@ from smsadmin.workspaces.setup import new_workspace
 
 PORTAL = "9000001"
 ACCOUNT = "sandbox-id"
+CALLR_ACCOUNT = "sandbox1"
 TEST_PHONE = "+12025550147"  # of the numbers kept for fiction
+
+
+def _control() -> str:
+    """Where the sandbox is told what a person would do elsewhere."""
+    return f"http://127.0.0.1:{settings.SANDBOX_PORT}/_control"
 
 
 class Command(BaseCommand):
@@ -52,6 +60,7 @@ class Command(BaseCommand):
             workspace.delete()
             raise CommandError(f"The sandbox's directory could not be read: {run.error if run else 'busy'}")
         self._confirm_numbers(aircall)
+        self._add_callr(workspace)
         self._add_action(workspace, owner)
         self._add_test_number(workspace, owner)
         self._keep_opt_outs(workspace)
@@ -74,6 +83,21 @@ class Command(BaseCommand):
             secrets={"api_id": ACCOUNT, "api_token": "sandbox-token"},
         )
 
+    def _add_callr(self, workspace: Workspace) -> None:
+        """With a secret for its webhooks that nobody else knows. Its mobile numbers can text, as an admin would say."""
+        callr = Connection.objects.create(
+            workspace=workspace,
+            kind=Connection.Kind.CALLR,
+            name="Sandbox Callr account",
+            external_id=CALLR_ACCOUNT,
+            secrets={"api_key": "sandbox-callr-key", "hmac_secret": secrets.token_urlsafe(24)},
+        )
+        callr_pages.prepare(callr)
+        mirror.refresh(callr.pk, sleep=lambda seconds: None)
+        slots.forget(callr.pk)
+        mobiles = Number.objects.filter(connection=callr, kind=SenderKind.PHONE, e164__startswith="+336")
+        mobiles.update(sms_capable=True, sms_capable_source=Source.ADMIN)
+
     def _listen(self) -> None:
         """At each start: the sandbox forgets its webhooks when it ends."""
         for aircall in Connection.objects.filter(kind=Connection.Kind.AIRCALL, external_id=ACCOUNT):
@@ -81,10 +105,23 @@ class Command(BaseCommand):
                 webhooks.set_up(aircall)
             except AircallError as error:
                 self.stderr.write(f"The sandbox will not tell what becomes of messages: {error}")
+        for callr in Connection.objects.filter(kind=Connection.Kind.CALLR, external_id=CALLR_ACCOUNT):
+            self._make_webhook(callr)
+
+    def _make_webhook(self, callr: Connection) -> None:
+        """What a person would make in Callr's portal."""
+        asked = {
+            "url": webhooks.address_for_portal(callr),
+            "secret": callr.secrets.get("hmac_secret", ""),
+        }
+        try:
+            httpx.post(f"{_control()}/callr/webhooks", json=asked, timeout=10, trust_env=False)
+        except httpx.HTTPError as error:
+            self.stderr.write(f"The sandbox's Callr will not tell what becomes of messages: {error}")
 
     def _confirm_numbers(self, aircall: Connection) -> None:
         """What an admin would confirm by hand, taken from what the sandbox knows of its own numbers."""
-        url = f"http://127.0.0.1:{settings.SANDBOX_PORT}/_control/aircall/numbers"
+        url = f"{_control()}/aircall/numbers"
         truth = {str(each["id"]): each for each in httpx.get(url, timeout=10, trust_env=False).json()}
         for number in Number.objects.filter(connection=aircall):
             known = truth[number.provider_id]
