@@ -73,7 +73,7 @@ GERMAN = entries(PO)
 
 
 def placeholders(text: str) -> set[str]:
-    return set(re.findall(r"%\(\w+\)[a-z]|(?<!\{)\{\w+\}(?!\})|\{\{.*?\}\}", text))
+    return set(re.findall(r"%\(\w+\)[a-z]|(?<!\{)\{\w+\}(?!\})|(?<![\${])\{\{.*?\}\}", text))
 
 
 # The catalogue of texts

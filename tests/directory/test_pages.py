@@ -206,7 +206,7 @@ def test_a_row_counts_the_failures_of_the_last_week_and_links_them(editor, works
 
 def test_without_an_account_the_page_says_what_to_connect(editor):
     assert "none is connected to this workspace" in text(editor.get(reverse("directory")))
-    assert "none is connected to this workspace" in text(editor.get(reverse("directory-users")))
+    assert "no Aircall account is connected" in text(editor.get(reverse("directory-users")))
 
 
 @pytest.mark.parametrize(("page", "most"), [("directory", 26), ("directory-users", 15)])

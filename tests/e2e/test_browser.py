@@ -43,7 +43,7 @@ def addresses(product: Product) -> dict[str, str]:
     with product.fault(kind="500"):
         unknown = product.run(well | {"recipient": new_recipient()})
     product.execute(execution(well), secret="another secret")
-    resend = resent(product, refused["message_id"])
+    resend, flow = resent(product, refused["message_id"]), flow_of(product)
     return {
         "overview": "/",
         "actions": "/actions/",
@@ -64,8 +64,6 @@ def addresses(product: Product) -> dict[str, str]:
         "a resend": resend,
         "requests": "/log/requests/",
         "refused calls": "/log/requests/?outcome=refused",
-        "causes": "/help/errors/",
-        "statuses and words": "/help/statuses/",
         "failures": "/failures/",
         "exports": "/exports/",
         "an export": "/exports/new/",
@@ -80,18 +78,38 @@ def addresses(product: Product) -> dict[str, str]:
         "connections": "/connections/",
         "settings": "/settings/",
         "test numbers": "/settings/test-numbers/",
+        "sender IDs": "/settings/sender-ids/",
+        "inbox": "/inbox/",
+        "opt-outs": "/opt-outs/",
+        "opt-outs: settings": "/opt-outs/settings/",
+        "classic action": "/actions/classic/",
+        "action in HubSpot": "/connections/hubspot-action/",
+        "flows": "/flows/",
+        "flow": flow,
+        "flow: settings": f"{flow}settings/",
+        "flow: sample call": f"{flow}try/",
+        "runs": "/flows/runs/",
     }
 
 
 def resent(product: Product, message_id: str) -> str:
     """Sends a message again; the address of the resend."""
-    address = f"/resends/new/?id={message_id}"
+    return posted(product, f"/resends/new/?id={message_id}")
+
+
+def flow_of(product: Product) -> str:
+    """Makes a call flow with two branches; its address."""
+    steps = "branches:\n  inbound-call:\n    - goto: {branch: text}\n  text:\n    - action: hangup@v1\n"
+    return posted(product, "/flows/new/", name="Looked at", source=steps, do="save")
+
+
+def posted(product: Product, address: str, **fields: str) -> str:
+    """Fills a form in; the address of what came of it."""
     form = product.admin.get(address)
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
     assert token, form.text
-    answer = product.admin.post(
-        address, data={"csrfmiddlewaretoken": token[1]}, headers={"Referer": str(form.url)}
-    )
+    data = {"csrfmiddlewaretoken": token[1], **fields}
+    answer = product.admin.post(address, data=data, headers={"Referer": str(form.url)})
     assert answer.status_code == 200, answer.text
     return answer.url.path
 
