@@ -358,7 +358,10 @@ def _flow(owner: Member, number: Number, sent: Message) -> Flow:
     flow = flows_saving.create(workspace, "Missed calls", source, "", owner.user)
     flows_saving.change(flow, flow.name, source.replace("25", "20"), "Shorter", owner.user, 1)
     Start.objects.create(flow=flow, workspace=workspace, kind="missed-call", number=number)
-    FetchHost.objects.create(workspace=workspace, host="crm.example.com", created_by=owner.user)
+    secrets = {"header": "X-Crm-Header", "value": "crm-credential"}
+    FetchHost.objects.create(
+        workspace=workspace, host="crm.example.com", secrets=secrets, created_by=owner.user
+    )
     flow.refresh_from_db()
     told = {"ok": True, "messages": [{"id": str(sent.pk), "to": sent.recipient, "status": "queued"}]}
     step = {
@@ -638,6 +641,7 @@ PAGES: dict[str, Page] = {
     "flow-runs": Page(queries=("", "?state=failed")),
     "flow-run": _of(lambda house: {"pk": house.flow.runs.get().pk}),
     "fetch-hosts": _PLAIN,
+    "fetch-host": _of(lambda house: {"pk": house.workspace.fetch_hosts.get().pk}),
     "flow": _of(lambda house: {"pk": house.flow.pk}, queries=("", "?from=1")),
     "flow-settings": _of(lambda house: {"pk": house.flow.pk}),
     "flow-start-new": _of(lambda house: {"pk": house.flow.pk}, queries=("", "?kind=inbound-sms")),

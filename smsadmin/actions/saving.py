@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from smsadmin import cache
 from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.core import naming
 from smsadmin.workspaces.models import User, Workspace
 
 #: The columns of a version that say what it does.
@@ -77,16 +77,7 @@ def copy_name(workspace: Workspace, name: str) -> str:
 def free_name(workspace: Workspace, wanted: str) -> str:
     """The name, numbered where another action has it, and shortened to what the column holds."""
     taken = set(Action.objects.filter(workspace=workspace).values_list("name", flat=True))
-    candidates = (_numbered(wanted, number) for number in count(1))
-    return next(candidate for candidate in candidates if candidate not in taken)
-
-
-def _numbered(name: str, number: int) -> str:
-    most = Action._meta.get_field("name").max_length
-    assert most
-    tail = f" ({number})" if number > 1 else ""
-    room = most - len(tail)
-    return (name if len(name) <= room else f"{name[: room - 1].rstrip()}…") + tail
+    return naming.free_name(wanted, taken, Action._meta.get_field("name").max_length or 0)
 
 
 def create(workspace: Workspace, name: str, config: Mapping[str, Any], note: str, by: User) -> Action:

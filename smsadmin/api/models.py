@@ -28,7 +28,13 @@ class Key(models.Model):
     name = models.CharField(_("name"), max_length=80)
     prefix = models.CharField(max_length=8, unique=True)  # the part of the token that is no secret
     token_hash = models.CharField(max_length=64)
-    scopes: Any = models.JSONField(_("what it may be used for"), default=quotas_alone)
+    scopes: Any = models.JSONField(
+        _("what it may be used for"),
+        default=quotas_alone,
+        db_default=models.Value(
+            ["quotas"], models.JSONField()
+        ),  # of the process that an update is about to replace
+    )
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)  # None: never

@@ -229,7 +229,7 @@ def _problems() -> Json:
         "404": ("There is no such number, user, flow, run or address.", ()),
         "405": ("The address does not take this method.", ("Allow",)),
         "409": ("The flow is off.", ()),
-        "422": ("The key was used with another body.", ()),
+        "422": ("The key was used with another body, or a result is missing that the flow decides by.", ()),
         "429": ("The key made too many requests this minute.", (*RATE_LIMIT, RETRY)),
         "500": ("smsadmin itself failed.", ()),
         "503": ("The database or the cache cannot be reached now.", (RETRY,)),

@@ -84,12 +84,16 @@ CATALOGUE: dict[str, type[SendError]] = {}
 
 
 class SenderRequired(SendError):
-    """`source` is the field or property without a sender, or "flow": of a step of a call flow that names none."""
+    """`source` is the field or property without a sender. Of a step of a call flow that names none it is "flow", and
+    "called" where the number that was called or texted is none of ours."""
 
     code = "SENDER_REQUIRED"
     text = gettext_noop("No sender number was given: {source} is empty.")
     flow_text = gettext_noop(
         "The step names no sender, and the flow has neither an account that picks one nor a number for that case."
+    )
+    called_text = gettext_noop(
+        "The step names no sender, and the number that was called or texted is none of ours."
     )
     fix = gettext_noop(
         "Choose a number in the action, or fill the property that names it. In a call flow, name a sender in the step, "
@@ -99,7 +103,8 @@ class SenderRequired(SendError):
 
     @classmethod
     def sentence(cls, facts: Mapping[str, object]) -> str:
-        return cls.flow_text if facts.get("source") == "flow" else cls.text
+        texts = {"flow": cls.flow_text, "called": cls.called_text}
+        return texts.get(str(facts.get("source")), cls.text)
 
 
 class NumberNotE164(SendError):

@@ -34,6 +34,7 @@ class ActionConfig:
     sender_number_id: int | None = None
     sender_given: str = ""  # what the configuration calls the sender; of "given" a number, a name, or "": any
     sender_connection_id: int | None = None  # of "given": the account that knows names and picks senders
+    sender_called: bool = False  # of "given": for "", the number called or texted (sender_number_id)
     sender_property: str = ""
     send_as_kind: Literal["none", "user", "property"] = "none"
     send_as_user_id: int | None = None

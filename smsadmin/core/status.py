@@ -15,7 +15,7 @@ class Status(StrEnum):
     UNDELIVERED = "undelivered"  # the carrier gave up
     DELIVERED = "delivered"
     EXPIRED = "expired"  # held for longer than its action allows
-    CANCELLED = "cancelled"  # taken out of the queue: by a person, or with its action
+    CANCELLED = "cancelled"  # taken out of the line: by a person, with its action, or by build mode
 
 
 BEFORE: dict[Status, frozenset[Status]] = {

@@ -52,6 +52,17 @@ SENTENCES: dict[str, str] = {
     "sender.default": gettext_noop(
         "The step names no sender, so the number set for that is taken: {sender} ({name})"
     ),
+    "sender.called": gettext_noop(
+        "The step names no sender, so the number that was called or texted is taken: {sender} ({name})"
+    ),
+    "sender.called_elsewhere": gettext_noop(
+        "The step names no sender, and the number that was called or texted is none of ours: the workspace's only "
+        "account that picks senders takes the text ({name})"
+    ),
+    "sender.called_mute": gettext_noop(
+        "The step names no sender, and {sender}, which was called or texted, cannot text: the workspace's only account "
+        "that picks senders takes it ({name})"
+    ),
     "sender.fallback": gettext_noop(
         "The classic step asks for {asked}, which is no number of this account; sent from the fallback number {sender} "
         "({name}) instead"

@@ -26,13 +26,24 @@ class Book:
     pools: dict[int, Number] = field(default_factory=dict)
 
     def named(self, connection_id: int | None, name: str) -> Number | None:
-        """The account's sender of that name, in whichever case it is written."""
-        return self.by_name.get((connection_id or 0, name.casefold()))
+        """The account's sender of that name, in whichever case it is written; of no account, the only one there is."""
+        if connection_id is not None:
+            return self.by_name.get((connection_id, name.casefold()))
+        return _only([found for (_pk, each), found in self.by_name.items() if each == name.casefold()])
+
+    @property
+    def only_pool(self) -> Number | None:
+        """What the workspace's account picks, where it has one such account and no more."""
+        return _only(list(self.pools.values()))
 
     def agents_of(self, number: Number) -> list[Agent]:
         """The agents who may use the number, by name."""
         found = [self.agents[pk] for pk in self.on_number.get(number.pk, ()) if not self.agents[pk].gone_at]
         return sorted(found, key=lambda agent: (agent.name.casefold(), agent.pk))
+
+
+def _only(found: list[Number]) -> Number | None:
+    return found[0] if len(found) == 1 else None
 
 
 def of(workspace_id: int) -> Book:

@@ -20,6 +20,7 @@ from smsadmin.core.ids import key16
 from smsadmin.flows import running, starting
 from smsadmin.flows.effects import made
 from smsadmin.flows.language import context as facts
+from smsadmin.flows.language.document import Step
 from smsadmin.flows.models import Flow, FlowRun, FlowVersion
 from smsadmin.sending.models import Message
 
@@ -51,7 +52,20 @@ def _begun(flow: Flow, asked: Mapping[str, Any], key: str, body: UUID) -> FlowRu
         raise Problem(409, "FLOW_OFF", f"The flow “{flow.name}” is off. Switch it on, then ask again.")
     cause = FlowRun.Cause.CALLR if "run" in asked else FlowRun.Cause.API
     branch, context = _branch(flow.current, asked), _context(flow, asked, key)
+    if unknown := running.unknown(flow.current, branch, context):
+        raise _missing(unknown[0])
     return starting.begin(flow, flow.current, cause, branch, context, _named(key), asked=body)
+
+
+def _missing(step: Step) -> Problem:
+    """Without it every caller would be taken for one whom nobody answered."""
+    return Problem(
+        422,
+        "RESULT_MISSING",
+        f"The flow decides by {step.result}, the result of {step.action} in line {step.line}. It is not among given, "
+        f"and call.cdr does not say whether the call was answered. Add it, as in "
+        f'"given": {{"{step.result}": {{"ok": false}}}}.',
+    )
 
 
 def _named(key: str) -> str:

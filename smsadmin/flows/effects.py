@@ -4,6 +4,7 @@ Everything is done once: what it came to is on the row of the run, under the key
 takes the run over. A text has the key of its step and recipient in the log too.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -16,7 +17,8 @@ from django.views.decorators.debug import sensitive_variables
 from smsadmin.core import errors, numbers
 from smsadmin.core.message import ActionConfig, Record, SendRequest
 from smsadmin.core.status import Status
-from smsadmin.flows import fetching
+from smsadmin.flows import fetching, voice
+from smsadmin.flows.language import actions
 from smsadmin.flows.language.engine import Postponed
 from smsadmin.flows.models import FlowRun
 from smsadmin.sending.accept import accept
@@ -28,13 +30,21 @@ from smsadmin.sending.resolve import INPUTS
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
-Effect = TypeVar("Effect", bound=Callable[..., Result])
+Effect = TypeVar("Effect", bound=Callable[..., Result | None])
 
-#: The most recipients of one step: a flow answers somebody who called, and campaigns have their own ways in.
-MOST_RECIPIENTS = 100
+#: A flow answers somebody who called or texted: campaigns have their own ways in, and a flow that goes round in
+#: circles comes to an end. Refused texts count too.
+MOST_TEXTS = 100  # of a run
+MOST_CHARACTERS = 10_000  # of a text
+#: Nothing that a number is written with is longer.
+_LONGEST_RECIPIENT = 100
 
 #: A call of a host that was begun. Nobody knows what became of one whose worker was killed before the answer.
 BEGUN = {"begun": True}
+#: Beside the effects of steps, what calls of hosts have used of what one run may (fetching.Used).
+FETCHED = "#fetched"
+#: In the context of a rehearsal: it says what a real run with this sample would do.
+FOR_REAL = "for_real"
 _UNANSWERED = "its worker stopped before the answer came, and it is not repeated"
 
 
@@ -50,7 +60,7 @@ def _foreseen(effect: Effect) -> Effect:
     """An effect that raises nothing but Postponed and Broke."""
 
     @wraps(effect)
-    def guarded(self: "Effects", *args: Any) -> Result:
+    def guarded(self: "Effects", *args: Any) -> Result | None:
         try:
             return effect(self, *args)
         except Postponed:
@@ -99,9 +109,9 @@ class Effects:
         return self._fetched(params, key, f"fetch@{version}")
 
     @_foreseen
-    def given(self, action: str, params: Params, key: str) -> Result:
-        """What came with the event for this action; {} for nothing."""
-        return self._sample(action, key) or {}
+    def given(self, action: str, params: Params, key: str) -> Result | None:
+        """What came with the event for this action; None where nobody knows what it came to."""
+        return voice.result(self.run.context, action, self.variables.get(_path(key), ""))
 
     def _answered(self, key: str) -> Result | None:
         found: Result | None = self.run.effects.get(key)
@@ -113,20 +123,27 @@ class Effects:
         self.keep()
         return kept
 
-    def _sample(self, action: str, key: str) -> Result | None:
-        """What came for the variable that the result goes to, else for any step of its kind."""
-        came = self.run.context.get("given") or {}
-        names = (self.variables.get(_path(key), ""), action)
-        return next((came[name] for name in names if isinstance(came.get(name), dict)), None)
-
     def _sent(self, params: Params, key: str) -> Result:
         recipients = _recipients(params["to"])
-        if len(recipients) > MOST_RECIPIENTS:
+        if (characters := len(params["body"])) > MOST_CHARACTERS:
+            return _unsent(f"its text has {characters} characters, and {MOST_CHARACTERS} are the most")
+        before = self._texted()
+        if before.total() + len(recipients) > MOST_TEXTS:
             return _unsent(
-                f"{len(recipients)} recipients are more than the {MOST_RECIPIENTS} that one step may have"
+                f"with {len(recipients)} more recipients the run would text {before.total() + len(recipients)} times, "
+                f"and {MOST_TEXTS} are the most"
             )
-        told = [self._one(self._ask(params, key, to)) for to in recipients]
+        told = [
+            self._one(self._ask(params, key, to)) if before[to] < actions.MOST_TEXTS_EACH else _too_often(to)
+            for to in recipients
+        ]
         return {"ok": all(each["ok"] for each in told), "messages": told, "error": _first_error(told)}
+
+    def _texted(self) -> Counter[str]:
+        """How often the run has texted each recipient so far, or was refused to. A step that a killed worker began is
+        not among them: it is taken again from its beginning, under the same keys."""
+        results = (result.get("messages") or () for result in self.run.effects.values())
+        return Counter(each["to"] for told in results for each in told)
 
     def _one(self, ask: SendRequest) -> Result:
         return _of_message(accept(ask), ask.record.related[INPUTS]["to"] or "")
@@ -142,7 +159,8 @@ class Effects:
                 sender_kind="given",
                 sender_given=params["from"],
                 sender_connection_id=flow.connection_id,
-                sender_number_id=flow.sender_id,
+                sender_number_id=run.number_id if flow.answers_from_called else flow.sender_id,
+                sender_called=flow.answers_from_called,
                 recipient_property=f"{INPUTS}.to",
                 message=f"{{{{{INPUTS}.body}}}}",
                 mobile_only=flow.mobile_only,
@@ -157,14 +175,21 @@ class Effects:
                 "run": str(run.pk),
                 "step": _path(key),
             },
-            build_mode=flow.build_mode,
+            build_mode=flow.build_mode or _is_tried(run),
         )
 
     @sensitive_variables()
     def _fetched(self, params: Params, key: str, action: str) -> Result:
+        """Time is reserved before the call: what a killed worker began has used it up."""
+        used = fetching.Used(**self.run.effects.get(FETCHED, {}))
+        if refusal := used.up():
+            return self._kept(key, fetching.failed(refusal))
         self.go_on()
+        self.run.effects[FETCHED] = used.begun(params).as_json()
         self._kept(key, BEGUN)
-        return self._kept(key, fetching.call(params))
+        result, used = fetching.call(self.run.workspace_id, params, used)
+        self.run.effects[FETCHED] = used.as_json()
+        return self._kept(key, result)
 
 
 class Rehearsal(Effects):
@@ -185,13 +210,14 @@ class Rehearsal(Effects):
         }
 
     def _fetched(self, params: Params, key: str, action: str) -> Result:
-        return self._kept(key, self._sample(action, key) or fetching.failed("a rehearsal calls nobody"))
+        sample = voice.result(self.run.context, action, self.variables.get(_path(key), ""))
+        return self._kept(key, sample or fetching.failed("a rehearsal calls nobody"))
 
 
 def made(run: FlowRun) -> list[UUID]:
-    """The messages that a run made so far."""
+    """The messages that a run made so far; also one whose steps were never written."""
     told = [step["result"] for step in run.steps if step["name"].startswith("sms@")]
-    results = [*run.effects.values(), *filter(None, told)]
+    results = [*filter(None, told), *run.effects.values()]
     found = (each["id"] for result in results for each in result.get("messages", ()) if "id" in each)
     return [UUID(pk) for pk in dict.fromkeys(found)]
 
@@ -213,7 +239,13 @@ def _spelt(given: str) -> str:
     try:
         return numbers.read(given).e164
     except numbers.NumberError:
-        return given.strip()
+        return given.strip()[:_LONGEST_RECIPIENT]
+
+
+def _is_tried(run: FlowRun) -> bool:
+    """Whether somebody runs it with a sample for real, or asks what that would do: only numbers that were verified for
+    tests are texted."""
+    return run.cause == FlowRun.Cause.SAMPLE and (not run.dry or bool(run.context.get(FOR_REAL)))
 
 
 def _about(run: FlowRun) -> tuple[str, str]:
@@ -235,6 +267,11 @@ def _of_message(message: Message, to: str) -> Result:
         "status": message.status,
         **({"code": message.error_code, "error": sentence} if error else {}),
     }
+
+
+def _too_often(to: str) -> Result:
+    why = f"the run has texted it {actions.MOST_TEXTS_EACH} times already, which is the most"
+    return {"ok": False, "to": to, "status": Status.REJECTED.value, "error": why}
 
 
 def _unsent(why: str) -> Result:

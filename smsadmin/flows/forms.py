@@ -1,7 +1,7 @@
 """The forms of flows: their text, what they send from, what starts them, and the hosts they may call."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,9 +12,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from smsadmin.connections.forms import SecretField
 from smsadmin.core import numbers
 from smsadmin.directory.models import Number, SenderKind
 from smsadmin.flows import saving
+from smsadmin.flows.fetching import HEADER_VALUE, is_header_name
 from smsadmin.flows.language.document import MOST_CHARACTERS
 from smsadmin.flows.models import FetchHost, Flow, Start
 from smsadmin.workspaces.forms import time_zones
@@ -170,6 +172,10 @@ def _too_long() -> str:
 # --- Settings -------------------------------------------------------------------------------------------
 
 
+#: The choice of what carries texts: the number that was called or texted.
+CALLED = "called"
+
+
 def named(number: Number) -> str:
     """A number as lists of choices show it."""
     return f"{number.name} · {numbers.pretty(number.e164)}" if number.e164 else number.name
@@ -182,7 +188,9 @@ class SettingsForm(forms.ModelForm):
         label=gettext_lazy("Texts whose step names no number are sent by"),
         required=False,
         help_text=gettext_lazy(
-            "A step names one with “from”. A sender name in “from” goes through the account that is chosen here."
+            "A step names one with “from”. A sender name in “from” goes through the account that is chosen here, or "
+            "else through the only one that has the name. Where the number that was called or texted cannot text, the "
+            "workspace's only Callr account picks a sender."
         ),
     )
 
@@ -214,6 +222,7 @@ class SettingsForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         kind, _colon, pk = (self.cleaned_data.get("carrier") or "").partition(":")
+        self.instance.from_called = kind == CALLED
         self.instance.connection = self.accounts[int(pk)] if kind == "account" else None
         self.instance.sender = self.numbers[int(pk)] if kind == "number" else None
         return self.cleaned_data
@@ -229,13 +238,16 @@ class SettingsForm(forms.ModelForm):
         ]
         senders = [(f"number:{pk}", named(number)) for pk, number in self.numbers.items()]
         groups = [(_("Callr accounts"), accounts), (_("Always from this number"), senders)]
-        nothing = [("", _("Nothing: such texts are refused"))]
-        return [*nothing, *((label, choices) for label, choices in groups if choices)]
+        called = (CALLED, _("The number that was called or texted"))
+        nothing = ("", _("Nothing: such texts are refused"))
+        return [called, *((label, choices) for label, choices in groups if choices), nothing]
 
     def _chosen(self) -> str:
         if account := self.instance.connection_id:
             return f"account:{account}"
-        return f"number:{self.instance.sender_id}" if self.instance.sender_id else ""
+        if sender := self.instance.sender_id:
+            return f"number:{sender}"
+        return CALLED if self.instance.from_called else ""
 
 
 def _texting(workspace: Workspace, chosen: int | None) -> dict[int, Number]:
@@ -352,10 +364,68 @@ class StartForm(forms.ModelForm):
 
 # --- Hosts ----------------------------------------------------------------------------------------------
 
+#: The header that a credential goes into where nobody says otherwise.
+DEFAULT_HEADER = "Authorization"
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-class HostForm(forms.Form):
+class HeaderValueField(SecretField):
+    """The value of a header, as it is sent; it may have spaces, as "Bearer …" has."""
+
+    def clean(self, value: Any) -> str:
+        text: str = forms.CharField.clean(self, value)
+        if not HEADER_VALUE.fullmatch(text):
+            raise ValidationError(_("This has a sign that no header carries: copy it again."))
+        return text
+
+
+class CredentialForm(forms.Form):
+    """What a host is called with: a header that is added to every call, and never shown again."""
+
+    header = forms.CharField(
+        label=gettext_lazy("Name of the header"),
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    value = HeaderValueField(label=gettext_lazy("Value of the header"), required=False)
+    forget = forms.BooleanField(label=gettext_lazy("Call it without a header"), required=False)
+
+    def __init__(self, data: Any = None, kept: Mapping[str, str] | None = None) -> None:
+        super().__init__(data)
+        self.kept = dict(kept or {})
+        header, value = self.fields["header"], self.fields["value"]
+        if self.kept:
+            header.help_text = value.help_text = _("Set. Leave empty to keep it.")
+            return
+        del self.fields["forget"]
+        header.help_text = _("Empty: %(name)s.") % {"name": DEFAULT_HEADER}
+        value.help_text = _(
+            "As the service wants it, as in “Bearer …”. Left empty, nothing is added. It is stored encrypted and sent "
+            "to this host alone."
+        )
+
+    def clean_header(self) -> str:
+        header: str = self.cleaned_data["header"]
+        if header and not is_header_name(header):
+            raise ValidationError(_("“%(name)s” is not a header that can be set.") % {"name": header})
+        return header
+
+    def clean(self) -> dict[str, Any]:
+        header, value = self.cleaned_data.get("header"), self.cleaned_data.get("value")
+        if header and not value and not self.kept and not self.errors:
+            self.add_error("value", _("Give the value of the header too."))
+        return self.cleaned_data
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What is stored, from valid fields: what was left empty stays."""
+        given = {name: self.cleaned_data[name] for name in ("header", "value") if self.cleaned_data[name]}
+        kept = {"header": DEFAULT_HEADER, **self.kept, **given}
+        return {} if self.cleaned_data.get("forget") or "value" not in kept else kept
+
+
+class HostForm(CredentialForm):
     """A host that flows may call."""
 
     host = forms.CharField(
@@ -369,6 +439,8 @@ class HostForm(forms.Form):
         ),
         error_messages={"required": gettext_lazy("Name the host.")},
     )
+
+    field_order = ("host", "header", "value")
 
     def __init__(self, workspace: Workspace, data: Any = None) -> None:
         super().__init__(data)

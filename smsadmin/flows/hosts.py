@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from smsadmin import cache
 from smsadmin.dashboard.pages import render_page
-from smsadmin.flows.forms import HostForm
+from smsadmin.flows.forms import CredentialForm, HostForm
 from smsadmin.flows.models import FetchHost
 from smsadmin.workspaces.access import owner_required, viewer_required
 from smsadmin.workspaces.models import Role
@@ -33,12 +33,35 @@ def _add(request: WorkspaceRequest) -> HttpResponse:
     host = form.cleaned_data["host"]
     try:
         with transaction.atomic():
-            FetchHost.objects.create(workspace=request.workspace, host=host, created_by=request.user)
+            FetchHost.objects.create(
+                workspace=request.workspace, host=host, secrets=form.secrets, created_by=request.user
+            )
     except IntegrityError:  # by a second click
         return redirect("fetch-hosts")
     cache.forget()
     messages.success(request, _("Flows may call %(host)s.") % {"host": host})
     return redirect("fetch-hosts")
+
+
+@require_http_methods(["GET", "POST"])
+@owner_required
+def host(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """What one host is called with: a header that nobody is shown again."""
+    shown = get_object_or_404(FetchHost, pk=pk, workspace=request.workspace)
+    form = CredentialForm(request.POST if request.method == "POST" else None, shown.secrets)
+    if form.is_valid():
+        shown.secrets = form.secrets
+        shown.save(update_fields=["secrets"])
+        messages.success(request, _announced(shown))
+        return redirect("fetch-hosts")
+    context = {"host": shown, "form": form}
+    return render_page(request, "flows/host.html", context, status=422 if form.is_bound else 200)
+
+
+def _announced(shown: FetchHost) -> str:
+    if shown.secrets:
+        return _("Flows call %(host)s with a header of its own.") % {"host": shown.host}
+    return _("Flows call %(host)s without a header of its own.") % {"host": shown.host}
 
 
 @require_POST

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from smsadmin.core.ids import moment_of, uuid7
 from smsadmin.directory.models import Number
+from smsadmin.workspaces.fields import EncryptedJSONField
 from smsadmin.workspaces.models import Connection, User, Workspace
 
 
@@ -16,9 +17,12 @@ class Flow(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="flows")
     name = models.CharField(_("name"), max_length=64)  # Callr: a scenario's name has 1 to 64 characters
     enabled = models.BooleanField(_("on"), default=False)
+    on_since = models.DateTimeField(null=True)  # when it was last switched on; None while it is off
     archived_at = models.DateTimeField(null=True)  # an archived flow is off and out of the way
     build_mode = models.BooleanField(_("build mode"), default=False)  # only verified test numbers are texted
     mobile_only = models.BooleanField(_("mobile numbers only"), default=False)
+    #: Texts whose step names no number leave from the number that was called or texted, where nothing below is chosen.
+    from_called = models.BooleanField(_("from the number that was called or texted"), default=True)
     #: What carries a text whose step names no number: the account that knows the sender's name or picks a sender.
     connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
     #: The number such a text leaves from, where the account picks none.
@@ -36,6 +40,11 @@ class Flow(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def answers_from_called(self) -> bool:
+        """Whether texts whose step names no number leave from the number that was called or texted."""
+        return self.from_called and self.connection_id is None and self.sender_id is None
 
 
 class FlowVersion(models.Model):
@@ -76,6 +85,7 @@ class Start(models.Model):
     #: By weekday, Monday first: the spans within which we are open, as [["09:00", "17:30"], …].
     opening: Any = models.JSONField(default=list, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)  # empty: the workspace's
+    created_at = models.DateTimeField(auto_now_add=True)  # what came before it starts nothing
 
     class Meta:
         ordering = ["pk"]
@@ -92,6 +102,8 @@ class FetchHost(models.Model):
     host = models.CharField(
         _("host"), max_length=253
     )  # as it stands in the address, in lower case; with a port, if any
+    #: What it is called with, {"header", "value"}: no flow, log or page holds the value. Empty: nothing is added.
+    secrets = EncryptedJSONField(default=dict)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

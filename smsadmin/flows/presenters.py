@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from smsadmin.api.models import Key, KeyScope
 from smsadmin.core import errors, numbers
 from smsadmin.dashboard.templatetags.ui import Badge
+from smsadmin.directory import book
+from smsadmin.directory.book import Book
+from smsadmin.directory.models import Number
 from smsadmin.flows import diagram
 from smsadmin.flows.forms import REASONS
 from smsadmin.flows.language import document
@@ -249,6 +252,8 @@ def carrier_words(flow: Flow) -> str:
         return _("%(account)s, which picks the sender") % {"account": flow.connection.name}
     if flow.sender:
         return f"{flow.sender.name} ({numbers.pretty(flow.sender.e164)})"
+    if flow.from_called:
+        return _("the number that was called or texted")
     return _("nothing: such texts are refused")
 
 
@@ -262,7 +267,8 @@ class Obstacle:
 
 
 def obstacles(flow: Flow, current: Checked, starts: Sequence[Start]) -> list[Obstacle]:
-    """What keeps a flow from being switched on: errors in its text, and nothing that would start it."""
+    """What keeps a flow from being switched on: errors in its text, texts that nothing could carry, and nothing that
+    would start it."""
     settings = reverse("flow-settings", args=[flow.pk])
     found = []
     if current.errors:
@@ -273,10 +279,45 @@ def obstacles(flow: Flow, current: Checked, starts: Sequence[Start]) -> list[Obs
                 words = _("%(start)s begins the branch %(branch)s, which the saved text does not have.")
                 told = {"start": Start.Kind(kind).label, "branch": branch}
                 found.append(Obstacle(words % told, settings + "#starts", _("Change what starts it")))
+        if (step := _nameless(current.document)) and (why := _why_no_sender(flow, starts)):
+            words = _("The text in line %(line)d names no sender, and nothing could carry it: %(why)s")
+            told = {"line": step.line, "why": why}
+            found.append(Obstacle(words % told, settings + "#sends", _("Choose what sends it")))
     if not starts and not _has_key(flow):
         words = _("Nothing can start it: no call or text does, and no API key may.")
         found.append(Obstacle(words, settings + "#starts", _("Say what starts it")))
     return found
+
+
+def _nameless(found: Document) -> Step | None:
+    """The first text that names no sender."""
+    steps = (step for branch in found.branches.values() for step in steps_of(branch))
+    return next(
+        (step for step in steps if step.action.startswith("sms@") and not step.params.get("from")), None
+    )
+
+
+def _why_no_sender(flow: Flow, starts: Sequence[Start]) -> str:
+    """Why no text without a sender could leave, "" where one can: sending.resolve finds it for each text."""
+    directory = book.of(flow.workspace_id)
+    if flow.answers_from_called:
+        if directory.only_pool or any(number.is_eligible for number in _called(flow, starts, directory)):
+            return ""
+        return _("none of our numbers that can be called or texted may send texts.")
+    if flow.connection_id in directory.pools:
+        return ""
+    chosen = directory.numbers.get(flow.sender_id or 0)
+    if chosen is None:
+        return _("the settings say that such texts are refused.")
+    return "" if chosen.is_eligible else _("%(number)s may not send texts.") % {"number": chosen.name}
+
+
+def _called(flow: Flow, starts: Sequence[Start], directory: Book) -> Iterable[Number]:
+    """The numbers that its calls and texts may be to: any of ours, unless all that starts it names one."""
+    named = [directory.numbers.get(start.number_id or 0) for start in starts]
+    if not named or None in named or _has_key(flow):
+        return directory.by_e164.values()
+    return [number for number in named if number]
 
 
 def _has_key(flow: Flow) -> bool:

@@ -42,7 +42,8 @@ def _ids(runs: QuerySet[FlowRun], most: int) -> QuerySet[FlowRun, Any]:
 
 def _forget(run: FlowRun, now: datetime, *, number: bool) -> None:
     """Numbers stand among the values too, so they go together; without its values a run still says whose it was."""
-    run.context, run.effects = {}, {}
+    run.context = {}
+    run.effects = {key: kept for key, result in run.effects.items() if (kept := _messages(result))}
     run.steps = [_bare(step) for step in run.steps]
     run.error = {"code": run.error["code"], "facts": {}} if run.error else {}
     run.values_gone_at = run.values_gone_at or now

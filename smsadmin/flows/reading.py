@@ -2,29 +2,26 @@
 
 import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from smsadmin.flows.language.actions import FETCHES, SMS
 from smsadmin.flows.models import FlowRun
 from smsadmin.privacy.masking import MASK, masked_number
 from smsadmin.privacy.reading import sees_everything
 from smsadmin.workspaces.models import Member
 
-#: Of what a run saw and answered, what tells nothing of anybody: kinds, countries, times, ids and our own words.
-_OPEN = frozenset(
-    {
-        *("id", "sid", "type", "status", "statusText", "code", "direction", "encoding", "now", "from"),
-        *("fromType", "fromCountry", "toType", "toCountry", "toNumber", "toLocation"),
-        *("started", "answered", "ended", "createdAt", "updatedAt", "sentAt", "deliveredAt"),
-        *("hangupCause", "hangupSource", "action", "branch", "piece", "kind"),
-    }
-)
-#: What another host says may tell of somebody under any name.
-_CLOSED = frozenset({"json", "headers"})
-#: Values of conditions that tell nothing of anybody.
-_PLAIN = re.compile(r'true|false|null|undefined|NaN|""|\[\]|\{\}|-?\d{1,6}', re.ASCII)
-#: A number with more digits may be one that can be dialled.
-_MOST_DIGITS = 10**6
+#: What our own words call things by, in the note of a step or the error of a run.
+_OPEN_NOTE = frozenset({"code", "action", "branch", "piece", "kind"})
+#: Of each recipient of a text.
+_OPEN_TEXT = frozenset({"id", "status", "code", "from"})
+#: Of what a host answered, what HTTP itself says.
+_OPEN_FETCH = frozenset({"status", "statusText"})
+#: Values of conditions that tell nothing of anybody; more digits may be a code, or a part of a number.
+_PLAIN = re.compile(r'true|false|null|undefined|NaN|""|\[\]|\{\}|-?\d{1,3}', re.ASCII)
+_MOST_NUMBER = 999
+#: What a scenario may call an answer of yes or no.
+_NAME = re.compile(r"[A-Za-z_]{1,30}")
 
 
 def for_reader(runs: Iterable[FlowRun], member: Member) -> list[FlowRun]:
@@ -40,10 +37,9 @@ def _masked(run: FlowRun) -> FlowRun:
     masked = copy.copy(run)
     masked.is_masked = True
     masked.party = masked_number(run.party)
-    masked.context = {} if "context" in unread else _without(run.context)
-    masked.effects = {}
+    masked.context, masked.effects = {}, {}
     masked.steps = [] if "steps" in unread else [_masked_step(step) for step in run.steps]
-    masked.error = {} if "error" in unread else _without(run.error)
+    masked.error = {} if "error" in unread else _without(run.error, _OPEN_NOTE)
     return masked
 
 
@@ -53,19 +49,33 @@ def _masked_step(step: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **step,
         "value": value if not value or _PLAIN.fullmatch(value) else MASK,
-        "result": _without(step.get("result")),
-        "note": _without(step.get("note") or {}),
+        "result": _masked_result(step.get("name", ""), step.get("result")),
+        "note": _without(step.get("note") or {}, _OPEN_NOTE),
     }
 
 
-def _without(value: Any, name: str = "") -> Any:
-    """What JSON holds under this name, of the same shape, without what may tell of somebody."""
+def _masked_result(action: str, result: Any) -> Any:
+    """What an action answered: our own words are known, anybody else's may hold anything under any name."""
+    if not isinstance(result, Mapping):
+        return None
+    if action == SMS:
+        return _without(result, _OPEN_TEXT)
+    if action in FETCHES:
+        shown = {name: result[name] for name in ("ok", *_OPEN_FETCH) if name in result}
+        return _without(shown, _OPEN_FETCH) | {name: MASK for name in result if name not in shown}
+    return {
+        name: value for name, value in result.items() if isinstance(value, bool) and _NAME.fullmatch(name)
+    }
+
+
+def _without(value: Any, plain: Collection[str], name: str = "") -> Any:
+    """What JSON of ours holds under this name, of the same shape; texts that are not under plain names are masked."""
     if isinstance(value, Mapping):
-        return {each: _without(inner, name if name in _CLOSED else each) for each, inner in value.items()}
+        return {each: _without(inner, plain, each) for each, inner in value.items()}
     if isinstance(value, list):
-        return [_without(each, name) for each in value]
+        return [_without(each, plain, name) for each in value]
     if isinstance(value, str):
-        return value if name in _OPEN or not value else masked_number(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _MOST_DIGITS:
+        return value if name in plain or not value else masked_number(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) > _MOST_NUMBER:
         return MASK
     return value

@@ -7,9 +7,12 @@ there.
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -18,7 +21,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from smsadmin.core.errors import InternalError
-from smsadmin.flows import bell
+from smsadmin.flows import bell, voice
 from smsadmin.flows.effects import Away, Effects, Rehearsal
 from smsadmin.flows.language import document, engine
 from smsadmin.flows.language.document import Document, Step
@@ -34,8 +37,10 @@ State = FlowRun.State
 LEASE = timedelta(minutes=2)
 #: So many workers may be killed at one run before it is given up.
 MOST_ATTEMPTS = 5
-#: A worker has few threads, and messages need them: no more are at runs at once.
-MOST_AT_ONCE = 4
+#: A worker process has few threads, and messages need them: no more are at runs at once, nor at those of one workspace.
+MOST_AT_ONCE, MOST_OF_ONE = 4, 2
+#: A run whose database was away is taken again after this, and after four times as long the next time.
+PUT_OFF = timedelta(seconds=5)
 #: Seconds after which whoever was rung looks again, for runs that began while bells were quiet.
 LINGER = bell.QUIET * 3
 #: What expressions see of a run's context; the rest is for effects.
@@ -53,6 +58,33 @@ class HandedBack(engine.Postponed):
 # --- What workers do ----------------------------------------------------------------------------------
 
 
+class _Places:
+    """The runs that this process is at. A worker that is killed leaves nothing behind here."""
+
+    def __init__(self) -> None:
+        self.lock, self.held = Lock(), Counter[int]()
+
+    def take(self, served: Collection[int]) -> FlowRun | None:
+        """A run of a workspace that was not served and has places left, ours from now on; None for none."""
+        with self.lock:
+            if self.held.total() >= MOST_AT_ONCE:
+                return None
+            full = {workspace for workspace, count in self.held.items() if count >= MOST_OF_ONE}
+            free = _due(timezone.now()).exclude(workspace__in=full.union(served))
+            if served and not free.exists():  # without the lock that taking one needs
+                return None
+            if run := _taken(free):
+                self.held[run.workspace_id] += 1
+            return run
+
+    def leave(self, run: FlowRun) -> None:
+        with self.lock:
+            self.held[run.workspace_id] -= 1
+
+
+_places = _Places()
+
+
 def work(*, linger: bool = False, sleep: Callable[[float], None] = time.sleep) -> int:
     """Takes every run that waits; returns how many. With `linger`, those too that begin a moment later."""
     done = _work()
@@ -63,18 +95,16 @@ def work(*, linger: bool = False, sleep: Callable[[float], None] = time.sleep) -
 
 
 def _work() -> int:
-    if _held().count() >= MOST_AT_ONCE:
-        return 0
-    done = 0
-    while not stopping.is_set() and (run := _taken(_due(timezone.now()))):
-        _through(run)
+    """Workspaces take turns, each with its oldest run."""
+    done, served = 0, set[int]()
+    while not stopping.is_set() and (run := _places.take(served) or (served and _places.take(()))):
+        served = served | {run.workspace_id} if run.workspace_id not in served else {run.workspace_id}
+        try:
+            _through(run)
+        finally:
+            _places.leave(run)
         done += 1
     return done
-
-
-def _held() -> QuerySet[FlowRun]:
-    """The runs that workers are at."""
-    return FlowRun.objects.filter(state=State.RUNNING, next_at__gt=timezone.now())
 
 
 def sweep(now: datetime | None = None) -> None:
@@ -121,9 +151,9 @@ def _through(run: FlowRun) -> None:
     except Stopped:
         logger.info("flow.taken_over", run=str(run.pk))
     except HandedBack:
-        _let_go(run)
+        _let_go(run, attempts=F("attempts") - 1)
     except (Away, OperationalError, InterfaceError):
-        logger.warning("flow.put_off", run=str(run.pk))  # until the lease ends
+        _put_off(run)
     except Exception as unforeseen:
         logger.exception("flow.failed", run=str(run.pk))
         _end(run, State.FAILED, [], _internal(type(unforeseen).__name__))
@@ -156,18 +186,16 @@ def branches(version: FlowVersion) -> list[str]:
     return list(found.branches) if found else []
 
 
+def unknown(version: FlowVersion, branch: str, context: Mapping[str, Any]) -> list[Step]:
+    """The steps whose outcome decides something in such a run, and that nobody told us (voice.unknown)."""
+    found = _document(version.source)
+    return voice.unknown(found, branch, context) if found else []
+
+
 def _variables(found: Document) -> dict[str, str]:
     """The variable that the result of each step goes to, by the step's path."""
-    every = (step for branch in found.branches.values() for step in _steps(branch.steps))
+    every = (step for branch in found.branches.values() for step in voice.steps(branch.steps))
     return {step.path: step.result for step in every if step.result}
-
-
-def _steps(steps: Iterable[Step]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        yield from _steps(step.then)
-        for inner in step.events.values():
-            yield from _steps(inner)
 
 
 def _go_on() -> None:
@@ -187,14 +215,28 @@ def _mine(run: FlowRun) -> QuerySet[FlowRun]:
     return FlowRun.objects.filter(pk=run.pk, state=State.RUNNING, holder=run.holder)
 
 
-def _let_go(run: FlowRun) -> None:
-    now = timezone.now()
-    _mine(run).update(state=State.WAITING, holder=None, next_at=now, attempts=F("attempts") - 1)
+def _put_off(run: FlowRun) -> None:
+    """Leaves the run to be taken later; to the end of its lease where the database cannot be told."""
+    logger.warning("flow.put_off", run=str(run.pk))
+    with suppress(OperationalError, InterfaceError):
+        _let_go(run, min(PUT_OFF * 4 ** (run.attempts - 1), LEASE))
+
+
+def _let_go(run: FlowRun, after: timedelta = timedelta(0), **columns: Any) -> None:
+    _mine(run).update(state=State.WAITING, holder=None, next_at=timezone.now() + after, **columns)
 
 
 def _end(run: FlowRun, state: str, records: list[dict[str, Any]], error: dict[str, Any]) -> None:
+    """Writes what came of the run; without its steps where these cannot be stored."""
     ended = _ended(state, storable(error), timezone.now())
-    _mine(run).update(**ended, steps=storable(records))
+    try:
+        with transaction.atomic():
+            _mine(run).update(**ended, steps=storable(records))
+    except (OperationalError, InterfaceError):
+        _put_off(run)
+    except Exception:
+        logger.exception("flow.steps_not_stored", run=str(run.pk))
+        _mine(run).update(**ended)
 
 
 def _ended(state: str, error: dict[str, Any], now: datetime) -> dict[str, Any]:

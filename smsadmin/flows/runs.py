@@ -116,7 +116,7 @@ def _page_of(
 def run(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     """One run with every step; htmx asks again while it goes on."""
     found = FlowRun.objects.select_related("flow__workspace", "version", "number", "by")
-    shown = get_object_or_404(found.defer("effects", "version__source"), pk=pk, workspace=request.workspace)
+    shown = get_object_or_404(found.defer("version__source"), pk=pk, workspace=request.workspace)
     story = Story.of(shown, request.member)
     context = {
         "story": story,

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from smsadmin import cache
+from smsadmin.core import naming
 from smsadmin.flows.models import Flow, FlowVersion
 from smsadmin.workspaces.models import User, Workspace
 
@@ -41,16 +41,7 @@ def name_problem(workspace: Workspace, name: str, besides: Flow | None = None) -
 def free_name(workspace: Workspace, wanted: str) -> str:
     """The name, numbered where another flow has it, and shortened to what the column holds."""
     taken = set(Flow.objects.filter(workspace=workspace).values_list("name", flat=True))
-    candidates = (_numbered(wanted, number) for number in count(1))
-    return next(candidate for candidate in candidates if candidate not in taken)
-
-
-def _numbered(name: str, number: int) -> str:
-    most = Flow._meta.get_field("name").max_length
-    assert most
-    tail = f" ({number})" if number > 1 else ""
-    room = most - len(tail)
-    return (name if len(name) <= room else f"{name[: room - 1].rstrip()}…") + tail
+    return naming.free_name(wanted, taken, Flow._meta.get_field("name").max_length or 0)
 
 
 def create(workspace: Workspace, name: str, source: str, note: str, by: User) -> Flow:
@@ -83,12 +74,14 @@ def switch(flow: Flow, *, on: bool) -> None:
     """Switches the flow on or off; an archived one stays off."""
     with _locked(flow):
         flow.enabled = on and flow.archived_at is None
+        flow.on_since = (flow.on_since or timezone.now()) if flow.enabled else None
 
 
 def archive(flow: Flow) -> None:
     """Switches the flow off and puts it out of the way."""
     with _locked(flow):
-        flow.enabled, flow.archived_at = False, flow.archived_at or timezone.now()
+        flow.enabled, flow.on_since = False, None
+        flow.archived_at = flow.archived_at or timezone.now()
 
 
 def bring_back(flow: Flow) -> None:
@@ -100,7 +93,7 @@ def bring_back(flow: Flow) -> None:
 @contextmanager
 def _locked(flow: Flow) -> Iterator[None]:
     """Changes of a flow's state, made to what it is now and seen at once by this process."""
-    state = ["enabled", "archived_at"]
+    state = ["enabled", "on_since", "archived_at"]
     with transaction.atomic():
         flow.refresh_from_db(fields=state, from_queryset=Flow.objects.select_for_update())
         yield

@@ -37,7 +37,7 @@ def _saved(request: WorkspaceRequest, flow: Flow) -> HttpResponse:
     form = SettingsForm(request.POST, instance=flow)
     if not form.is_valid():
         return _page(request, _own(request, flow.pk), form, status=422)
-    flow.save(update_fields=["mobile_only", "build_mode", "connection", "sender"])
+    flow.save(update_fields=["mobile_only", "build_mode", "from_called", "connection", "sender"])
     cache.forget()
     messages.success(request, _("The settings of “%(name)s” are saved.") % {"name": flow.name})
     return redirect("flow-settings", flow.pk)

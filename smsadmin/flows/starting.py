@@ -21,7 +21,7 @@ from smsadmin.core import numbers
 from smsadmin.core.ids import first_uuid7, key16
 from smsadmin.directory import book
 from smsadmin.directory.models import Number
-from smsadmin.flows import bell
+from smsadmin.flows import bell, voice
 from smsadmin.flows.language import context as facts
 from smsadmin.flows.models import Flow, FlowRun, FlowVersion, Start
 from smsadmin.incoming.models import InboundMessage, ProviderCall
@@ -37,12 +37,12 @@ Cause = FlowRun.Cause
 CALL: Final = "inbound-call"
 SMS: Final = "inbound-sms"
 API: Final = "api-initiated"
-#: Voice actions that nobody took, where a missed call is all that is known of them.
-DIALS = ("dial@v1", "bridge@v1")
 #: Somebody who calls or texts again and again, or a machine that answers texts, starts a flow no more often than that.
 MOST_FROM_ONE, WITHIN = 10, timedelta(hours=1)
 #: How far back is looked for texts whose process was killed before their flows were begun.
 REACH = timedelta(minutes=2)
+#: Who called longer ago than that gets no text any more: accounts tell of calls anew once they are repaired.
+LATEST = timedelta(minutes=30)
 #: A rehearsal is taken by whoever asks for it; a worker takes it after that.
 LEFT_ALONE = timedelta(minutes=1)
 
@@ -108,16 +108,26 @@ def _sides(workspace_id: int, seen: Mapping[str, Any]) -> tuple[str, Number | No
 def heard_call(call: ProviderCall) -> list[FlowRun]:
     """Begins every flow that a missed call of Aircall starts; returns their runs, none for any other call."""
     said = calls.read(call.body)
-    if not said.is_missed or not said.id:
+    if not said.is_missed or not said.id or why_too_late(call):
         return []
     at = said.started_at or call.at
     number = Number.objects.filter(connection=call.connection_id, provider_id=said.number_id).first()
-    starts = _starts(call.workspace_id, Start.Kind.MISSED_CALL, number)
+    starts = _starts(call.workspace_id, Start.Kind.MISSED_CALL, number, call.at)
     wanted = [each for each in starts if _wants_reason(each, said.reason) and _is_in_time(each, at)]
     if not wanted:
         return []
     context = _of_call(said, number, call.at)
     return _begun(wanted, Cause.MISSED_CALL, CALL, context, f"call:{call.connection_id}:{said.id}")
+
+
+def why_too_late(call: ProviderCall) -> str:
+    """Why a call is too long ago to start anything, "" for one that is not."""
+    said = calls.read(call.body)
+    ago = timezone.now() - (said.ended_at or said.started_at or call.at)
+    if ago <= LATEST:
+        return ""
+    minutes = LATEST // timedelta(minutes=1)
+    return f"it ended {ago // timedelta(minutes=1)} minutes ago, and flows answer calls of the last {minutes}"
 
 
 def wants_calls(workspace_id: int) -> bool:
@@ -152,19 +162,21 @@ def _of_call(said: calls.Call, number: Number | None, told_at: datetime) -> dict
     cdr = facts.cdr(said.caller, ours, started=started, ended=ended, callid=said.id, status=said.reason)
     call = facts.call(said.caller, ours, cdr=cdr)
     missed = facts.missed_dial(call)
-    given = dict.fromkeys(DIALS, missed)
+    given = dict.fromkeys(voice.DIALS, missed)
     return {"call": call, "run": facts.run(CALL, f"{CALL}:{said.id}"), "given": given}
 
 
 # --- A text to one of our numbers ---------------------------------------------------------------------
 
 
-def heard_text(inbound: InboundMessage, **_signal: Any) -> list[FlowRun]:
-    """Begins every flow that the text starts; returns their runs. Receives `received`.
+def heard_text(inbound: InboundMessage, arrived: datetime | None = None, **_signal: Any) -> list[FlowRun]:
+    """Begins every flow that the text starts; returns their runs. Receives `received`. The text `arrived` here at that
+    moment, or now.
 
     Nothing follows from a word such as STOP, from a short code or a name, nor from a number of our own.
     """
-    starts = _starts(inbound.workspace_id, Start.Kind.INBOUND_SMS, inbound.number)
+    arrived = arrived or timezone.now()
+    starts = _starts(inbound.workspace_id, Start.Kind.INBOUND_SMS, inbound.number, arrived)
     if not starts or not _may_be_answered(inbound):
         return []
     ours = inbound.number.e164 if inbound.number else ""
@@ -174,15 +186,21 @@ def heard_text(inbound: InboundMessage, **_signal: Any) -> list[FlowRun]:
 
 
 def make_up(now: datetime | None = None) -> None:
-    """Begins what texts of the last minutes start, where a process was killed between the text and that."""
+    """Begins what the texts start that arrived in the last minutes, where a process was killed between the text and
+    that."""
     since = (now or timezone.now()) - REACH
     starts = Start.objects.filter(kind=Start.Kind.INBOUND_SMS, flow__enabled=True)
     workspaces = list(starts.order_by().values_list("workspace", flat=True).distinct())
     if not workspaces:
         return
-    texts = InboundMessage.objects.filter(workspace__in=workspaces, at__gte=since)
-    for inbound in texts.select_related("number").order_by("pk"):
-        heard_text(inbound)
+    told = ProviderCall.objects.filter(
+        workspace__in=workspaces, outcome=ProviderCall.Outcome.REPLY, at__gte=since
+    )
+    for call in told.order_by("pk").only("connection_id", "provider_id", "fingerprint", "at"):
+        text = call.provider_id or call.fingerprint.hex
+        texts = InboundMessage.objects.filter(connection=call.connection_id, provider_id=text)
+        for inbound in texts.select_related("number"):
+            heard_text(inbound, call.at)
 
 
 def _may_be_answered(inbound: InboundMessage) -> bool:
@@ -197,11 +215,12 @@ def _may_be_answered(inbound: InboundMessage) -> bool:
 # --- Both ---------------------------------------------------------------------------------------------
 
 
-def _starts(workspace_id: int, kind: str, number: Number | None) -> list[Start]:
-    """What starts flows that are on, for an event of this number of ours."""
+def _starts(workspace_id: int, kind: str, number: Number | None, arrived: datetime) -> list[Start]:
+    """What started flows already when an event of this number of ours arrived here, and still does."""
     of_number = Q(number=None) | Q(number=number) if number else Q(number=None)
     found = Start.objects.filter(of_number, workspace=workspace_id, kind=kind)
-    on = found.filter(flow__enabled=True, flow__current__isnull=False)
+    then = Q(flow__on_since=None) | Q(flow__on_since__lte=arrived)
+    on = found.filter(then, flow__enabled=True, flow__current__isnull=False, created_at__lte=arrived)
     return list(on.select_related("workspace", "flow__current").order_by("pk"))
 
 

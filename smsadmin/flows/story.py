@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from smsadmin.core import errors
 from smsadmin.dashboard.templatetags.ui import Badge
 from smsadmin.flows import reading
+from smsadmin.flows.effects import made
 from smsadmin.flows.models import FlowRun
 from smsadmin.flows.presenters import problem_words
 from smsadmin.privacy import reading as messages_reading
@@ -24,6 +24,7 @@ VERDICTS: dict[str, Badge] = {
     "taken": Badge(gettext_lazy("taken"), "check", "good"),
     "skipped": Badge(gettext_lazy("skipped"), "minus", "neutral"),
     "given": Badge(gettext_lazy("came with the event"), "phone", "active"),
+    "not_given": Badge(gettext_lazy("not known: nothing came with the event"), "alert-triangle", "warn"),
     "failed": Badge(gettext_lazy("failed"), "x", "bad"),
 }
 
@@ -48,6 +49,7 @@ class Text:
 
     recipient: str
     status: str
+    id: str = ""  # of the message, which may be gone
     sender: str = ""
     body: str = ""
     segments: int = 0
@@ -96,18 +98,20 @@ class Story:
     parts: Sequence[Part]
     sentence: str
     fix: str
+    untold: list[Text] = field(default_factory=list)  # that no step tells of
 
     @classmethod
     def of(cls, run: FlowRun, member: Member) -> "Story":
         """Costs one query for all messages of the run."""
         (shown,) = reading.for_reader([run], member)
-        made = _messages(run, member)
+        found = _messages(run, member)
+        parts = _parts(shown.steps, found)
         sentence, fix = problem_words(shown.error)
-        return cls(shown, _parts(shown.steps, made), sentence, fix)
+        return cls(shown, parts, sentence, fix, _untold(run, parts, found))
 
     @property
     def texts(self) -> list[Text]:
-        return [text for part in self.parts for step in part.steps for text in step.texts]
+        return [text for part in self.parts for step in part.steps for text in step.texts] + self.untold
 
     @property
     def sends(self) -> list[Text]:
@@ -117,20 +121,32 @@ class Story:
     @property
     def given(self) -> list[str]:
         """The actions whose results came with the event, each once."""
-        look = VERDICTS["given"]
-        return list(
-            dict.fromkeys(step.name for part in self.parts for step in part.steps if step.look == look)
-        )
+        return self._named("given")
+
+    @property
+    def not_given(self) -> list[str]:
+        """The actions that are done elsewhere and of which nothing came, each once."""
+        return self._named("not_given")
+
+    def _named(self, verdict: str) -> list[str]:
+        looked = (step for part in self.parts for step in part.steps if step.look == VERDICTS[verdict])
+        return list(dict.fromkeys(step.name for step in looked))
 
 
 def _messages(run: FlowRun, member: Member) -> dict[str, Message]:
     """The messages that the run made, as the reader may see them, by id."""
-    ids = [text["id"] for record in run.steps for text in _told(record) if text.get("id")]
+    ids = made(run)
     if not ids:
         return {}
-    found = Message.objects.filter(workspace=run.workspace_id, pk__in=[UUID(pk) for pk in ids])
+    found = Message.objects.filter(workspace=run.workspace_id, pk__in=ids)
     rows = messages_reading.for_reader(found.select_related("number"), member)
     return {str(row.pk): row for row in rows}
+
+
+def _untold(run: FlowRun, parts: Iterable[Part], found: Mapping[str, Message]) -> list[Text]:
+    """The messages that no step tells of: those of a run that goes on, or was cut off."""
+    told = {text.id for part in parts for step in part.steps for text in step.texts}
+    return [_text({"id": pk}, found) for pk in map(str, made(run)) if pk not in told]
 
 
 def _parts(records: Iterable[Mapping[str, Any]], made: Mapping[str, Message]) -> list[Part]:
@@ -191,10 +207,11 @@ def _text(told: Mapping[str, Any], made: Mapping[str, Message]) -> Text:
     if pk := told.get("id"):
         message = made.get(pk)
         if message is None:
-            return Text(told.get("to", ""), told.get("status", ""), is_gone=True)
+            return Text(told.get("to", ""), told.get("status", ""), pk, is_gone=True)
         return Text(
             message.recipient or told.get("to", ""),
             message.status,
+            pk,
             sender=message.sender,
             sentence=explain.sentence(message),
             fix=explain.fix(message),

@@ -1,6 +1,5 @@
 """Running a flow with a sample call: rehearsed at once, or for real after a page that says what would be sent."""
 
-import json
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
@@ -15,10 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from smsadmin.core import numbers
+from smsadmin.core import numbers, strict_json
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory.models import Number, SenderKind
-from smsadmin.flows import presenters, running, starting
+from smsadmin.flows import fetching, presenters, running, starting, voice
+from smsadmin.flows.effects import FOR_REAL
 from smsadmin.flows.forms import named
 from smsadmin.flows.language import actions
 from smsadmin.flows.language import context as facts
@@ -45,9 +45,12 @@ class AnswerField(forms.CharField):
         body = super().to_python(value)
         if not body:
             return {}
+        if len(body) > fetching.MOST_FETCHED:
+            most = {"most": fetching.MOST_FETCHED}
+            raise ValidationError(_("An answer has %(most)d characters at most: more is not read.") % most)
         try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError) as error:
+            answer = strict_json.read(body)
+        except ValueError as error:
             raise ValidationError(_("This is not JSON: %(reason)s") % {"reason": error}) from error
         return {"ok": True, "status": 200, "statusText": "OK", "headers": {}, "body": body, "json": answer}
 
@@ -65,7 +68,7 @@ class TryForm(forms.Form):
         max_length=40,
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
         help_text=gettext_lazy(
-            "With its country code, as in +33612345678. For real it has to be a number of yours."
+            "With its country code, as in +33612345678. For real it has to be a test number that was verified."
         ),
     )
     to_number = forms.ModelChoiceField(
@@ -97,6 +100,9 @@ class TryForm(forms.Form):
         fields["to_number"].queryset = there.order_by("name", "pk")
         fields["to_number"].empty_label = numbers.pretty(SAMPLE_NUMBER)
         fields["to_number"].label_from_instance = named
+        self.initial["to_number"] = next(
+            (number for number in fields["to_number"].queryset if number.is_eligible), None
+        )
         if not any(sample.body for sample in self.samples):
             del self.fields["body"]
         self.fields |= {name: _given_field(step) for name, step in self.given.items()}
@@ -122,7 +128,7 @@ class TryForm(forms.Form):
             if self.for_real:
                 raise ValidationError(
                     _(
-                        "Give a number of yours: those of the samples are kept for examples, so nobody gets the text."
+                        "Give a verified test number: those of the samples are examples, so nobody gets the text."
                     )
                 )
             return ""
@@ -155,7 +161,12 @@ class TryForm(forms.Form):
             for name, step in self.given.items()
         }
         answers = {step.result: chosen[name] for name, step in self.fetched.items() if chosen[name]}
-        return {**seen, "scenario": starting.scenario(flow), "given": given | answers}
+        return {
+            **seen,
+            "scenario": starting.scenario(flow),
+            "given": given | answers,
+            FOR_REAL: self.for_real,
+        }
 
 
 def _kept(document: Document, kinds: Collection[str], prefix: str) -> dict[str, Step]:
@@ -177,7 +188,7 @@ def _given_field(step: Step) -> forms.ChoiceField:
     return forms.ChoiceField(
         label=_label(step),
         choices=[("missed", _("Nobody took it, or it failed")), ("ok", _("It worked"))],
-        initial="missed" if step.action in starting.DIALS else "ok",
+        initial="missed" if step.action in voice.DIALS else "ok",
         widget=forms.RadioSelect,
     )
 
@@ -188,12 +199,20 @@ def trying(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """A flow as it was saved last, run with a sample: `do` is dry, ask (what would be sent?) or real."""
     flow = get_object_or_404(Flow.objects.select_related("current"), pk=pk, workspace=request.workspace)
     checked = presenters.checked(flow.current.source if flow.current else "")
-    if checked.document is None:
-        return render_page(request, "flows/try.html", {"flow": flow, "checked": checked})
+    if flow.current is None or checked.document is None or flow.archived_at:
+        status = 200 if request.method == "GET" else 422
+        return render_page(request, "flows/try.html", {"flow": flow, "checked": checked}, status=status)
     if request.method == "GET":
         return _page(request, flow, TryForm(flow, checked.document))
     do = request.POST.get("do", "dry")
     form = TryForm(flow, checked.document, request.POST, for_real=do in ("ask", "real"))
+    form.is_valid()
+    if form.for_real and request.POST.get("version") != str(flow.current.number):
+        form.add_error(
+            None,
+            _("Version %(number)d was saved meanwhile. Look at what it does first.")
+            % {"number": flow.current.number},
+        )
     if not form.is_valid():
         return _page(request, flow, form, status=422)
     if do == "real":

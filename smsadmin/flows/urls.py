@@ -8,6 +8,7 @@ urlpatterns = [
     path("runs/", runs.runs, name="flow-runs"),
     path("runs/<uuid:pk>/", runs.run, name="flow-run"),
     path("hosts/", hosts.hosts, name="fetch-hosts"),
+    path("hosts/<int:pk>/", hosts.host, name="fetch-host"),
     path("hosts/<int:pk>/remove/", hosts.remove, name="fetch-host-remove"),
     path("<int:pk>/", views.flow, name="flow"),
     path("<int:pk>/settings/", settings_pages.settings, name="flow-settings"),

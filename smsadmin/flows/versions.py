@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from smsadmin.dashboard.pages import render_page
-from smsadmin.flows import presenters, saving
+from smsadmin.flows import masking, presenters, saving
 from smsadmin.flows.changes import differences
 from smsadmin.flows.models import Flow, FlowRun, FlowVersion
 from smsadmin.workspaces.access import editor_required, viewer_required
@@ -87,21 +87,24 @@ def _version_page(
     all_versions = shown.flow.versions.select_related("created_by")
     current = all_versions.latest("number")
     before = all_versions.filter(number=shown.number - 1).first()
+    said, says = (masking.for_reader(each.source, request.member) for each in (shown, current))
+    earlier = masking.for_reader(before.source, request.member) if before else ""
     context = {
         "flow": shown.flow,
         "version": shown,
         "current": current,
         "before": before,
         "after": all_versions.filter(number=shown.number + 1).defer("source").first(),
-        "since_before": differences(before.source, shown.source) if before else [],
-        "until_now": differences(shown.source, current.source),
-        "checked": presenters.checked(shown.source),
+        "since_before": differences(earlier, said) if before else [],
+        "until_now": differences(said, says),
+        "checked": presenters.checked(said),
         "runs": min(_runs(shown), MOST_COUNTED),
         "most_counted": MOST_COUNTED,
         "form": form or RestoreForm(initial={"base": current.number}),
         "refused": form is not None,
         "theirs": theirs,
         "next_number": current.number + 1,
+        "is_masked": said != shown.source,
         "may_edit": request.member.may(Role.EDITOR),
     }
     return render_page(request, "flows/version.html", context, status=422 if form else 200)

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from smsadmin.dashboard.pages import render_page
-from smsadmin.flows import presenters, reading, saving, versions
+from smsadmin.flows import masking, presenters, reading, saving, versions
 from smsadmin.flows.changes import differences
 from smsadmin.flows.forms import FlowForm, ImportForm
 from smsadmin.flows.models import Flow, FlowRun, FlowVersion
+from smsadmin.privacy.masking import MASK
 from smsadmin.workspaces import typed as typed_before
 from smsadmin.workspaces.access import editor_required, viewer_required
 from smsadmin.workspaces.models import Role
@@ -99,6 +100,7 @@ def _initial(request: WorkspaceRequest, shown: Flow) -> dict[str, Any]:
         if older != current:
             words = _("The form is filled in from version %(number)d. Nothing is saved yet.")
             messages.info(request, words % {"number": older.number})
+    source = masking.for_reader(source, request.member)
     return {"name": shown.name, "source": source, "base": current.number if current else 0}
 
 
@@ -227,6 +229,7 @@ def _page(
         "typed_by": typed_before.mark(request),
         "may_edit": request.member.may(Role.EDITOR),
         "may_run": request.member.may(Role.OPERATOR),
+        "is_masked": MASK in form.typed,
     }
     if shown and fragment is None:
         context |= _about(request, shown, checked)

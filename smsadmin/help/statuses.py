@@ -25,7 +25,9 @@ MEANINGS = {
     Status.UNDELIVERED: gettext_lazy("The provider took it, and the carrier gave it up."),
     Status.DELIVERED: gettext_lazy("The carrier reports that it reached the phone."),
     Status.EXPIRED: gettext_lazy("It was held, and no room came for as long as its action allows."),
-    Status.CANCELLED: gettext_lazy("It was held, and then taken out: by a person, or with its action."),
+    Status.CANCELLED: gettext_lazy(
+        "It was held, and then taken out: by a person, with its action, or by build mode."
+    ),
 }
 
 _NEVER_LEFT = gettext_lazy("Yes: it never left this server.")

@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from smsadmin.directory import bell as directory_bell
-from smsadmin.flows.starting import heard_call
+from smsadmin.flows.starting import heard_call, why_too_late
 from smsadmin.incoming import bell, outside, receipts, replies, uninstalled, wires
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.incoming.result import Result, Wait
@@ -114,7 +114,7 @@ def _call(call: ProviderCall) -> Result:
     return (
         Result(Outcome.STARTED, detail=", ".join(run.flow.name for run in runs))
         if runs
-        else Result(Outcome.UNUSED)
+        else Result(Outcome.UNUSED, detail=why_too_late(call))
     )
 
 

@@ -2,8 +2,6 @@
 later."""
 
 import hmac
-import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,12 +13,12 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from smsadmin.core import strict_json
 from smsadmin.incoming import bell, proxy, webhooks
 from smsadmin.incoming.models import ProviderCall, Webhook
 from smsadmin.incoming.wires import WIRES
 from smsadmin.providers.aircall import webhooks as aircall
 from smsadmin.providers.callr import signatures
-from smsadmin.providers.callr import webhooks as callr
 from smsadmin.providers.callr.options import Options
 from smsadmin.providers.told import About, text
 from smsadmin.sending import log, refused
@@ -70,25 +68,12 @@ def _body(request: HttpRequest) -> bytes:
 
 def _payload(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
     try:
-        payload = json.loads(
-            _body(request).decode("utf-8-sig", "surrogatepass"), parse_constant=_none, parse_float=_finite
-        )
-    except (ValueError, RecursionError) as error:
+        payload = strict_json.read(_body(request).decode("utf-8-sig", "surrogatepass"), levels=None)
+    except ValueError as error:
         raise RefusedError("malformed", f"The body is not JSON: {error}", 400) from error
     if not isinstance(payload, dict) or not WIRES[webhook.connection.kind].event_of(payload):
         raise RefusedError("malformed", "The body names no event.", 400)
     return log.storable(payload)
-
-
-def _none(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON value")
-
-
-def _finite(digits: str) -> float:
-    """1e999 is a number in JSON, and none that a database stores."""
-    if not math.isfinite(number := float(digits)):
-        _none(digits)
-    return number
 
 
 # --- Aircall ------------------------------------------------------------------------------------------
@@ -122,15 +107,13 @@ def _token_of_callback(payload: dict[str, Any], webhook: Webhook) -> str:
 
 # --- Callr --------------------------------------------------------------------------------------------
 
-_EVENT_ID = "X-CALLR-EventId"
-
 
 def _by_callr(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
     """The event, where it is signed with the secret of the account's webhooks: checked before anything is read."""
     options = Options.read(webhook.connection.options)
     if options.signed:
         _check_signature(request, webhook, options.signature_header)
-    return callr.with_id(_payload(request, webhook), request.headers.get(_EVENT_ID, "")[:80])
+    return _payload(request, webhook)
 
 
 def _check_signature(request: HttpRequest, webhook: Webhook, header: str) -> None:

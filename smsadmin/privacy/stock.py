@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from smsadmin.core.ids import first_uuid7, moment_of
+from smsadmin.flows.models import FlowRun
 from smsadmin.privacy.models import Part, Policy, Purge
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Workspace
@@ -21,10 +23,12 @@ _GOES_WITH = {part: list(Part)[nth:] for nth, part in enumerate(Part)}
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The messages that have a part: how many (more than `count` where `capped`), and when the oldest came in."""
+    """The messages and the runs of call flows that have a part: how many (more than `count` and `runs` where `capped`),
+    and when the oldest of them came in."""
 
     part: Part
     count: int
+    runs: int
     capped: bool
     oldest: datetime | None = None
 
@@ -35,31 +39,51 @@ class Stock:
 
 def kept(workspace: Workspace) -> list[Stock]:
     """How much of each part there is."""
-    found = []
-    for part, rows in _kept(workspace).items():
-        oldest = rows.order_by("pk").values_list("pk", flat=True).first()
-        found.append(_counted(part, rows, moment_of(oldest) if oldest else None))
-    return found
+    messages, runs = _kept(workspace), _runs(workspace)
+    return [_counted(part, messages[part], runs[part], _oldest(messages[part], runs[part])) for part in Part]
 
 
 def deleted_by(policy: Policy, before: Policy, now: datetime) -> list[Stock]:
     """What the next purge deletes under this policy that it would not under the one before."""
-    rows = _kept(policy.workspace)
-    found = [
-        _counted(part, rows[part].filter(pk__lt=first_uuid7(now - timedelta(days=days))))
-        for part, days in policy.days.items()
-        if days is not None and _is_shorter(days, before.days[part])
-    ]
-    return [each for each in found if each.count]
+    messages, runs = _kept(policy.workspace), _runs(policy.workspace)
+    found = []
+    for part, days in policy.days.items():
+        if days is not None and _is_shorter(days, before.days[part]):
+            old = Q(pk__lt=first_uuid7(now - timedelta(days=days)))
+            found.append(_counted(part, messages[part].filter(old), runs[part].filter(old)))
+    return [each for each in found if each.count or each.runs]
 
 
 def _is_shorter(days: int, before: int | None) -> bool:
     return before is None or days < before
 
 
-def _counted(part: Part, rows: QuerySet[Message], oldest: datetime | None = None) -> Stock:
-    count = rows.order_by("pk")[: MOST_COUNTED + 1].count()
-    return Stock(part, min(count, MOST_COUNTED), count > MOST_COUNTED, oldest)
+def _counted(
+    part: Part, messages: QuerySet[Message], runs: QuerySet[FlowRun], oldest: datetime | None = None
+) -> Stock:
+    count, of_runs = _count(messages), _count(runs)
+    capped = max(count, of_runs) > MOST_COUNTED
+    return Stock(part, min(count, MOST_COUNTED), min(of_runs, MOST_COUNTED), capped, oldest)
+
+
+def _count(rows: QuerySet[Any]) -> int:
+    return rows.order_by("pk")[: MOST_COUNTED + 1].count()
+
+
+def _oldest(*stocks: QuerySet[Any]) -> datetime | None:
+    firsts = [rows.order_by("pk").values_list("pk", flat=True).first() for rows in stocks]
+    oldest = min(filter(None, firsts), default=None)
+    return moment_of(oldest) if oldest else None
+
+
+def _runs(workspace: Workspace) -> Mapping[Part, QuerySet[FlowRun]]:
+    """By part, the runs of call flows that still have it."""
+    rows = FlowRun.objects.filter(workspace=workspace)
+    return {
+        Part.TEXT: rows.filter(values_gone_at=None),
+        Part.NUMBER: rows.filter(number_gone_at=None),
+        Part.MESSAGE: rows,
+    }
 
 
 def _kept(workspace: Workspace) -> Mapping[Part, QuerySet[Message]]:

@@ -10,7 +10,9 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock, Thread
 from typing import Any
 
 import httpx
@@ -145,6 +147,9 @@ def call_outside(
     behind our firewall. The connection goes to the very address that was looked at, so that no name changes its
     mind in between. Redirects are not followed, and no more than `most` bytes of the answer are read. The exchange
     names the host alone: paths and queries of such addresses are often secrets.
+
+    It takes `read_timeout` seconds at most, all of it together: looking up the name, connecting, and an answer that
+    comes in drops. An answer that has begun by then is what came of it.
     """
     started = time.monotonic()
     connect = min(settings.PROVIDER_CONNECT_TIMEOUT, read_timeout)
@@ -154,15 +159,74 @@ def call_outside(
         host = f"{httpx.URL(url).scheme}://{host_of(url)}"
         return Answer(Exchange(method, host, elapsed_ms=_since(started), **came), how_far, text)
 
+    course = _Course()
+    parts = (method, url, content, headers, timeout, private, most, course)
+    thread = Thread(target=_followed, args=parts, name="outside", daemon=True)
+    thread.start()
+    thread.join(read_timeout)
+    is_late = thread.is_alive()
+    course.end()
+    if is_late and not course.status:
+        awaited = "answer" if course.is_sent else "connection"
+        failure = f"no {awaited} within {read_timeout:g} s"
+        return answered(NO_ANSWER if course.is_sent else NOT_SENT, failure=failure)
     try:
-        status, told, text = _called(method, url, content, headers, timeout, private, most)
+        if course.error and not is_late:
+            raise course.error
     except _Forbidden as forbidden:
         return answered(NOT_SENT, failure=str(forbidden))
     except _NOTHING_SENT as error:
         return answered(NOT_SENT, failure=_words(error, timeout))
     except httpx.HTTPError as error:
         return answered(NO_ANSWER, failure=_words(error, timeout))
-    return answered("", text, http_status=status, headers=told, answer=text[:MOST_KEPT])
+    text = _legible(course.read[:most].decode(errors="replace"))
+    return answered("", text, http_status=course.status, headers=course.headers, answer=text[:MOST_KEPT])
+
+
+class _LateError(Exception):
+    """Nobody waits for this request any more."""
+
+
+class _Course:
+    """How far a request came that is made in a thread of its own. Only so does it end in time: looking up a name knows
+    no timeout, and that of a socket begins anew with each byte."""
+
+    def __init__(self) -> None:
+        self.status, self.read = 0, b""
+        self.headers: dict[str, str] = {}
+        self.error: Exception | None = None
+        self.is_sent = self._is_over = False  # is_sent: the request may have arrived, or part of it
+        self._socket: socket.socket | None = None
+        self._lock = Lock()
+
+    def step(self, name: str, facts: dict[str, Any]) -> None:
+        """Hears of each step before and after it is taken, as httpcore tells them. Raises _LateError once over."""
+        with self._lock:
+            if self._is_over:
+                raise _LateError
+            if name.endswith((".connect_tcp.complete", ".start_tls.complete")):
+                self._socket = facts["return_value"].get_extra_info("socket")
+            elif name.endswith(".send_request_headers.started"):
+                self.is_sent = True
+
+    def end(self) -> None:
+        """Has the thread stop, which may wait for the other side. A name that is being looked up is waited for; nothing
+        follows from it any more."""
+        with self._lock:
+            self._is_over = True
+            if self._socket:
+                with suppress(OSError):  # closed already, or TLS is about to begin on it
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+@sensitive_variables()
+def _followed(*parts: Any) -> None:
+    """Makes a request; what becomes of it stands in its course, which is the last of these parts."""
+    course = parts[-1]
+    try:
+        _called(*parts)
+    except Exception as error:
+        course.error = error
 
 
 @sensitive_variables()
@@ -174,18 +238,23 @@ def _called(
     timeout: httpx.Timeout,
     private: bool,
     most: int,
-) -> tuple[int, dict[str, str], str]:
-    """Status, headers and beginning of the answer. The client is a new one: a kept-alive connection to the same IP
-    address may have been opened, and its certificate checked, for another host. Raises _Forbidden, or what httpx
-    raises."""
-    parsed, until = httpx.URL(url), time.monotonic() + (timeout.read or 0)
+    course: _Course,
+) -> None:
+    """Notes status, headers and beginning of the answer in the course. The client is a new one: a kept-alive connection
+    to the same IP address may have been opened, and its certificate checked, for another host. Raises _Forbidden,
+    _LateError, or what httpx raises."""
+    parsed = httpx.URL(url)
     sent = httpx.Headers(headers)  # in which ours prevail, however theirs are spelt
     sent.update({"User-Agent": "smsadmin", "Host": host_of(url), "Accept-Encoding": "identity"})
     reached = parsed.copy_with(host=_reached(parsed, private))
     with httpx.Client(transport=httpx.HTTPTransport(), timeout=timeout, follow_redirects=False) as fresh:
-        named = {"sni_hostname": parsed.raw_host.decode()}
-        with fresh.stream(method, reached, content=content, headers=sent, extensions=named) as response:
-            return response.status_code, dict(response.headers), _beginning(response, until, most)
+        told = {"sni_hostname": parsed.raw_host.decode(), "trace": course.step}
+        with fresh.stream(method, reached, content=content, headers=sent, extensions=told) as response:
+            course.headers, course.status = dict(response.headers), response.status_code
+            for chunk in response.iter_raw():
+                course.read += chunk
+                if len(course.read) >= most:
+                    break
 
 
 def host_of(url: str) -> str:
@@ -234,16 +303,6 @@ def is_public(address: str) -> bool:
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-def _beginning(response: httpx.Response, until: float, most: int) -> str:
-    """The first of the answer's text. A server that hands it out in drops is cut off in time."""
-    read = b""
-    for chunk in response.iter_raw():
-        read += chunk
-        if len(read) >= most or time.monotonic() > until:
-            break
-    return _ILLEGIBLE.sub("", read[:most].decode(errors="replace"))
 
 
 def client() -> httpx.Client:

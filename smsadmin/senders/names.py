@@ -109,7 +109,8 @@ def loss(sender: SenderName) -> Loss:
 
 
 def withdraw(sender: SenderName, now: datetime) -> None:
-    """Sends nothing more under the name. Its messages and what is known of its approvals stay."""
+    """Accepts nothing more under the name. What was accepted before goes out; its messages and what is known of its
+    approvals stay."""
     sender.number.gone_at = now
     sender.number.save(update_fields=["gone_at"])
     cache.forget()

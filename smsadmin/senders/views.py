@@ -6,14 +6,14 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from smsadmin import cache
 from smsadmin.core import sender_names
 from smsadmin.dashboard.pages import render_page
-from smsadmin.dashboard.templatetags.ui import country_name
+from smsadmin.dashboard.templatetags.ui import country_name, grouped
 from smsadmin.senders import names, rules
 from smsadmin.senders.forms import ApprovalForm, CountryForm, NameForm, choices
 from smsadmin.senders.models import CountryRule, SenderName
@@ -98,16 +98,29 @@ def _decide(request: WorkspaceRequest, sender: SenderName) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @editor_required
 def withdraw(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Asks, saying what stops; then nothing more is sent under the name."""
+    """Asks, saying what stops; then no further message is accepted under the name."""
     sender = _own(request, pk)
     if sender.number.gone_at:
         return redirect("sender-id", pk)
     if request.method == "POST":
         names.withdraw(sender, timezone.now())
-        words = _("“%(name)s” is withdrawn: nothing is sent under it any more.")
-        messages.success(request, words % {"name": sender.number.e164})
+        messages.success(request, _withdrawn(sender))
         return redirect("sender-ids")
     return render_page(request, "senders/withdraw.html", {"sender": sender, "loss": names.loss(sender)})
+
+
+def _withdrawn(sender: SenderName) -> str:
+    """Whoever reads that it is withdrawn must not take it that nothing leaves under the name from this moment on."""
+    words = _("“%(name)s” is withdrawn: no further message is accepted under it.")
+    words %= {"name": sender.number.e164}
+    if not (waiting := names.loss(sender).waiting):
+        return words
+    still = ngettext(
+        "%(n)s message that was accepted before still goes out.",
+        "%(n)s messages that were accepted before still go out.",
+        waiting,
+    )
+    return f"{words} {still % {'n': grouped(waiting)}}"
 
 
 @require_GET

@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from smsadmin.consent.checks import meanwhile
+from smsadmin.consent import checks as consent
 from smsadmin.core import errors
 from smsadmin.core.status import SETTLED, Status
 from smsadmin.directory.models import Number, Source
@@ -33,6 +33,7 @@ from smsadmin.sending import bell, log
 from smsadmin.sending.log import Claimed, Outcome
 from smsadmin.sending.models import Drain, Message
 from smsadmin.sending.signals import settled
+from smsadmin.trials import checks as trials
 from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
@@ -186,9 +187,15 @@ def _claim(account: Account, due: Due, now: datetime) -> list[Claimed]:
 
 
 def _willing(account: Account, batch: list[Claimed]) -> list[Claimed]:
-    """Without the messages whose recipients opted out while they waited: of those nothing leaves any more."""
-    recipients = {message.pk: message.sms.recipient for message in batch}
-    refused = meanwhile(account.connection.workspace_id, recipients)
+    """Without the messages whose recipients opted out while they waited, or whom build mode keeps from being texted by
+    now: of those nothing leaves any more."""
+    workspace_id, recipients = (
+        account.connection.workspace_id,
+        {each.pk: each.sms.recipient for each in batch},
+    )
+    refused: dict[uuid.UUID, errors.SendError] = {}
+    refused |= trials.meanwhile(workspace_id, recipients)
+    refused |= consent.meanwhile(workspace_id, recipients)
     now = timezone.now()
     if gone := [pk for pk, error in refused.items() if log.withdrawn(pk, error, now)]:
         settled.send(sender=Message, ids=gone)

@@ -31,6 +31,7 @@ from smsadmin.sending.quota import Demand
 from smsadmin.sending.resolve import Draft
 from smsadmin.sending.room import Closed, Quotas
 from smsadmin.sending.signals import settled
+from smsadmin.trials.checks import meanwhile
 
 logger = structlog.get_logger(__name__)
 
@@ -118,11 +119,12 @@ def _expiry(draft: Draft, until: datetime, reason: errors.SendError, now: dateti
 
 
 def release(now: datetime | None = None) -> None:
-    """Queues the held messages that have room now, and ends those that waited too long or whose action is off.
+    """Queues the held messages that have room now, and ends those that waited too long, whose action is off, or whom
+    build mode stops.
 
     It looks at what the quotas have left, not only at the time a line was put off to: so nothing is late where a limit
-    was raised, or where somebody cancelled what stood before it. Nothing else about a message is looked at again: it
-    is sent as it was resolved when it came in. What fails at one number holds up no other.
+    was raised, or where somebody cancelled what stood before it. Nothing else about a message is looked at again here:
+    it is sent as it was resolved when it came in. What fails at one number holds up no other.
 
     Without `now` each number's turn has the time at which it begins: a sweep may take longer than a window.
     """
@@ -219,7 +221,7 @@ class _Turn:
 
     def _taken(self, message: Message, demand: Demand) -> bool:
         """Queues a message or ends it; False where there is no room any more."""
-        if error := switched_off(message):
+        if error := stopped(message):
             if log.move(message.pk, Status.CANCELLED, self.now, error=error, asker=log.asker(message)):
                 self.ended.append(message.pk)
             return True
@@ -248,7 +250,14 @@ class _Turn:
             log.put_off(ids, *reasons[key])
 
 
-def switched_off(message: Message) -> errors.SendError | None:
+def stopped(message: Message) -> errors.SendError | None:
+    """Why a held message must not leave any more: its action is off, or only test numbers are texted by now."""
+    return _switched_off(message) or meanwhile(message.workspace_id, {message.pk: message.recipient}).get(
+        message.pk
+    )
+
+
+def _switched_off(message: Message) -> errors.SendError | None:
     """Why a message of a saved action must not leave any more; a test of an unsaved form never asked for its action."""
     action = message.action
     if action is None or action.enabled or not message.version_id:

@@ -23,9 +23,9 @@ def release(message: Message, by: User, now: datetime) -> bool:
     """Counts and queues a held message before its turn; it may use what is kept for replies and alerts.
 
     False when it is no longer held. Raises the SendError that keeps it from leaving: no limit is exceeded for anybody,
-    and an action that is switched off sends nothing. It stays held then.
+    an action that is switched off sends nothing, and build mode texts test numbers alone. It stays held then.
     """
-    if error := hold.switched_off(message):
+    if error := hold.stopped(message):
         raise error
     assert message.number
     demand = Demand(message.number, message.agent, message.segments)

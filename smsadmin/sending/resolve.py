@@ -175,6 +175,8 @@ def _named_sender(draft: Draft, given: str) -> Step:
 def _sender_for_none(draft: Draft) -> Step:
     """What an account picks by destination; where it picks none the number that is set for that."""
     config = draft.ask.config
+    if config.sender_called:
+        return _called_sender(draft)
     if pool := draft.book.pools.get(config.sender_connection_id or 0):
         draft.number = pool
         return passed("sender", "sender.pool", name=pool.name)
@@ -182,6 +184,21 @@ def _sender_for_none(draft: Draft) -> Step:
     if draft.number is None:
         raise errors.SenderRequired(source="flow")
     return passed("sender", "sender.default", sender=draft.number.e164, name=draft.number.name)
+
+
+def _called_sender(draft: Draft) -> Step:
+    """The number that was called or texted. Where it cannot text, what the only account that picks senders picks."""
+    called = draft.book.numbers.get(draft.ask.config.sender_number_id or 0)
+    pool = draft.book.only_pool
+    if called and (pool is None or first_failing(called) is None):
+        draft.number = called
+        return passed("sender", "sender.called", sender=called.e164, name=called.name)
+    if pool is None:
+        raise errors.SenderRequired(source="called")
+    draft.number = pool
+    if called:
+        return warned("sender", "sender.called_mute", sender=called.e164, name=pool.name)
+    return warned("sender", "sender.called_elsewhere", name=pool.name)
 
 
 def _fallback_sender(draft: Draft) -> Step:
@@ -316,6 +333,8 @@ def message(draft: Draft) -> Step:
         raise errors.MessageTooLong(characters=error.characters, limit=MOST_CHARACTERS) from error
     if rendered.unknown:
         raise errors.TokenUnknown(token=rendered.unknown[0].raw)
+    if rendered.missing and draft.ask.config.sender_kind == "given":
+        raise errors.MessageEmpty()  # the text of a call flow's step is one value, read by one token
     if rendered.missing:
         raise errors.TokenUnresolved(token=rendered.missing[0].raw)
     draft.body = segments.normalise(rendered.text)

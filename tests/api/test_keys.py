@@ -33,6 +33,22 @@ def test_every_token_is_another_one(owner: Member) -> None:
     assert len(made) == 20
 
 
+def test_a_key_that_the_version_before_makes_while_it_is_replaced_is_for_quotas(owner: Member) -> None:
+    """It knows no scopes, and names the columns that it knows."""
+    columns = {
+        "workspace_id": owner.workspace_id,
+        "name": "Made by the version before",
+        "prefix": "12345678",
+        "token_hash": "",
+        "created_at": timezone.now(),
+    }
+    names, places = ", ".join(columns), ", ".join(["%s"] * len(columns))
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO api_key ({names}) VALUES ({places})", list(columns.values()))
+
+    assert Key.objects.get().scopes == ["quotas"]
+
+
 def test_what_is_done_to_a_key_is_on_record_without_its_hash(program: Program) -> None:
     keys.revoke(program.key, timezone.now())
     entries = LogEntry.objects.get_for_object(program.key)

@@ -24,7 +24,7 @@ PATH, ONE = "/api/v1/flows/{flow}/runs", "/api/v1/flows/{flow}/runs/{run}"
 CALL = {
     "call": {
         "fromNumber": MOBILE, "fromType": "MOBILE", "fromCountry": "FR", "toNumber": "+33199001234",
-        "cdr": {"callid": "call-17", "status": "NOANSWER"},
+        "cdr": {"callid": "call-17", "durationAnswered": 0},
     },
     "run": {"id": "inbound-call:424242", "type": "inbound-call"},
 }  # fmt: skip
@@ -100,8 +100,60 @@ def test_what_was_given_decides(program, flow):
     assert not Message.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("cdr", "texted"),
+    [
+        ({"durationAnswered": 0}, True),
+        ({"durationAnswered": 12}, False),
+        ({"duration_answered": 12}, False),
+        ({"answered": None}, True),
+        ({"answered": "2026-11-20T08:00:00Z"}, False),
+    ],
+)
+def test_without_the_result_of_a_dial_the_record_of_the_call_tells_whether_somebody_answered(
+    program, flow, cdr, texted
+):
+    post(program, flow, {**CALL, "call": {**CALL["call"], "cdr": cdr}})
+    running.work()
+
+    run = FlowRun.objects.get()
+    assert (run.state, Message.objects.exists()) == ("done", texted)
+    assert run.steps[1]["verdict"] == "given"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"call": {"fromNumber": MOBILE}},
+        {"call": {"fromNumber": MOBILE, "cdr": {"status": "ANSWERED", "durationAnswered": True}}},
+        {"call": {"fromNumber": MOBILE}, "given": {"$dial": {}, "say@v2": {"ok": True}}},
+    ],
+)
+def test_a_result_that_the_flow_decides_by_and_nobody_knows_is_asked_for(program, flow, more):
+    response = post(program, flow, {**CALL, **more})
+
+    detail = told(response, 422, "RESULT_MISSING")["detail"]
+    assert "The flow decides by $dial, the result of dial@v1 in line " in detail
+    assert '"given": {"$dial": {"ok": false}}' in detail
+    assert described(PATH, response) == []
+    assert not FlowRun.objects.exists()
+
+
+def test_a_result_that_nothing_reads_need_not_be_given(program, flow):
+    step = "{action: dial@v1, result: $dial}"
+    make_version(
+        flow,
+        f"branches:\n  inbound-call:\n    actions: [{step}]\n  inbound-sms:\n    actions:\n"
+        "      - {action: log@v1, params: {message: '${{ $dial?.ok }}'}}\n",
+    )
+    assert post(program, flow, {**CALL, "call": {}}).status_code == 202
+    running.work()
+    assert FlowRun.objects.get().steps[1]["verdict"] == "not_given"
+
+
 def test_types_and_countries_that_are_left_out_are_told_by_the_number(program, flow):
-    post(program, flow, {"call": {"fromNumber": LANDLINE, "toCountry": "XX"}}, **{"Idempotency-Key": "1"})
+    body = {"call": {"fromNumber": LANDLINE, "toCountry": "XX"}, "given": {"$dial": {"ok": False}}}
+    post(program, flow, body, **{"Idempotency-Key": "1"})
 
     call = FlowRun.objects.get().context["call"]
     assert (call["fromType"], call["fromCountry"], call["toCountry"]) == ("FIXED_LINE", "FR", "XX")

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from threading import Thread
 
 import pytest
+from django.utils import timezone
 
-from smsadmin.flows import bell, effects, fetching
-from smsadmin.flows.models import FetchHost
+from smsadmin.flows import bell, effects, fetching, running
+from smsadmin.flows.models import FetchHost, FlowRun
 from smsadmin.providers import http
 from smsadmin.sending import bell as sending_bell
 from smsadmin.sending.models import Event, Message
@@ -106,15 +107,75 @@ def test_an_empty_text_and_an_empty_recipient_are_refused_by_name(flow):
 
 
 def test_a_step_may_not_be_a_campaign(flow, monkeypatch):
-    monkeypatch.setattr(effects, "MOST_RECIPIENTS", 1)
+    monkeypatch.setattr(effects, "MOST_TEXTS", 1)
     run = run_of(flow, texting("to:\n  - ${{ call.fromNumber }}\n  - ${{ call.toNumber }}\nbody: Hello"))
 
-    assert answer(run)["error"] == "2 recipients are more than the 1 that one step may have"
+    assert answer(run)["error"] == "with 2 more recipients the run would text 2 times, and 1 are the most"
     assert messages(run) == []
 
 
+#: Texts again and again, until the limit of gotos.
+ROUND = """\
+branches:
+  inbound-call:
+    actions:
+      - action: sms@v1
+        params:
+          to: TO
+          body: Hello
+      - if: "call.fromNumber"
+        goto: {branch: inbound-call}
+"""
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_flow_that_goes_round_texts_one_recipient_three_times(flow, dry):
+    run = run_of(flow, ROUND.replace("TO", "${{ call.fromNumber }}"), dry=dry)
+
+    assert len(messages(run)) == (0 if dry else 3)
+    told = [run.effects[f"inbound-call.1#{nth}"] for nth in range(1, 5)]
+    assert [each["ok"] for each in told] == [True, True, True, False]
+    assert told[3]["error"] == "the run has texted it 3 times already, which is the most"
+    assert "are the most" in run.effects["inbound-call.1#101"]["error"]
+
+
+def test_what_was_texted_before_a_worker_was_killed_counts(flow, monkeypatch):
+    make_version(flow, ROUND.replace("TO", "${{ call.fromNumber }}"))
+    accept, asked = effects.accept, []
+
+    def killing(ask):
+        asked.append(1)
+        if len(asked) == 3:
+            raise Killed
+        return accept(ask)
+
+    monkeypatch.setattr(effects, "accept", killing)
+    run = begin(flow, AMERICAN)
+    with pytest.raises(Killed):
+        running.work()
+    FlowRun.objects.update(next_at=timezone.now())
+    running.sweep()
+
+    assert (len(messages(run)), len(asked)) == (3, 4)
+
+
+def test_all_texts_of_a_run_are_limited_together(flow, monkeypatch):
+    monkeypatch.setattr(effects, "MOST_TEXTS", 5)
+    run = run_of(flow, ROUND.replace("TO", "['+13125550123', '+13125550124']"))
+    assert len(messages(run)) == 4
+
+
+def test_a_text_longer_than_any_is_refused(flow, monkeypatch):
+    monkeypatch.setattr(effects, "MOST_CHARACTERS", 4)
+    assert answer(run_of(flow, HELLO))["error"] == "its text has 5 characters, and 4 are the most"
+
+
+class Killed(BaseException):
+    """A worker that is gone."""
+
+
 def test_without_a_sender_of_the_step_or_the_flow_nothing_is_sent(flow):
-    flow.sender = None
+    flow.sender, flow.from_called = None, False
     flow.save()
     assert [each.error_code for each in messages(run_of(flow, HELLO))] == ["SENDER_REQUIRED"]
 
@@ -224,10 +285,11 @@ def test_an_allowed_host_is_called_and_what_it_says_is_the_result(flow):
         (said("NaN"), {"ok": True, "json": None}),
         (said("[1e999]"), {"ok": True, "json": None}),
         (said("[" * 60_000), {"ok": True, "json": None}),
+        (said("[" * 21 + "]" * 21), {"ok": True, "json": None}),
         (said("x" * 80_000), {"ok": True, "body": "x" * 65_536}),
         (said('"\\u0000"'), {"ok": True, "json": "\ufffd"}),
     ],
-    ids=["404", "redirect", "NaN", "infinite", "deep", "long", "NUL"],
+    ids=["404", "redirect", "NaN", "infinite", "endless", "deep", "long", "NUL"],
 )
 def test_what_a_host_says_is_taken_as_it_is_within_bounds(flow, answered, found):
     with serving(answered) as (host, _asked):
@@ -292,6 +354,56 @@ def test_a_host_is_waited_for_ten_seconds_at_most(flow, monkeypatch):
     assert waited == [10.0, 4, 10.0]
 
 
+@pytest.fixture
+def answering(flow, monkeypatch):
+    """Each call of a host takes four seconds of an hour that stands still, and is answered by 100 characters."""
+    waited, hour = [], [0.0]
+
+    def call(*_, read_timeout, most, **__):
+        waited.append((read_timeout, most))
+        hour[0] += 4.0
+        return http.Answer(http.Exchange("GET", "", http_status=200), body=("x" * 100)[:most])
+
+    monkeypatch.setattr(fetching.http, "call_outside", call)
+    monkeypatch.setattr(fetching, "monotonic", lambda: hour[0])
+    allow(flow, "crm.example")
+    return waited
+
+
+#: 18 calls of a host.
+CALLING = fetch("crm.example") + fetch("crm.example").partition("actions:\n")[2] * 17
+
+
+def test_the_calls_of_a_run_are_limited_in_time_and_by_what_they_answer(flow, answering, monkeypatch):
+    run = run_of(flow, CALLING)
+    assert len(answering) == 15
+    assert answering[-3:] == [(10.0, 65_536), (8.0, 65_536), (4.0, 65_536)]
+    assert answer(run, "inbound-call.16")["error"] == (
+        "the calls of the run have taken 60 s together, which is the most"
+    )
+
+    answering.clear()
+    monkeypatch.setattr(fetching, "MOST_TOGETHER", 150)
+    run = run_of(flow, CALLING)
+    assert [most for _, most in answering] == [150, 50]
+    assert answer(run, "inbound-call.3")["error"] == "the run was answered 150 characters, which is the most"
+
+
+def test_a_call_that_a_worker_was_killed_at_has_used_up_its_time(flow, monkeypatch):
+    def killed(*_, **__):
+        raise Killed
+
+    monkeypatch.setattr(fetching.http, "call_outside", killed)
+    allow(flow, "crm.example")
+    make_version(flow, fetch("crm.example", "          timeout: 7\n"))
+    run = begin(flow)
+    with pytest.raises(Killed):
+        running.work()
+
+    run.refresh_from_db()
+    assert run.effects[effects.FETCHED] == {"seconds": 7.0, "characters": 0}
+
+
 # --- What came with the event -----------------------------------------------------------------------------
 
 
@@ -300,8 +412,8 @@ def test_a_host_is_waited_for_ten_seconds_at_most(flow, monkeypatch):
     [
         ({"$dial": {"ok": True}, "dial@v1": {"ok": False}}, {"ok": True}),
         ({"dial@v1": {"ok": False}}, {"ok": False}),
-        ({}, {}),
-        ({"$dial": "yes"}, {}),
+        ({}, None),
+        ({"$dial": "yes"}, None),
     ],
     ids=["by variable", "by action", "nothing", "no result"],
 )
@@ -310,7 +422,8 @@ def test_what_voice_actions_came_to_is_given_and_the_run_says_so(flow, given, fo
     run = run_of(flow, source, given=given)
 
     [step] = [each for each in run.steps if each["kind"] == "action"]
-    assert (step["verdict"], step["result"], run.state) == ("given", found, "done")
+    verdict = "not_given" if found is None else "given"
+    assert (step["verdict"], step["result"], run.state) == (verdict, found, "done")
 
 
 # --- Rehearsals -------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tests.factories import (
     make_connection,
     make_member,
     make_number,
+    make_pool,
     make_user,
     make_workspace,
     uuid7_at,
@@ -299,10 +300,87 @@ def do(client, flow, what):
 
 def test_a_flow_that_something_starts_is_switched_on_and_off(editor, workspace):
     flow = flow_of(workspace)
+    make_number(workspace)
     Start.objects.create(flow=flow, workspace=workspace, kind="missed-call")
 
+    on = do(editor, flow, "on")
+    assert on.enabled
+    assert timezone.now() - on.on_since < timedelta(minutes=1)
+    off = do(editor, flow, "off")
+    assert (off.enabled, off.on_since) == (False, None)
+
+
+def test_a_flow_is_on_since_it_was_switched_on_last(workspace):
+    flow = flow_of(workspace)
+    saving.switch(flow, on=True)
+    earlier = timezone.now() - timedelta(days=1)
+    Flow.objects.update(on_since=earlier)
+
+    saving.switch(flow, on=True)
+    assert flow.on_since == earlier  # it was on already
+    saving.switch(flow, on=False)
+    saving.switch(flow, on=True)
+    assert flow.on_since > earlier
+    saving.archive(flow)
+    assert flow.on_since is None
+
+
+MUTE = "none of our numbers that can be called or texted may send texts"
+
+
+def test_a_flow_whose_texts_nothing_could_carry_stays_off_and_says_which(editor, workspace):
+    """The example of the source names no sender: what was called answers."""
+    flow = flow_of(workspace)
+    mute = make_number(workspace, sms_capable=False)
+    start = Start.objects.create(flow=flow, workspace=workspace, kind="missed-call", number=mute)
+    address = reverse("flow", args=[flow.pk])
+
+    assert not do(editor, flow, "on").enabled
+    page = text(editor.get(address))
+    assert f"names no sender, and nothing could carry it: {MUTE}" in page
+    assert "the number that was called or texted" in page
+
+    make_number(workspace)  # which this flow's calls are not to
+    assert MUTE in text(editor.get(address))
+    start.number = None
+    start.save()
     assert do(editor, flow, "on").enabled
-    assert not do(editor, flow, "off").enabled
+
+
+def test_where_an_account_picks_senders_a_number_that_cannot_text_is_no_obstacle(editor, workspace):
+    flow = flow_of(workspace)
+    mute = make_number(workspace, sms_capable=False)
+    Start.objects.create(flow=flow, workspace=workspace, kind="missed-call", number=mute)
+    make_pool(make_connection(workspace, "callr"))
+
+    assert do(editor, flow, "on").enabled
+
+
+@pytest.mark.parametrize(
+    ("able", "carrier", "said"),
+    [
+        (True, {}, "the settings say that such texts are refused"),
+        (False, {"sender": True}, "Mute may not send texts"),
+        (True, {"sender": True}, ""),
+    ],
+)
+def test_what_the_settings_choose_has_to_be_able_to_text(editor, workspace, able, carrier, said):
+    number = make_number(workspace, name="Mute", sms_capable=able)
+    flow = flow_of(workspace)
+    Start.objects.create(flow=flow, workspace=workspace, kind="missed-call")
+    flow.from_called, flow.sender = False, number if carrier else None
+    flow.save()
+
+    assert do(editor, flow, "on").enabled is not bool(said)
+    assert said in text(editor.get(reverse("flow", args=[flow.pk])))
+
+
+def test_a_flow_whose_texts_name_their_sender_needs_no_other(editor, workspace):
+    named = MISSED.replace("params:\n          to:", "params:\n          from: ACME\n          to:")
+    assert named != MISSED
+    flow = flow_of(workspace, source=named)
+    Start.objects.create(flow=flow, workspace=workspace, kind="missed-call")
+    assert do(editor, flow, "on").enabled
 
 
 def test_a_flow_that_nothing_can_start_stays_off(editor, workspace):
@@ -323,6 +401,7 @@ def test_a_flow_whose_start_begins_a_branch_it_lacks_stays_off(editor, workspace
 
 def test_a_flow_that_lost_the_branch_of_its_start_says_so_though_it_is_on(editor, workspace):
     flow = flow_of(workspace)
+    make_number(workspace)
     Start.objects.create(flow=flow, workspace=workspace, kind="missed-call")
     do(editor, flow, "on")
     by_text = next(each.source for each in STARTERS if "inbound-sms" in each.source)
@@ -341,6 +420,7 @@ def test_a_flow_with_errors_stays_off(editor, workspace):
 
 def test_an_archived_flow_is_off_until_it_is_brought_back(editor, workspace):
     flow = flow_of(workspace)
+    make_number(workspace)
     Start.objects.create(flow=flow, workspace=workspace, kind="missed-call")
     do(editor, flow, "on")
 
@@ -395,6 +475,21 @@ def test_the_settings_say_who_carries_texts_and_who_gets_them(editor, workspace)
     editor.post(address, {"carrier": f"number:{number.pk}"})
     flow.refresh_from_db()
     assert (flow.connection, flow.sender, flow.mobile_only, flow.build_mode) == (None, number, False, False)
+    assert not flow.answers_from_called
+
+
+def test_what_was_called_answers_unless_the_settings_say_otherwise(editor, workspace):
+    flow = flow_of(workspace)
+    number = make_number(workspace)
+    address = reverse("flow-settings", args=[flow.pk])
+    assert flow.answers_from_called
+    assert editor.get(address).context["form"]["carrier"].value() == "called"
+
+    for chosen, answers in ((f"number:{number.pk}", False), ("called", True), ("", False)):
+        editor.post(address, {"carrier": chosen})
+        flow.refresh_from_db()
+        assert flow.answers_from_called is answers
+        assert editor.get(address).context["form"]["carrier"].value() == chosen
 
 
 def test_nothing_of_another_workspace_carries_texts(editor, workspace):

@@ -8,12 +8,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from smsadmin.flows import bell, runs, saving
+from smsadmin import cache
+from smsadmin.flows import bell, running, runs, saving
 from smsadmin.flows.language.starters import STARTERS
 from smsadmin.flows.models import FetchHost, FlowRun
 from smsadmin.privacy.models import Policy
 from smsadmin.sending.models import Message
+from smsadmin.trials.models import TestNumber
 from tests.factories import make_member, make_message, make_number, make_user, make_workspace, uuid7_at
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +50,12 @@ def operator(client, workspace):
     return client
 
 
+def make_test_number(workspace):
+    """A number that may be texted by a real run with a sample."""
+    TestNumber.objects.create(workspace=workspace, e164=MINE, label="Mine", verified_at=timezone.now())
+    cache.forget()
+
+
 def text(response):
     """What the page says, without its markup."""
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
@@ -55,7 +64,7 @@ def text(response):
 def tried(client, flow, do="dry", event=MOBILE, **values):
     """What the browser posts on the page of samples."""
     posted = {"do": do, "event": event, "from_number": "", "to_number": "", "body": "", "branch": ""}
-    posted |= {"given_0": "missed", "key": str(uuid.uuid4()), **values}
+    posted |= {"given_0": "missed", "key": str(uuid.uuid4()), "version": flow.current.number, **values}
     return client.post(reverse("flow-try", args=[flow.pk]), posted)
 
 
@@ -111,7 +120,8 @@ def test_what_another_service_answers_is_written_in_for_a_dry_run(operator, work
     (sent,) = tried(operator, flow, fetched_0='{"name": "Ada", "id": 7}').context["story"].texts
 
     assert "Ada" in sent.body
-    assert tried(operator, flow, fetched_0="{name}").status_code == 422
+    for odd in ("{name}", "NaN", "[1e999]", "[" * 21 + "]" * 21, f'"{"x" * 65_536}"'):
+        assert tried(operator, flow, fetched_0=odd).status_code == 422, odd[:30]
 
 
 def test_own_numbers_take_the_place_of_the_sample(operator, flow):
@@ -147,7 +157,44 @@ def test_a_flow_with_errors_is_not_run(operator, flow):
 # --- For real -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("do", ["ask", "real"])
+def test_a_real_run_texts_verified_test_numbers_alone(operator, flow, do):
+    page = tried(operator, flow, do, from_number=MINE)
+
+    running.work()
+    run = FlowRun.objects.latest("pk")
+    [told] = next(each["messages"] for each in run.effects.values())
+    assert (told["ok"], told["code"]) == (False, "TEST_NUMBERS_ONLY")
+    if do == "ask":
+        assert "No text would be sent" in text(page)
+
+
+@pytest.mark.parametrize("do", ["ask", "real"])
+def test_a_version_that_nobody_looked_at_is_not_run(operator, flow, do):
+    seen = flow.current.number
+    saving.change(flow, flow.name, MISSED + "\n", "", make_user(), seen)
+    flow.refresh_from_db()
+
+    page = tried(operator, flow, do, from_number=MINE, version=seen)
+
+    assert page.status_code == 422
+    assert "Version 2 was saved meanwhile" in text(page)
+    assert not FlowRun.objects.exists()
+    assert 'name="version" value="2"' in page.content.decode()
+
+
+@pytest.mark.parametrize("do", ["dry", "ask", "real"])
+def test_a_flow_in_the_archive_is_not_run(operator, flow, do):
+    saving.archive(flow)
+
+    page = tried(operator, flow, do, from_number=MINE)
+
+    assert (page.status_code, FlowRun.objects.exists()) == (422, False)
+    assert "The flow is in the archive" in text(page)
+
+
 def test_before_a_real_run_a_page_says_what_would_be_sent_and_sends_nothing(operator, flow):
+    make_test_number(flow.workspace)
     page = tried(operator, flow, "ask", from_number=MINE)
 
     assert "1 real text would be sent" in text(page)
@@ -165,6 +212,7 @@ def test_a_real_run_goes_to_a_number_that_somebody_gave(operator, flow):
 def test_a_real_run_is_begun_once_and_leads_to_its_page(operator, flow):
     key = str(uuid.uuid4())
 
+    make_test_number(flow.workspace)
     first, second = (tried(operator, flow, "real", from_number=MINE, key=key) for _twice in range(2))
 
     run = FlowRun.objects.get(dry=False)
@@ -253,6 +301,35 @@ def test_a_message_that_was_deleted_by_age_is_told_as_gone(operator, workspace, 
     message.delete()
 
     assert "Deleted by age" in text(opened(operator, run))
+
+
+def test_a_run_that_was_cut_off_tells_of_its_texts(operator, workspace, flow):
+    message = make_message(workspace, recipient=CALLER, status="delivered")
+    made = {"voicemail.1#1": sms_record(message)["result"]}
+
+    page = opened(operator, run_of(flow, state="failed", effects=made))
+
+    (told,) = page.context["story"].texts
+    assert (told.recipient, told.status) == (CALLER, "delivered")
+    assert "It was cut off before its steps were written." in text(page)
+    assert "It took no step" not in text(page)
+    whole = opened(operator, run_of(flow, sms_record(message), effects=made, nth=1))
+    assert len(whole.context["story"].texts) == 1
+
+
+def test_what_did_not_come_with_the_event_is_said(operator, flow):
+    page = opened(operator, run_of(flow, record("action", "inbound-call.1", "dial@v1", "not_given")))
+
+    assert "not known: nothing came with the event" in text(page)
+    assert "Not done here, and no result came with the event: dial@v1" in text(page)
+
+
+def test_a_text_that_a_run_was_refused_is_told_as_refused(operator, flow):
+    refused = {"ok": False, "to": CALLER, "status": "rejected", "error": "the run has texted it 3 times"}
+    page = opened(operator, run_of(flow, record("action", "a.1", "sms@v1", result={"messages": [refused]})))
+
+    assert "Refused" in text(page)
+    assert "Would be refused" not in text(page)
 
 
 def test_a_run_that_failed_says_why_and_what_fixes_it(operator, flow):

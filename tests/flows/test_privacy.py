@@ -62,23 +62,41 @@ def test_a_viewer_sees_how_a_run_went_without_numbers_and_texts(flow):
     assert sms["result"]["messages"][0] | {"id": ""} == {
         "ok": True, "id": "", "to": "+33 ••• •••42", "status": "queued",
     }  # fmt: skip
-    assert seen.context["call"]["fromType"] == "MOBILE"
+    assert (seen.context, seen.effects) == ({}, {})
     assert MOBILE in rests(run)
 
 
 def test_a_rehearsals_text_and_what_a_host_said_are_masked_too(flow):
     run = ran(begin(flow, dry=True))
+    run.steps[0] |= {"kind": "action", "name": "fetch@v2"}
     run.steps[0]["result"] = {
-        "json": {"status": "Ada", "id": 4412345678, "n": 3},
+        "json": {"status": "Ada", "id": 4412345678, "Ada": 3},
         "body": "Ada",
         "status": 200,
+        "ok": True,
     }
     [seen] = reading.for_reader([run], make_member(flow.workspace, "viewer"))
 
     assert [word for word in (SENT, "Ada", "4412345678") if word in rests(seen)] == []
-    assert seen.steps[0]["result"] == {
-        "json": {"status": "•••", "id": "•••", "n": 3}, "body": "•••", "status": 200,
-    }  # fmt: skip
+    assert seen.steps[0]["result"] == {"json": "•••", "body": "•••", "status": 200, "ok": True}
+
+
+def test_of_what_somebody_gave_only_yes_and_no_are_shown(flow):
+    given = {
+        "ok": False,
+        "id": "+33639980042",
+        "status": "Ada",
+        "n": 1234,
+        "+33639980042": True,
+        "cdr": {"from": "Ada"},
+    }
+    run = ran(begin(flow, given={"$dial": given}))
+    run.steps[1]["value"] = "123456"
+    run.steps[2]["value"] = "123"
+    [seen] = reading.for_reader([run], make_member(flow.workspace, "viewer"))
+
+    assert seen.steps[1]["result"] == {"ok": False}
+    assert (seen.steps[1]["value"], seen.steps[2]["value"]) == ("•••", "123")
 
 
 def test_what_a_list_did_not_read_is_not_read_for_it(flow, django_assert_num_queries):
@@ -109,7 +127,8 @@ def test_without_its_values_a_run_keeps_what_was_decided_and_which_messages_it_m
 
     assert [(step["path"], step["verdict"], step["condition"]) for step in run.steps] == before
     assert run.steps[-1]["result"] == {"messages": [{"id": pk, "status": "queued"}]}
-    assert (run.context, run.effects, run.party) == ({}, {}, MOBILE)
+    assert (run.context, run.effects) == ({}, {"voicemail.1#1": run.steps[-1]["result"]})
+    assert run.party == MOBILE
     assert run.values_gone_at
 
 

@@ -171,15 +171,49 @@ def test_what_costs_queries_is_the_run_and_not_how_many_there_are(flow, django_a
         running.work()
 
 
-@pytest.mark.usefixtures("number")
-def test_no_more_workers_are_at_runs_than_messages_can_spare(flow):
+def test_no_more_threads_are_at_runs_than_messages_can_spare(flow, monkeypatch):
+    places = running._Places()
+    monkeypatch.setattr(running, "_places", places)
+    places.held.update({-nth: 1 for nth in range(running.MOST_AT_ONCE)})
+    begin(flow)
+    assert running.work() == 0
+
+    places.held[0] -= 1
+    assert (running.work(), places.held[flow.workspace_id]) == (1, 0)
+
+
+def test_runs_of_one_workspace_leave_room_for_anothers(flow, monkeypatch):
+    places = running._Places()
+    monkeypatch.setattr(running, "_places", places)
+    places.held[flow.workspace_id] = running.MOST_OF_ONE
+    begin(flow)
+    other = begin(make_flow(make_workspace()))
+
+    assert running.work() == 1
+    other.refresh_from_db()
+    assert other.state == "done"
+
+
+def test_workspaces_take_turns(flow, monkeypatch):
+    taken, through = [], running._through
+    monkeypatch.setattr(running, "_through", lambda run: (taken.append(run.workspace_id), through(run)))
+    other = make_flow(make_workspace())
+    for each in (flow, flow, flow, other, other):
+        begin(each)
+    running.work()
+
+    ours, theirs = flow.workspace_id, other.workspace_id
+    assert taken == [ours, theirs, ours, theirs, ours]
+
+
+def test_workers_that_were_killed_take_no_room(flow):
     held = [begin(flow) for _ in range(running.MOST_AT_ONCE)]
     FlowRun.objects.filter(pk__in=[each.pk for each in held]).update(
         state="running", next_at=timezone.now() + running.LEASE
     )
     begin(flow)
 
-    assert running.work() == 0
+    assert running.work() == 1
 
 
 def test_a_worker_that_was_overtaken_does_nothing_more(flow, monkeypatch):
@@ -321,12 +355,33 @@ def test_a_database_that_is_away_puts_the_run_off(flow, monkeypatch):
 
     monkeypatch.setattr(effects, "accept", away)
     run = ran(begin(flow))
-    assert (run.state, run.next_at > timezone.now()) == ("running", True)
+    soon = timezone.now() + running.PUT_OFF
+    assert (run.state, run.attempts, timezone.now() < run.next_at <= soon) == ("waiting", 1, True)
 
     lease_ends(run)
     running.sweep()
     run.refresh_from_db()
     assert (run.state, len(messages(run))) == ("done", 1)
+
+
+def test_a_run_is_put_off_longer_each_time(flow, monkeypatch):
+    def away(_ask):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(effects, "accept", away)
+    run, pauses = begin(flow), []
+    for _ in range(running.MOST_ATTEMPTS):
+        run = ran(run)
+        pauses.append(round((run.next_at - timezone.now()).total_seconds()))
+
+    assert pauses == [5, 20, 80, 120, 120]
+
+
+def test_steps_that_cannot_be_stored_end_the_run_without_them(flow, monkeypatch):
+    monkeypatch.setattr(running, "storable", lambda value: {object()} if value else value)
+    run = ran(begin(flow))
+
+    assert (run.state, run.steps, run.next_at, len(messages(run))) == ("done", [], None, 1)
 
 
 def test_a_branch_that_is_not_there_ends_the_run(flow):

@@ -1,5 +1,6 @@
 """What begins a run: a missed call, a text to one of our numbers; which, when, and once."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from smsadmin.consent.models import Policy
 from smsadmin.flows import bell, running, starting
-from smsadmin.flows.models import FlowRun, Start
+from smsadmin.flows.models import Flow, FlowRun, Start
 from smsadmin.incoming import handling
 from smsadmin.incoming.models import InboundMessage, ProviderCall
 from smsadmin.incoming.signals import received
@@ -78,6 +79,14 @@ def text(number, body="Hello", sender=AMERICAN, **columns):
     )
     received.send(sender=InboundMessage, inbound=inbound)
     return inbound
+
+
+def told(inbound, arrived):
+    """The row of the provider's call that told of the text."""
+    ProviderCall.objects.create(
+        workspace_id=inbound.workspace_id, connection_id=inbound.connection_id, at=arrived, event="message.received",
+        provider_id=inbound.provider_id, fingerprint=uuid.uuid4(), outcome="reply",
+    )  # fmt: skip
 
 
 # --- Once ---------------------------------------------------------------------------------------------
@@ -173,6 +182,19 @@ def test_other_calls_start_nothing(flow, number, data):
     handling.run()
 
     assert (ProviderCall.objects.get().outcome, FlowRun.objects.count()) == ("unused", 0)
+
+
+@pytest.mark.parametrize(("minutes", "outcome"), [(29, "started"), (31, "unused")])
+def test_who_called_long_ago_is_not_texted_and_the_call_says_why(flow, number, minutes, outcome):
+    make_start(flow)
+    ended = int(timezone.now().timestamp()) - minutes * 60
+    missed_call(number, ended_at=ended, started_at=ended - 20)
+    handling.run()
+
+    call = ProviderCall.objects.get()
+    assert (call.outcome, FlowRun.objects.exists()) == (outcome, outcome == "started")
+    if outcome == "unused":
+        assert call.detail == "it ended 31 minutes ago, and flows answer calls of the last 30"
 
 
 @pytest.mark.parametrize(
@@ -343,14 +365,35 @@ def test_a_machine_that_answers_texts_comes_to_an_end(answering, number, time_ma
 
 
 def test_what_a_killed_process_did_not_begin_is_made_up_for_once(answering, number, monkeypatch):
+    long_ago = timezone.now() - timedelta(days=1)
+    Start.objects.update(created_at=long_ago)
     with monkeypatch.context() as patch:
         patch.setattr(received, "send", lambda **_: None)
-        text(number)
-        text(number, at=timezone.now() - starting.REACH)
+        late = text(number, at=long_ago)  # the provider told of it a day late
+        told(late, timezone.now())
+        told(text(number), timezone.now() - starting.REACH)
     for _ in range(2):
         starting.make_up()
 
-    assert FlowRun.objects.count() == 1
+    assert FlowRun.objects.get().context["sms"]["sid"] == late.provider_id
+
+
+@pytest.mark.parametrize("since", ["the flow is on", "the start is there"])
+def test_what_came_before_starts_nothing(answering, number, monkeypatch, since):
+    before, now = timezone.now() - timedelta(minutes=1), timezone.now()
+    Start.objects.update(created_at=now if since == "the start is there" else before)
+    Flow.objects.update(on_since=now if since == "the flow is on" else before)
+    with monkeypatch.context() as patch:
+        patch.setattr(received, "send", lambda **_: None)
+        told(text(number), before + timedelta(seconds=1))
+        make_start(answering)
+        missed_call(number)
+        ProviderCall.objects.filter(event="call.ended").update(at=before + timedelta(seconds=1))
+    Start.objects.update(created_at=now if since == "the start is there" else before)
+    starting.make_up()
+    handling.run()
+
+    assert not FlowRun.objects.exists()
 
 
 def test_making_up_costs_a_query_where_no_text_starts_anything(flow, django_assert_num_queries):

@@ -401,7 +401,7 @@ def test_the_list_of_connections_says_whether_it_is_set_up_in_one_query_for_all(
     for _ in range(5):
         make_connection(connection.workspace)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page = words(owner.get(reverse("connections")))
 
     assert page.count("Delivery reports and replies Not set up") == 5

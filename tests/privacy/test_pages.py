@@ -10,10 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from smsadmin.flows.models import Flow, FlowRun, FlowVersion
 from smsadmin.privacy import purging, stock
 from smsadmin.privacy.models import Policy, PurgedCount
 from smsadmin.workspaces.models import Role, Workspace
-from tests.factories import make_message, make_workspace
+from tests.factories import make_message, make_workspace, uuid7_at
 from tests.privacy.conftest import policy, signed_in
 from tests.privacy.test_reading import text_of
 
@@ -165,8 +166,26 @@ def test_the_page_costs_the_same_for_any_number(
     for _ in range(5):
         make_message(workspace)
 
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(21):
         owner.get(PRIVACY)
+
+
+def test_runs_of_call_flows_are_among_what_is_kept_and_what_shorter_times_delete(
+    owner: Client, workspace: Workspace
+) -> None:
+    flow = Flow.objects.create(workspace=workspace, name="Follow-up")
+    version = FlowVersion.objects.create(flow=flow, number=1, source="")
+    for days in (40, 5):
+        pk = uuid7_at(ago(days))
+        FlowRun.objects.create(
+            pk=pk, workspace=workspace, flow=flow, version=version, key=pk, cause="api", branch="inbound-call"
+        )
+
+    found = stock.kept(workspace)
+    assert [(each.count, each.runs, bool(each.oldest)) for each in found] == [(0, 2, True)] * 3
+    page = text_of(owner.post(PRIVACY, form(text_days=30)))
+    assert "what 1 run of call flows saw and said" in page
+    assert "0 messages" not in page
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event as Flag
 from threading import Thread
 from typing import Any
 
@@ -207,3 +209,81 @@ def test_of_an_endless_answer_the_beginning_is_read(endless: str) -> None:
 
     assert answer.status == 200
     assert answer.exchange.answer == "x" * http.MOST_KEPT
+
+
+# --- In time, whatever the other side does
+
+
+def dripped(beginning: bytes) -> Callable[[socket.socket], None]:
+    """An answer that begins so, and then goes on by a byte every 20 ms: for 2 s, while anybody listens."""
+
+    def answer(caller: socket.socket) -> None:
+        caller.recv(10_000)
+        caller.sendall(beginning)
+        for _ in range(100):
+            caller.sendall(b"x")
+            time.sleep(0.02)
+
+    return answer
+
+
+def timed(url: str) -> tuple[http.Answer, bool]:
+    """The answer to a call that has 0.2 s, and whether it came as fast as that, give or take a busy machine."""
+    started = time.monotonic()
+    answer = http.post_outside(url, b"{}", headers={}, read_timeout=0.2, private=True)
+    return answer, time.monotonic() - started < 1
+
+
+def test_headers_that_come_in_drops_are_cut_off() -> None:
+    with speaking(dripped(b"HTTP/1.1 200 OK\r\nX-Slow: ")) as port:
+        answer, in_time = timed(f"http://127.0.0.1:{port}/")
+
+    assert (answer.broke, answer.exchange.failure, in_time) == (
+        http.NO_ANSWER,
+        "no answer within 0.2 s",
+        True,
+    )
+
+
+def test_of_a_body_that_comes_in_drops_the_beginning_is_kept() -> None:
+    with speaking(dripped(b"HTTP/1.1 202 Accepted\r\n\r\n")) as port:
+        answer, in_time = timed(f"http://127.0.0.1:{port}/")
+
+    assert (answer.broke, answer.status, in_time) == ("", 202, True)
+    assert set(answer.body) == {"x"}
+
+
+def test_a_name_that_is_looked_up_for_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing is sent where it is found after all."""
+    found, tried = Flag(), []
+    looked_up = socket.getaddrinfo
+
+    def slow(*asked: Any, **how: Any) -> Any:
+        found.wait(5)
+        return looked_up(*asked, **how)
+
+    monkeypatch.setattr(http.socket, "getaddrinfo", slow)
+    monkeypatch.setattr(socket, "create_connection", lambda *asked, **how: tried.append(asked))
+    answer, in_time = timed("http://127.0.0.1:9/")
+    found.set()
+    for thread in threading.enumerate():
+        if thread.name == "outside":
+            thread.join(5)
+
+    assert (answer.broke, in_time) == (http.NOT_SENT, True)
+    assert answer.exchange.failure == "no connection within 0.2 s"
+    assert tried == []
+
+
+def test_who_says_nothing_is_hung_up_on() -> None:
+    hung_up = Flag()
+
+    def silent(caller: socket.socket) -> None:
+        while caller.recv(10_000):
+            pass
+        hung_up.set()
+
+    with speaking(silent) as port:
+        answer, in_time = timed(f"http://127.0.0.1:{port}/")
+
+    assert (answer.broke, in_time, hung_up.is_set()) == (http.NO_ANSWER, True, True)

@@ -5,13 +5,18 @@ from django.urls import reverse
 from django.utils import timezone
 
 from smsadmin import cache
+from smsadmin.core import errors
 from smsadmin.core.message import ActionConfig, Record
+from smsadmin.flows.models import Flow
+from smsadmin.quotas.models import Scope
+from smsadmin.sending import bell, dispatch, hold, intervene
 from smsadmin.sending.accept import accept
-from smsadmin.sending.filters import OPT_OUT
+from smsadmin.sending.filters import CALLFLOW, OPT_OUT
 from smsadmin.trials import sending, verification
 from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.models import Role
-from tests.factories import RECIPIENT, ask, make_member, make_number, make_workspace
+from tests.factories import RECIPIENT, FakeProvider, ask, make_member, make_number, make_workspace
+from tests.sending.test_accept import limit
 
 OURS, NEW = "+447400123456", "+447400123457"
 
@@ -68,6 +73,104 @@ def test_answers_to_stop_and_those_of_people_are_no_exception(number, over):
     assert accept(ask(number, **over)).error_code == "TEST_NUMBERS_ONLY"
 
 
+# --- While a message waits
+
+
+@pytest.fixture
+def provider(monkeypatch, settings):
+    settings.DISPATCH_LINGER = 0
+    fake = FakeProvider()
+    monkeypatch.setattr(dispatch, "provider_of", lambda connection: fake)
+    monkeypatch.setattr(bell, "ring", lambda connection_id: None)
+    return fake
+
+
+def switch(workspace, on):
+    workspace.build_mode = on
+    workspace.save()
+    cache.forget()
+
+
+def texted(number, provider):
+    dispatch.drain(number.connection_id, sleep=lambda seconds: None)
+    return [sms.recipient for sms in provider.sent]
+
+
+def outcome(message):
+    message.refresh_from_db()
+    return message.status, message.error_code
+
+
+@pytest.mark.services
+def test_what_waits_when_build_mode_is_entered_never_leaves(number, workspace, editor, provider):
+    switch(workspace, on=False)
+    stranger, ours = accept(ask(number)), accept(ask(number, phone=OURS))
+    code = verification.send_code(
+        TestNumber.objects.get(e164=NEW), number, editor.user, "click", timezone.now()
+    )
+    switch(workspace, on=True)
+    assert sorted(texted(number, provider)) == [OURS, NEW]
+    assert outcome(stranger) == ("failed", "TEST_NUMBERS_ONLY")
+    assert stranger.error_facts == {"recipient": RECIPIENT}
+    assert stranger.refunded_at
+    assert outcome(ours) == outcome(code) == ("sent", "")
+
+
+@pytest.mark.services
+def test_so_it_is_with_what_a_flow_asked_for_that_is_in_build_mode_by_then(number, workspace, provider):
+    switch(workspace, on=False)
+    tried, live = (Flow.objects.create(workspace=workspace, name=name) for name in ("Tried", "Live"))
+    by_flow = {"trigger": CALLFLOW, "origin": {"flow": tried.pk}}
+    stranger = accept(ask(number, **by_flow))
+    for over in (by_flow | {"phone": OURS}, by_flow | {"origin": {"flow": live.pk}}, {}):
+        accept(ask(number, **over))
+    Flow.objects.filter(pk=tried.pk).update(build_mode=True)
+    cache.forget()
+    assert sorted(texted(number, provider)) == [RECIPIENT, RECIPIENT, OURS]
+    assert outcome(stranger) == ("failed", "TEST_NUMBERS_ONLY")
+
+
+def test_a_flow_of_another_workspace_in_build_mode_stops_nothing_of_ours(number, workspace, provider):
+    switch(workspace, on=False)
+    Flow.objects.create(workspace=make_workspace(), name="Theirs", build_mode=True)
+    accept(ask(number))
+    assert texted(number, provider) == [RECIPIENT]
+
+
+@pytest.fixture
+def held(number, workspace, time_machine):
+    """One to a stranger and one to a phone of ours that wait for room, and a number with room again."""
+    time_machine.move_to("2026-11-21T10:07:30Z", tick=False)
+    switch(workspace, on=False)
+    limit(number, Scope.NUMBER, 1)
+    accept(ask(number))
+    waiting = [
+        accept(ask(number, phone=phone, at_quota="hold", hold_minutes=60)) for phone in (RECIPIENT, OURS)
+    ]
+    assert [message.status for message in waiting] == ["held", "held"]
+    switch(workspace, on=True)
+    time_machine.move_to("2026-11-21T10:08:00Z", tick=False)
+    return waiting
+
+
+def test_what_is_held_is_taken_out_when_its_turn_comes_and_takes_no_room(held, provider):
+    stranger, ours = held
+    hold.release()
+    assert outcome(stranger) == ("cancelled", "TEST_NUMBERS_ONLY")
+    assert outcome(ours) == ("queued", "")
+
+
+def test_a_person_cannot_release_it_before_its_turn_either(held, editor, provider):
+    stranger, ours = held
+    with pytest.raises(errors.OnlyTestNumbers):
+        intervene.release(stranger, editor.user, timezone.now())
+    assert outcome(stranger)[0] == "held"
+    assert intervene.release(ours, editor.user, timezone.now())
+
+
+# --- Pages
+
+
 def test_a_number_counts_from_the_moment_it_is_verified_until_it_is_removed(number, workspace, signed_in):
     waiting = TestNumber.objects.get(e164=NEW)
     assert accept(ask(number, phone=NEW)).error_code == "TEST_NUMBERS_ONLY"
@@ -112,6 +215,7 @@ def test_an_owner_enters_and_leaves_it_and_reads_first_what_follows(number, work
     assert "Alex" in entering
     assert "Kim" not in entering
     assert "1 message was accepted before" in entering
+    assert "it is refused when its turn comes" in entering
     client.post(reverse("build-mode"), {"do": "enter"})
     assert accept(ask(number)).error_code == "TEST_NUMBERS_ONLY"
 

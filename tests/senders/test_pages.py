@@ -158,10 +158,21 @@ def test_withdrawing_says_what_stops_and_what_goes_out_all_the_same(signed_in, a
     assert "Theirs" not in shown
     assert "1 message under this name was accepted and waits to be sent" in shown
     assert not Number.objects.get(pk=sender.number_id).gone_at
-    signed_in.post(address)
+    told = words(signed_in.post(address, follow=True))
+    assert (
+        "no further message is accepted under it. 1 message that was accepted before still goes out." in told
+    )
     assert Number.objects.get(pk=sender.number_id).gone_at
     assert "Withdrawn" in words(signed_in.get(reverse(LIST)))
     assert signed_in.get(address).status_code == 302
+
+
+def test_of_a_withdrawn_name_under_which_nothing_waits_the_notice_says_no_more(signed_in, account):
+    sender = make_sender_name(account)
+    make_message(account.workspace, number=sender.number)
+    told = words(signed_in.post(reverse("sender-id-withdraw", args=[sender.pk]), follow=True))
+    assert "“ACME” is withdrawn: no further message is accepted under it." in told
+    assert "accepted before" not in told
 
 
 def test_a_withdrawn_name_is_taken_up_again_with_its_approvals(signed_in, account):

@@ -28,7 +28,7 @@ def account(db: None) -> Iterator[Connection]:
 
 
 def given(account: Connection, sender: str, **over: object) -> SendRequest:
-    number = Number.objects.get(workspace=account.workspace, kind=SenderKind.PHONE)
+    number = Number.objects.filter(workspace=account.workspace, kind=SenderKind.PHONE).earliest("pk")
     config = {"sender_kind": "given", "sender_given": sender, "sender_number_id": None}
     return ask(number, **{"phone": "+33612345678", **config, "sender_connection_id": account.pk, **over})
 
@@ -85,7 +85,50 @@ def test_a_name_of_another_account_of_the_workspace_is_unknown(account):
     assert (
         accept(given(account, "ACME", sender_connection_id=other.pk)).error_code == "SENDER_ID_NOT_APPROVED"
     )
-    assert accept(given(account, "ACME", sender_connection_id=None)).error_code == "SENDER_ID_NOT_APPROVED"
+
+
+def test_without_an_account_a_name_is_that_of_the_only_one_that_has_it(account):
+    message = accept(given(account, "Acme", sender_connection_id=None))
+    assert (message.status, message.sender, message.number.connection) == ("queued", "ACME", account)
+
+    make_sender_name(make_connection(account.workspace, Connection.Kind.CALLR), "ACME")
+    assert accept(given(account, "Acme", sender_connection_id=None)).error_code == "SENDER_ID_NOT_APPROVED"
+
+
+def called(account: Connection, number: Number | None) -> Message:
+    """A text whose step names no sender, after a call to the number."""
+    pk = number.pk if number else None
+    return accept(given(account, "", sender_connection_id=None, sender_called=True, sender_number_id=pk))
+
+
+def test_the_number_that_was_called_is_taken_where_it_can_text(account):
+    message = called(account, Number.objects.get(kind=SenderKind.PHONE))
+    assert (message.status, message.sender) == ("queued", "+33644600001")
+    assert step(message, "sender").say == "sender.called"
+
+
+def test_where_it_cannot_text_the_only_account_that_picks_senders_does(account):
+    mute = make_number(account.workspace, connection=account, sms_capable=False)
+    for number, say in ((mute, "sender.called_mute"), (None, "sender.called_elsewhere")):
+        message = called(account, number)
+        assert (message.status, message.number.kind) == ("queued", "pool")
+        assert (step(message, "sender").verdict, step(message, "sender").say) == ("warning", say)
+
+
+@pytest.mark.parametrize("accounts", [0, 2])
+def test_of_no_account_or_several_nobody_picks_and_the_refusal_says_why(account, accounts):
+    mute = make_number(account.workspace, connection=account, sms_capable=False)
+    if accounts:
+        make_pool(make_connection(account.workspace, Connection.Kind.CALLR))
+    else:
+        Number.objects.filter(kind=SenderKind.POOL).update(gone_at=timezone.now())
+    cache.forget()
+
+    message = called(account, mute)
+    assert (message.error_code, step(message, "sender").say) == ("NUMBER_NOT_SMS_CAPABLE", "sender.called")
+    nobodys = called(account, None)
+    assert (nobodys.error_code, nobodys.error_facts) == ("SENDER_REQUIRED", {"source": "called"})
+    assert "is none of ours" in nobodys.error.sentence(nobodys.error_facts)
 
 
 def test_none_at_all_names_the_flows_setting(account):

@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='key',
             name='scopes',
-            field=models.JSONField(default=smsadmin.api.models.quotas_alone, verbose_name='what it may be used for'),
+            field=models.JSONField(db_default=models.Value(['quotas'], models.JSONField()), default=smsadmin.api.models.quotas_alone, verbose_name='what it may be used for'),
         ),
     ]

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from smsadmin.core import sender_names
 from smsadmin.core.numbers import NumberError, e164_strict
-from smsadmin.flows.language.expressions import Undefined, has_expression
+from smsadmin.flows.language.expressions import Undefined, has_expression, shown
+from smsadmin.flows.language.keeping import shortened
 from smsadmin.flows.language.problems import excerpt, nearest
 
 SMS: Final = "sms@v1"
@@ -32,6 +33,21 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 SMS_PARAMS: Final = ("to", "body", "from", "encoding", "trafficType")
 FETCH_PARAMS: Final = ("url", "method", "headers", "body", "timeout", "audio")
 
+#: A run texts one person at most so many times, whatever its flow says.
+MOST_TEXTS_EACH: Final = 3
+#: Before numbers that are there twice are told apart, which costs time for each.
+MOST_RECIPIENTS_GIVEN: Final = 1_000
+LONGEST_RECIPIENT: Final = 100
+LONGEST_BODY: Final = 10_000
+LONGEST_FETCH_BODY: Final = 65_536
+LONGEST_URL: Final = 8_000
+LONGEST_HEADERS: Final = 65_536  # together
+LONGEST_LOG: Final = 1_000
+#: Headers that let whoever has them act as somebody.
+SECRET_HEADERS: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
@@ -55,7 +71,8 @@ def check(action: str, params: Mapping[str, Any]) -> list[Wrong]:
     if action == SMS:
         return list(_checked(SMS, params, _SMS_RULES, _unknown_of_sms(params)))
     if action in FETCHES:
-        return list(_checked(action, params, _FETCH_RULES, _unknown_of_fetch(action, params)))
+        beside = [*_unknown_of_fetch(action, params), *_secrets(params.get("headers"))]
+        return list(_checked(action, params, _FETCH_RULES, beside))
     return []
 
 
@@ -97,10 +114,15 @@ def fetch(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return filled | {"method": filled["method"].upper()}
 
 
+def log(message: Any) -> str:
+    """What log@v1 notes: a text as it is, anything else as JSON, as long as people read."""
+    return shortened(message if isinstance(message, str) else shown(message), LONGEST_LOG)
+
+
 def _checked(
-    action: str, params: Mapping[str, Any], rules: Mapping[str, "_Rule"], unknown: list[Wrong]
+    action: str, params: Mapping[str, Any], rules: Mapping[str, "_Rule"], beside: list[Wrong]
 ) -> Iterator[Wrong]:
-    yield from unknown
+    yield from beside
     for name, rule in rules.items():
         if name == "to" and isinstance(params.get(name), list):
             yield from _recipients(params[name])
@@ -124,6 +146,17 @@ def _unknown_of_fetch(action: str, params: Mapping[str, Any]) -> list[Wrong]:
         Wrong("FETCH_PARAM", {"action": action, **_unknown(key, FETCH_PARAMS)}, (key,))
         for key in params
         if key not in FETCH_PARAMS
+    ]
+
+
+def _secrets(headers: Any) -> list[Wrong]:
+    """Credentials that stand in the text themselves."""
+    if not isinstance(headers, Mapping):
+        return []
+    return [
+        Wrong("FETCH_SECRET", {"header": excerpt(name)}, ("headers", name))
+        for name, value in headers.items()
+        if name.strip().casefold() in SECRET_HEADERS and value not in (None, "") and not has_expression(value)
     ]
 
 
@@ -153,8 +186,7 @@ def _to(action: str, value: Any) -> Iterator[Wrong]:
 
 
 def _recipients(values: list[Any]) -> Iterator[Wrong]:
-    if not values:
-        yield Wrong("SMS_TO_MISSING", {}, ("to",))
+    yield from _number_of(values)
     for index, value in enumerate(values):
         if has_expression(value):
             continue
@@ -173,8 +205,24 @@ def _recipient(value: str | float, path: tuple[str | int, ...]) -> Iterator[Wron
 def _filled_to(action: str, value: Any) -> Iterator[Wrong]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         yield Wrong("SMS_TO_FORM", {}, ("to",))
-    elif not value:
+        return
+    yield from _number_of(value)
+    if long := next((each for each in value if len(each) > LONGEST_RECIPIENT), ""):
+        yield Wrong("SMS_TO_NUMBER", {"value": excerpt(long)}, ("to",))
+
+
+def _number_of(recipients: list[Any]) -> Iterator[Wrong]:
+    if not recipients:
         yield Wrong("SMS_TO_MISSING", {}, ("to",))
+    if len(recipients) > MOST_RECIPIENTS_GIVEN:
+        yield Wrong("SMS_TO_MANY", {"count": len(recipients), "most": MOST_RECIPIENTS_GIVEN}, ("to",))
+
+
+def _long(action: str, key: str, characters: int, most: int) -> Iterator[Wrong]:
+    if characters > most:
+        yield Wrong(
+            "PARAM_LONG", {"action": action, "key": key, "characters": characters, "most": most}, (key,)
+        )
 
 
 def _body(action: str, value: Any) -> Iterator[Wrong]:
@@ -187,6 +235,8 @@ def _body(action: str, value: Any) -> Iterator[Wrong]:
 def _filled_body(action: str, value: Any) -> Iterator[Wrong]:
     if not isinstance(value, str):
         yield Wrong("SMS_BODY_FORM", {}, ("body",))
+    else:
+        yield from _long(action, "body", len(value), LONGEST_BODY)
 
 
 def _from(action: str, value: Any) -> Iterator[Wrong]:
@@ -210,6 +260,8 @@ def _traffic(action: str, value: Any) -> Iterator[Wrong]:
 def _url(action: str, value: Any) -> Iterator[Wrong]:
     if not isinstance(value, str) or not value.casefold().startswith(("https://", "http://")):
         yield Wrong("FETCH_URL", {"action": action}, () if value is None else ("url",))
+    else:
+        yield from _long(action, "url", len(value), LONGEST_URL)
 
 
 def _method(action: str, value: Any) -> Iterator[Wrong]:
@@ -225,11 +277,18 @@ def _headers(action: str, value: Any) -> Iterator[Wrong]:
         yield Wrong("FETCH_HEADERS", {}, ("headers",))
     elif odd := next((name for name, each in value.items() if not isinstance(each, str | int | float)), None):
         yield Wrong("FETCH_HEADERS", {}, ("headers", odd))
+    else:
+        characters = sum(len(name) + len(str(each)) for name, each in value.items())
+        yield from _long(action, "headers", characters, LONGEST_HEADERS)
 
 
 def _fetch_body(action: str, value: Any) -> Iterator[Wrong]:
-    if value is not None and not isinstance(value, str):
+    if value is None:
+        return
+    if not isinstance(value, str):
         yield Wrong("FETCH_BODY", {"action": action}, ("body",))
+    else:
+        yield from _long(action, "body", len(value), LONGEST_FETCH_BODY)
 
 
 def _timeout(action: str, value: Any) -> Iterator[Wrong]:

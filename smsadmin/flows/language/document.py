@@ -1,7 +1,7 @@
 """The YAML of a call flow: read, checked, and taken apart into branches and steps."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -24,7 +24,12 @@ ANSWER_BRANCH: Final = "answerOnBranch"
 
 _TOP = ("description", "compat", "variables", "defaults", "branches")
 _STEP = ("action", "params", "result", "if", "then", "goto", "events")
+_Check = Callable[[str, Collection[str]], Iterable[expressions.Refusal]]
 _VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
+#: Paths and keys are made of names, with "." and "#" between them.
+_LONGEST_NAME = 80
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_NAME}}}")
+MOST_EXPRESSIONS: Final = 300  # each takes time to be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +178,7 @@ class _Reader:
             self.script.report("NO_BRANCHES", start_of(root))
             return {}
         key, value = fields["branches"]
-        named = self._named(value, "branches")
+        named = self._named(value, "branches", "BRANCH_NAME")
         if not named:
             self.script.report("NO_BRANCHES", start_of(key))
         elif not any(name in STARTS for name in named):
@@ -186,10 +191,14 @@ class _Reader:
         written, near = next(found, ("", ""))
         self.script.report("NO_START", start_of(key), written=excerpt(written), nearest=near)
 
-    def _named(self, node: Node, key: str) -> Fields:
-        """The fields of a mapping whose names are free."""
+    def _named(self, node: Node, key: str, wrong_name: str) -> Fields:
+        """The fields of a mapping whose names are free, but may be part of a path."""
         if isinstance(node, MappingNode):
-            return self.script.fields(node)
+            fields = self.script.fields(node)
+            for name, (label, _) in fields.items():
+                if not _NAME.fullmatch(name):
+                    self.script.report(wrong_name, start_of(label), name=excerpt(name), most=_LONGEST_NAME)
+            return fields
         if not _is_null(node):
             self.script.report("NOT_A_MAPPING", start_of(node), key=key)
         return {}
@@ -317,14 +326,22 @@ class _Reader:
     def _events(self, fields: Fields, path: str) -> dict[str, tuple[Step, ...]]:
         if "events" not in fields:
             return {}
-        named = self._named(fields["events"][1], "events")
+        named = self._named(fields["events"][1], "events", "EVENT_NAME")
         return {name: self._steps(node, f"{path}.{name}", name) for name, (_, node) in named.items()}
 
     def _check_expressions(self) -> None:
-        for node in self.conditions:
-            self._report_expressions(node, expressions.check(node.value, self.names))
-        for node in chain.from_iterable(map(self.script.texts, self.params)):
-            self._report_expressions(node, expressions.check_template(node.value, self.names))
+        texts = chain.from_iterable(map(self.script.texts, self.params))
+        found: list[tuple[ScalarNode, _Check, int]] = [
+            *((node, expressions.check, 1) for node in self.conditions),
+            *((node, expressions.check_template, expressions.count(node.value)) for node in texts),
+        ]
+        seen = 0
+        for node, check_one, count in sorted(found, key=lambda each: start_of(each[0])):
+            seen += count
+            if seen > MOST_EXPRESSIONS:
+                self.script.report("TOO_MANY_EXPRESSIONS", start_of(node), most=MOST_EXPRESSIONS)
+                return
+            self._report_expressions(node, check_one(node.value, self.names))
 
     def _report_expressions(self, node: ScalarNode, refusals: Iterable[expressions.Refusal]) -> None:
         for refusal in refusals:
@@ -343,6 +360,9 @@ class _Reader:
         for loop in _loops(branches):
             way = " → ".join(excerpt(step.goto) for step in (loop[-1], *loop))
             self.script.report("ENDLESS_LOOP", start_of(self.gotos[loop[0].path]), branches=way)
+        for goto, names in _texting_rounds(branches):
+            way, most = " → ".join(map(excerpt, names)), actions.MOST_TEXTS_EACH
+            self.script.report("TEXTS_AGAIN", start_of(self.gotos[goto.path]), branches=way, most=most)
 
     def _check_reached(self, steps: tuple[Step, ...]) -> None:
         """What follows a goto that is always taken is never reached."""
@@ -408,3 +428,56 @@ def _certain(steps: tuple[Step, ...]) -> Step | None:
 
 def _leads_away(step: Step) -> bool:
     return bool(step.goto) or any(map(_leads_away, chain(step.then, *step.events.values())))
+
+
+def _texting_rounds(branches: Mapping[str, Branch]) -> Iterator[tuple[Step, list[str]]]:
+    """Rounds of gotos that text on their way, one at most for each branch: the goto after the text, and the branches
+    of the round."""
+    ahead = {name: [step.goto for step in _gotos(branch.steps)] for name, branch in branches.items()}
+    told: set[str] = set()
+    for name, branch in branches.items():
+        for goto in _after_texts(branch.steps)[0]:
+            if name not in told and (way := _way(ahead, goto.goto, name)):
+                told |= set(way)
+                yield goto, [name, *way]
+
+
+def _gotos(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        if step.goto:
+            yield step
+        for inner in (step.then, *step.events.values()):
+            yield from _gotos(inner)
+
+
+def _after_texts(steps: tuple[Step, ...], has_texted: bool = False) -> tuple[list[Step], bool]:
+    """The gotos that may come after a text was sent, and whether one may have been where these steps go nowhere."""
+    found: list[Step] = []
+    for step in steps:
+        has_texted |= step.action == actions.SMS
+        if step.goto and has_texted:
+            found.append(step)
+        if step.goto and not step.condition:
+            return found, False
+        for inner in (step.then, *step.events.values()):
+            more, texts = _after_texts(inner, has_texted)
+            found += more
+            has_texted |= texts
+    return found, has_texted
+
+
+def _way(ahead: Mapping[str, list[str]], start: str, end: str) -> list[str]:
+    """The shortest way from one branch to another, with both; [] for none."""
+    before = {start: ""}
+    waiting = [start]
+    for name in waiting:  # which grows meanwhile
+        for target in ahead.get(name, ()):
+            if target not in before:
+                before[target] = name
+                waiting.append(target)
+    way: list[str] = []
+    name = end if end in before else ""
+    while name:
+        way.append(name)
+        name = before[name]
+    return way[::-1]

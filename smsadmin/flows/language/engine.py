@@ -1,26 +1,30 @@
 """Takes the steps of a call flow: conditions, gotos, results. What reaches the outside world is given to it."""
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, Protocol
 
-from smsadmin.flows.language import actions, expressions
+from smsadmin.flows.language import actions, expressions, keeping
 from smsadmin.flows.language.actions import ParamsError
 from smsadmin.flows.language.document import HANGUP, Document, Step
-from smsadmin.flows.language.expressions import SECONDS_TOGETHER, Budget, ExpressionError
+from smsadmin.flows.language.expressions import SECONDS_TOGETHER, UNDEFINED, Budget, ExpressionError
 
 log = logging.getLogger(__name__)
 
-Verdict = Literal["taken", "skipped", "given", "failed"]
+#: `given` and `not_given` are those of voice actions: whether a result came with the event.
+Verdict = Literal["taken", "skipped", "given", "not_given", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     steps: int = 1_000
     gotos: int = 100
+    fetches: int = 20
     seconds: float = SECONDS_TOGETHER  # of processor time for all expressions of a run
+    characters: int = 2_000_000  # of all records, as JSON
 
 
 LIMITS: Final = Limits()
@@ -45,8 +49,9 @@ class Effects(Protocol):
         """`params` are whole: url, method, headers, body, timeout (seconds or None); `version` is "v1" or "v2"."""
         ...
 
-    def given(self, action: str, params: Mapping[str, Any], key: str) -> dict[str, Any]:
-        """The result of a voice action, which was done elsewhere and came with the event. `params` are filled in.
+    def given(self, action: str, params: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+        """The result of a voice action, which was done elsewhere and came with the event; None where nothing came.
+        `params` are filled in.
 
         The names under its "events" are those that happened: their steps are taken.
         """
@@ -65,7 +70,7 @@ class Record:
     key: str = ""  # of an action that was executed
     condition: str = ""
     value: str = ""  # of the condition, as people read it: true, null, ["MOBILE"], undefined
-    result: Any = None  # what the action answered
+    result: Any = None  # what the action answered, as keeping.kept leaves it
     result_name: str = ""  # the variable that received it
     note: Mapping[str, Any] = field(
         default_factory=dict
@@ -118,7 +123,7 @@ class _Run:
         self.scope: dict[str, Any] = {**document.variables, **scope}
         self.records: list[Record] = []
         self.executions: Counter[str] = Counter()
-        self.steps = self.gotos = 0
+        self.steps = self.gotos = self.fetches = self.characters = 0
         self.budget = Budget(limits.seconds)
         self.has_hung_up = False  # the branch was taken by a goto already
 
@@ -129,7 +134,7 @@ class _Run:
             if branch is None:
                 raise _Failed("NO_SUCH_BRANCH", {"branch": name})
             self.has_hung_up |= name == HANGUP
-            self.records.append(Record("branch", name, branch.line, "taken", name))
+            self._keep(Record("branch", name, branch.line, "taken", name))
             name = self._take(branch.steps)
 
     def _take(self, steps: tuple[Step, ...]) -> str:
@@ -143,6 +148,8 @@ class _Run:
         self.steps += 1
         if self.steps > self.limits.steps:
             raise self._failed(step, "LIMIT_STEPS", {"most": self.limits.steps})
+        if self.characters > self.limits.characters:
+            raise self._failed(step, "LIMIT_RECORDS", {"most": self.limits.characters})
         value = ""
         if step.condition:
             found = self._evaluated(step)
@@ -168,24 +175,27 @@ class _Run:
         self.executions[step.path] += 1
         key = f"{step.path}#{self.executions[step.path]}"
         result = self._done(step, key, value)
-        verdict: Verdict = "given" if step.action in actions.GIVEN else "taken"
-        self._record(step, verdict, value=value, key=key, result=result)
+        self._record(step, _verdict(step, result), value=value, key=key, result=keeping.kept(result))
         if step.result:
-            self.scope[step.result] = result
-        return self._happened(step, result)
+            self.scope[step.result] = UNDEFINED if result is None else result
+        return self._happened(step, result or {})
 
     def _happened(self, step: Step, result: Mapping[str, Any]) -> str:
-        """The steps of those events that the result names."""
+        """The steps of those events that the result names, in a list of texts."""
+        happened = result.get("events")
         for name, steps in step.events.items():
-            if name in (result.get("events") or ()):
+            if isinstance(happened, list) and name in happened:
                 line = steps[0].line if steps else step.line
-                self.records.append(Record("event", step.path, line, "given", name))
+                self._keep(Record("event", step.path, line, "given", name))
                 if target := self._take(steps):
                     return target
         return ""
 
-    def _done(self, step: Step, key: str, value: str) -> dict[str, Any]:
-        """What the action answers; raises _Failed."""
+    def _done(self, step: Step, key: str, value: str) -> dict[str, Any] | None:
+        """What the action answers, None where nothing came for it; raises _Failed."""
+        self.fetches += step.action in actions.FETCHES
+        if self.fetches > self.limits.fetches:
+            raise self._failed(step, "LIMIT_FETCHES", {"most": self.limits.fetches}, value=value, key=key)
         params = self._filled(step, key, value)
         try:
             if step.action == actions.SMS:
@@ -194,8 +204,7 @@ class _Run:
                 version = step.action.partition("@")[2]
                 return self.effects.fetch(actions.fetch(step.action, params), key, version)
             if step.action == actions.LOG:
-                message = params.get("message", "")
-                return {"message": message if isinstance(message, str) else expressions.shown(message)}
+                return {"message": actions.log(params.get("message", ""))}
             return self.effects.given(step.action, params, key)
         except Postponed:
             raise
@@ -222,9 +231,19 @@ class _Run:
         kind: Literal["action", "goto", "then"] = "action" if step.action else "goto" if step.goto else "then"
         name, result_name = step.action or step.goto, step.result if "result" in said else ""
         said = {"condition": step.condition, "result_name": result_name, **said}
-        self.records.append(Record(kind, step.path, step.line, verdict, name, **said))
+        self._keep(Record(kind, step.path, step.line, verdict, name, **said))
+
+    def _keep(self, record: Record) -> None:
+        self.records.append(record)
+        self.characters += len(json.dumps(record.as_json(), ensure_ascii=False, default=str))
 
     def _failed(self, step: Step, code: str, facts: Mapping[str, Any], **said: Any) -> _Failed:
         failure = _Failed(code, facts)
         self._record(step, "failed", note=failure.error, **said)
         return failure
+
+
+def _verdict(step: Step, result: Mapping[str, Any] | None) -> Verdict:
+    if step.action not in actions.GIVEN:
+        return "taken"
+    return "not_given" if result is None else "given"

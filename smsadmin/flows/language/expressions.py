@@ -28,6 +28,7 @@ __all__ = [
     "Undefined",
     "check",
     "check_template",
+    "count",
     "evaluate",
     "fill",
     "has_expression",
@@ -40,6 +41,7 @@ ROOTS: Final = ("call", "sms", "run", "scenario", "integrations", "now")
 
 SECONDS: Final = 0.2  # of processor time for one expression
 SECONDS_TOGETHER: Final = 2.0
+CHARACTERS_TOGETHER: Final = 5_000_000  # of all values of a run, as JSON
 BYTES: Final = 16 * 2**20
 STACK: Final = 256 * 2**10  # threads may have little
 MOST_SHOWN: Final = 200
@@ -73,16 +75,23 @@ class ExpressionError(Exception):
 
 
 class Budget:
-    """The processor time that expressions may take together."""
+    """The processor time that expressions may take together, and the characters that they may come to."""
 
-    def __init__(self, seconds: float = SECONDS_TOGETHER) -> None:
+    def __init__(self, seconds: float = SECONDS_TOGETHER, characters: int = CHARACTERS_TOGETHER) -> None:
         self.seconds = self.left = seconds
+        self.characters = self.characters_left = characters
 
     def for_one(self) -> float:
         """What the next expression may take; raises ExpressionError where nothing is left."""
         if self.left <= 0:
             raise ExpressionError("LIMIT_TIME", {"seconds": self.seconds})
         return min(SECONDS, self.left)
+
+    def take(self, characters: int) -> None:
+        """What a value has as JSON; raises ExpressionError where it is too much."""
+        self.characters_left -= characters
+        if self.characters_left < 0:
+            raise ExpressionError("LIMIT_VALUES", {"most": self.characters})
 
 
 def check(text: str, names: Collection[str] | None = None) -> list[Refusal]:
@@ -100,6 +109,11 @@ def check_template(text: str, names: Collection[str] | None = None) -> Iterator[
             yield replace(refusal, offset=refusal.offset + start + len(_OPEN))
     if unclosed is not None:
         yield Refusal("UNCLOSED_EXPRESSION", {}, unclosed)
+
+
+def count(text: str) -> int:
+    """How many `${{ … }}` begin in a text."""
+    return text.count(_OPEN)
 
 
 def has_expression(value: Any) -> bool:
@@ -200,6 +214,7 @@ def _work_out(text: str, scope: Mapping[str, Any], finish: str, budget: Budget) 
         raise _of_engine(text, str(problem), budget, seconds) from None
     finally:
         budget.left -= time.thread_time() - began
+    budget.take(len(answer))
     told = json.loads(_UNSTORABLE.sub(r"\1\\ufffd", answer))
     if failure := told.get("failure"):
         raise ExpressionError(failure["code"], failure["facts"], failure["offset"])

@@ -141,6 +141,10 @@ KINDS: dict[str, Kind] = {
     "NUMBER_AS_INTEGER": Kind(
         _("{written} is read as the number {read}: the rest of it is lost."), _("Put it in quotes: {quoted}.")
     ),
+    "NUMBER_TOO_LONG": Kind(
+        _("{written} has {characters} characters, and a number may have {most}."),
+        _("Put it in quotes, so that it is a text."),
+    ),
     "READ_OTHERWISE": Kind(
         _("{written} is a text here. Other readers of YAML take it for {read}."),
         _("Put it in quotes: {quoted}."),
@@ -171,6 +175,14 @@ KINDS: dict[str, Kind] = {
         _("No branch begins anything: none is called inbound-call, inbound-sms or api-initiated."),
         _("Give the branch that comes first one of these names."),
         near=_("Call “{written}” “{nearest}”."),
+    ),
+    "BRANCH_NAME": Kind(
+        _("“{name}” cannot name a branch."),
+        _("Write up to {most} letters without accents, digits, - and _, as in call-back."),
+    ),
+    "EVENT_NAME": Kind(
+        _("“{name}” cannot name an event."),
+        _("Write up to {most} letters without accents, digits, - and _, as in ready."),
     ),
     "EMPTY_BRANCH": Kind(
         _("The branch “{branch}” has no steps."),
@@ -217,6 +229,11 @@ KINDS: dict[str, Kind] = {
         _("This goes round for ever: {branches}."),
         _("Give one “goto” on the way a condition, or end the last branch without one."),
     ),
+    "TEXTS_AGAIN": Kind(
+        _("Each round of {branches} sends a text again. A run texts one person at most {most} times."),
+        _("Leave the round before sms@v1, or send the text after the last round."),
+        severity="warning",
+    ),
     "UNKNOWN_ACTION": Kind(
         _("There is no action “{action}”."),
         _("Known are: {known}."),
@@ -240,6 +257,10 @@ KINDS: dict[str, Kind] = {
     ),
     "IF_BRACES": Kind(_("“if” holds a bare expression, without ${{{{ }}}}."), _("Write if: {quoted}")),
     # Expressions, as they are written
+    "TOO_MANY_EXPRESSIONS": Kind(
+        _("With this value, the call flow has more than {most} expressions."),
+        _("Make two flows of it, or fetch what the expressions work out."),
+    ),
     "UNCLOSED_EXPRESSION": Kind(
         _("The ${{{{ that opens here is never closed."),
         _("Add }}}}. If the expression has a “ #” in it, put the whole value in quotes."),
@@ -321,6 +342,14 @@ KINDS: dict[str, Kind] = {
         _("“{value}” in “to” is not a full international number."),
         _('Write + and the country code, then digits only, in quotes: "+33612345678".'),
     ),
+    "SMS_TO_MANY": Kind(
+        _("“to” names {count} recipients, and one step may have {most}."),
+        _("Send to fewer people here: a call flow answers somebody who called."),
+    ),
+    "PARAM_LONG": Kind(
+        _("“{key}” of {action} has {characters} characters, and {most} are the most."),
+        _("Shorten it, or use less of the values in it."),
+    ),
     "SMS_BODY_MISSING": Kind(_("sms@v1 has no text: “body” is missing."), _("Write “body:” and the text.")),
     "SMS_BODY_FORM": Kind(_("“body” must be a text."), _("Put it in quotes.")),
     "SMS_FROM": Kind(
@@ -353,6 +382,13 @@ KINDS: dict[str, Kind] = {
         _("“headers” must be names and texts."),
         _("Write each as “name: text” below “headers:”, the text in quotes."),
     ),
+    "FETCH_SECRET": Kind(
+        _("Everybody who may read this flow can read what “{header}” holds here."),
+        _(
+            "Keep it with its host in Flows › Allowed hosts, where credentials are encrypted, and remove it here."
+        ),
+        severity="warning",
+    ),
     "FETCH_BODY": Kind(
         _("The “body” of {action} must be a text."), _("Put it in quotes, or below “body: |”.")
     ),
@@ -373,6 +409,18 @@ KINDS: dict[str, Kind] = {
     ),
     "LIMIT_TIME": Kind(
         _("The run was stopped: its expressions took more than {seconds} s together."), _("Simplify them.")
+    ),
+    "LIMIT_VALUES": Kind(
+        _("The run was stopped: its expressions came to more than {most} characters together."),
+        _("Read only the part of a value that is needed, as in $answer.json.name."),
+    ),
+    "LIMIT_FETCHES": Kind(
+        _("The run was stopped: it may call other services {most} times at most."),
+        _("Fetch once and keep the answer, and look for branches that go to each other all the time."),
+    ),
+    "LIMIT_RECORDS": Kind(
+        _("The run was stopped: what is kept of its steps came to more than {most} characters together."),
+        _("Fetch less, and look for branches that go to each other all the time."),
     ),
     "EFFECT_FAILED": Kind(
         _("{action} could not be done: {reason}."), _("Run the flow again; what was sent is not sent twice.")

@@ -18,6 +18,7 @@ MOST_CHARACTERS = 32_768
 MOST_LEVELS = 40
 MOST_VALUES = 20_000
 MOST_ERRORS = 100  # nobody reads more of them at once
+MOST_DIGITS = 40  # more than any number needs, and far fewer than arithmetic stumbles over
 
 _STANDARD = "tag:yaml.org,2002:"
 _SCALARS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "value", "merge"})
@@ -132,7 +133,7 @@ class Script:
 
     def _visible(self, node: ScalarNode) -> Iterator[int]:
         """Where the characters of a text stand that are not white."""
-        index, end = self._inside(node)
+        index, end = self.inside(node)
         while index < end:
             character = self.source[index]
             length = 1
@@ -145,7 +146,7 @@ class Script:
                 yield index
             index += length
 
-    def _inside(self, node: ScalarNode) -> tuple[int, int]:
+    def inside(self, node: ScalarNode) -> tuple[int, int]:
         """From where to where the characters of a text stand, without quotes, anchors and headers."""
         start, end = start_of(node), node.end_mark.index
         if start < end and self.source[start] in "&!":
@@ -229,7 +230,7 @@ class Script:
             return written.casefold() in ("true", "yes", "on", "y")
         if kind == "null":
             return None
-        if node.style is None and _OTHERWISE.fullmatch(written):
+        if node.style is None and _OTHERWISE.fullmatch(written) and self._has_few_digits(node):
             self.report(
                 "READ_OTHERWISE",
                 start_of(node),
@@ -241,6 +242,8 @@ class Script:
 
     def _number(self, node: ScalarNode, kind: str) -> Any:
         written = node.value
+        if not self._has_few_digits(node):
+            return 0
         try:
             number = float(written.replace("_", "")) if kind == "float" else _integer(written)
         except ValueError:  # a tag said that it is one
@@ -250,6 +253,14 @@ class Script:
             facts = {"written": excerpt(written), "quoted": quoted(written), "read": excerpt(str(number))}
             self.report("NUMBER_AS_INTEGER", start_of(node), **facts)
         return number if math.isfinite(number) else written
+
+    def _has_few_digits(self, node: ScalarNode) -> bool:
+        """Whether a number is short enough to be read as one; reported if not."""
+        if (characters := len(node.value)) <= MOST_DIGITS:
+            return True
+        facts = {"written": excerpt(node.value), "characters": characters, "most": MOST_DIGITS}
+        self.report("NUMBER_TOO_LONG", start_of(node), **facts)
+        return False
 
 
 def start_of(node: Node) -> int:

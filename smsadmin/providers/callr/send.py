@@ -14,7 +14,7 @@ from smsadmin.core import errors
 from smsadmin.core.message import Accepted, Sms
 from smsadmin.providers import http, limits
 from smsadmin.providers.base import Result
-from smsadmin.providers.callr import ids, rpc
+from smsadmin.providers.callr import ids, rpc, webhooks
 from smsadmin.providers.callr.client import Callr, said
 from smsadmin.providers.callr.encoding import told_encoding
 from smsadmin.providers.callr.options import RPC
@@ -25,6 +25,8 @@ from smsadmin.providers.told import segment_count, text
 AFTER_REFUSAL = 60.0
 #: How much longer than asked for a pause after 429 may be: those who wait should not come back together.
 JITTER = 0.5
+#: RFC 9110 and 8470: the server gave up waiting, or put it off. What was done by then it does not say.
+_TOO_LATE_OR_EARLY = (408, 425)
 #: No source says how Callr refuses who is no testing number: what its words would say.
 _BUILD_MODE = re.compile(r"build.?mode|test(ing)?.?number", re.IGNORECASE)
 
@@ -66,7 +68,7 @@ class CallrSender:
         if settled := self._without_word(answer):
             return settled
         if 200 <= answer.status < 300:
-            return Result(answer.exchange, accepted=_accepted(answer.body))
+            return self._taken(sms, answer, answer.body)
         return self._refused(sms, answer, said(answer))
 
     def _by_rpc(self, sms: Sms, answer: Answer) -> Result:
@@ -75,11 +77,17 @@ class CallrSender:
         if answer.status != 200:
             return self._refused(sms, answer, said(answer))
         if result := rpc.result(answer):
-            return Result(answer.exchange, accepted=_accepted(result))
+            return self._taken(sms, answer, result)
         refused = rpc.refusal(answer)
         if refused is None or refused.is_failure:
             return self._unknown(answer, refused.words if refused else "an answer without a result")
         return self._refused(sms, answer, refused.words)
+
+    def _taken(self, sms: Sms, answer: Answer, body: Any) -> Result:
+        """It answered with an SMS, which may be one that it says will not go out."""
+        if why := webhooks.given_up(body):
+            return self._refused(sms, answer, why)
+        return Result(answer.exchange, accepted=_accepted(body))
 
     def _without_word(self, answer: Answer) -> Result | None:
         """What any answer means that says nothing of the message itself, or none at all."""
@@ -91,7 +99,7 @@ class CallrSender:
         if answer.status == 429:
             wait = limits.pause(exchange) * random.uniform(1, 1 + JITTER)  # noqa: S311 (no secret hinges on it)
             return Result(exchange, retry_in=wait, reason="rate_limited", detail="HTTP 429")
-        if answer.status >= 500 or 300 <= answer.status < 400:
+        if answer.status >= 500 or 300 <= answer.status < 400 or answer.status in _TOO_LATE_OR_EARLY:
             return self._unknown(answer, f"HTTP {answer.status}")
         return None
 
@@ -115,8 +123,9 @@ def _refused_account(answer: Answer) -> Result:
 
 
 def _accepted(body: Any) -> Accepted:
-    """Any 2xx is an acceptance; its form is not documented, so the id is what is called like one: of v2 the SMS or its
-    `sid`, of the earlier API its hash alone. Without an id its receipts cannot be matched, which the log shows."""
+    """Any 2xx whose SMS does not say otherwise is an acceptance. Its form is not documented: the id is what is called
+    like one: of v2 the SMS or its `sid`, of the earlier API its hash alone. Without an id its receipts cannot be
+    matched, which the log shows."""
     if not isinstance(body, dict):
         return Accepted(ids.of_message(text(body, 120)))
     found = next((text(body[name], 120) for name in ("sid", "hash", "id") if body.get(name)), "")

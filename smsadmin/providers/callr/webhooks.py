@@ -5,6 +5,7 @@ camel case, the earlier API in snake case; which of both the envelope of v2 has 
 delivery events are called. So the id and the name are read in every spelling, and an event is what its SMS says.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,7 @@ _NOT_OUT = frozenset({"", "created", "pending", "error"})
 _EVENT = ("type", "event", "eventType", "event_type", "eventName", "event_name")
 _EVENT_ID = ("event_id", "eventId")
 _EVENT_AT = ("event_at", "eventAt")
+_TRY = "try"
 _ID = ("sid", "hash", "id")
 _FROM, _TO = ("fromNumber", "from"), ("toNumber", "to")
 _BODY = ("bodyText", "text", "body")
@@ -71,10 +73,9 @@ def said(payload: Mapping[str, Any]) -> Said:
     data, inbound = _data(payload), _is_inbound(payload)
     sender, recipient = phone(text(_first(data, _FROM), 60)), phone(text(_first(data, _TO), 60))
     own, party = (recipient, sender) if inbound else (sender, recipient)
-    status, why = text(data.get("status"), 40), text(_first(data, _WHY), 80)
     return Said(
         id=ids.of_message(text(_first(data, _ID), 120)),
-        word=f"{status}: {why}" if why else status,
+        word=_words(data),
         means=STATUS_WORDS.get(_word(data)),
         is_inbound=inbound,
         is_text=True,
@@ -90,10 +91,16 @@ def said(payload: Mapping[str, Any]) -> Said:
     )
 
 
+def given_up(sms: Any) -> str:
+    """Callr's words for why an SMS, as it answers to a send, does not go out; "" where it does not say so."""
+    data = mapping(sms)
+    return _words(data) if STATUS_WORDS.get(_word(data)) == Status.UNDELIVERED else ""
+
+
 def slim(payload: Mapping[str, Any]) -> dict[str, Any]:
     """What is stored of an event: its name, id and time, and of an SMS what is read here; none of its costs and
     options, which may name addresses."""
-    kept = {name: payload[name] for name in (*_EVENT, *_EVENT_ID, *_EVENT_AT, "try") if name in payload}
+    kept = {name: payload[name] for name in (*_EVENT, *_EVENT_ID, *_EVENT_AT, _TRY) if name in payload}
     names = _SMS if _is_of_sms(payload) else _ID
     return {**kept, "data": {name: value for name, value in _data(payload).items() if name in names}}
 
@@ -107,16 +114,12 @@ def without_text(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(payload: Mapping[str, Any]) -> UUID:
-    """The same for the same event delivered again: its id, or else what it says."""
+    """The same for the same event delivered again: its id, or else all it says but for how often it was tried. The
+    signature is of the body alone: whoever saw a call could give it another id in the header."""
     if event_id := text(_first(payload, _EVENT_ID)):
         return key16("callr", event_id)
-    data = _data(payload)
-    return key16(event_of(payload), _first(data, _ID), data.get("status"), _first(data, _UPDATED))
-
-
-def with_id(payload: dict[str, Any], event_id: str) -> dict[str, Any]:
-    """The event with the id that its header names, where the body has none."""
-    return payload if not event_id or _first(payload, _EVENT_ID) else {**payload, "event_id": event_id}
+    said_again = {name: value for name, value in payload.items() if name != _TRY}
+    return key16("callr", json.dumps(said_again, sort_keys=True))
 
 
 def _is_of_sms(payload: Mapping[str, Any]) -> bool:
@@ -130,6 +133,11 @@ def _is_inbound(payload: Mapping[str, Any]) -> bool:
     if way in ("inbound", "in", "outbound", "out"):
         return way.startswith("in")
     return event == _MOBILE_ORIGINATED or ".inbound." in event
+
+
+def _words(data: Mapping[str, Any]) -> str:
+    """The status in Callr's own words, and why where it says so."""
+    return ": ".join(filter(None, (text(data.get("status"), 40), text(_first(data, _WHY), 80))))
 
 
 def _word(data: Mapping[str, Any]) -> str:

@@ -123,6 +123,26 @@ def test_what_comes_out_wrong_is_refused_by_the_same_rules(params, code):
     assert raised.value.code == code
 
 
+def test_what_is_filled_in_has_an_end():
+    longest = {"to": [ADA] * 1_000, "body": "x" * 10_000}
+
+    assert actions.sms(longest)["to"] == longest["to"]
+    for params, code in (
+        ({"body": "x" * 10_001}, "PARAM_LONG"),
+        ({"to": [ADA] * 1_001}, "SMS_TO_MANY"),
+        ({"to": [ADA, "1" * 101]}, "SMS_TO_NUMBER"),
+    ):
+        with pytest.raises(ParamsError) as raised:
+            actions.sms({**SMS, **params})
+        assert raised.value.code == code
+        assert len(str(raised.value.facts)) < 200
+
+
+def test_what_is_written_has_the_same_end():
+    assert wrongs("sms@v1", {**SMS, "body": "x" * 10_001}) == [("PARAM_LONG", ("body",))]
+    assert wrongs("sms@v1", {**SMS, "to": [ADA] * 1_001}) == [("SMS_TO_MANY", ("to",))]
+
+
 # --- fetch --------------------------------------------------------------------------------------------
 
 
@@ -172,6 +192,40 @@ def test_fetch_params_once_filled_in_are_whole():
     }
     with pytest.raises(ParamsError):
         actions.fetch("fetch@v2", {**FETCH, "body": {"a": 1}})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("url", f"https://crm.example.com/{'x' * 7_977}"),
+        ("body", "x" * 65_537),
+        ("headers", {"a": "x" * 65_536}),
+    ],
+)
+def test_what_a_fetch_sends_has_an_end(key, value):
+    with pytest.raises(ParamsError) as raised:
+        actions.fetch("fetch@v2", {**FETCH, key: value})
+
+    assert (raised.value.code, raised.value.facts["key"]) == ("PARAM_LONG", key)
+    shorter = {name: each[:-1] for name, each in value.items()} if key == "headers" else value[:-1]
+    assert actions.fetch("fetch@v2", {**FETCH, key: shorter})[key] == shorter
+
+
+@pytest.mark.parametrize(
+    "name", ["authorization", "Authorization", "X-API-Key", "cookie", "proxy-authorization"]
+)
+def test_a_credential_that_stands_in_the_text_is_told(name):
+    assert wrongs("fetch@v2", {**FETCH, "headers": {name: "secret", "b": "${{ run.a }}"}}) == [
+        ("FETCH_SECRET", ("headers", name))
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"authorization": "Bearer ${{ run.token }}"}, {"cookie": ""}, {"accept": "a"}],
+)
+def test_what_comes_with_the_run_is_no_credential_of_the_text(headers):
+    assert wrongs("fetch@v2", {**FETCH, "headers": headers}) == []
 
 
 # --- The others ---------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What the YAML of a call flow may say, and what is said of everything else."""
 
+import time
 from textwrap import dedent
 
 import pytest
@@ -153,7 +154,7 @@ def test_a_scenario_that_reaches_us_by_fetch_is_read_here_too():
         params:
           url: https://sms.example.com/api/v1/actions/7/run
           method: POST
-          headers: {content-type: application/json, authorization: "Bearer TOKEN"}
+          headers: {content-type: application/json, authorization: "Bearer ${{ run.token }}"}
           body: |
             {"call": ${{ JSON.stringify(call) }}, "run": ${{ JSON.stringify(run) }}}
           timeout: 4
@@ -247,6 +248,30 @@ def test_an_unquoted_bang_is_fixed_by_quotes_that_fit():
         assert fix(checked.problems[0]) == f"Put it in quotes: {quoted}."
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1" * 309,
+        "1" * 4_301,
+        "-" + "9" * 41,
+        "0x" + "f" * 300,
+        "1" * 5_000 + ":30",
+        "1" + ":30" * 3_000,
+        "." + "5" * 41,
+    ],
+)
+def test_a_number_that_is_too_long_to_be_one_is_refused(written):
+    problem = only(step(f"action: log@v1\nparams: {{message: {written}}}"))
+
+    assert (problem.code, problem.line, problem.column) == ("NUMBER_TOO_LONG", 5, 27)
+    assert problem.facts["characters"] == len(written)
+    assert codes(step(f'action: log@v1\nparams: {{message: "{written}"}}')) == []
+
+
+def test_numbers_of_forty_characters_are_read():
+    assert codes(step(f"action: log@v1\nparams: {{a: {'1' * 40}, b: 0x{'f' * 38}, c: .{'5' * 39}}}")) == []
+
+
 def test_repeats_of_repeats_are_stopped_before_anything_follows_them():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 5)]
@@ -297,6 +322,14 @@ def test_anchors_may_be_used_sensibly():
         ("defaults: [a]", "NOT_A_MAPPING", 1, 11),
         ("variables: {user: 1}", "VARIABLE_NAME", 1, 13),
         ("variables: {$user: '${{ call }}'}", "VARIABLE_EXPRESSION", 1, 20),
+        ("branches:\n  a.1: [{action: log@v1}]", "BRANCH_NAME", 2, 3),
+        ("branches:\n  'a#1': [{action: log@v1}]", "BRANCH_NAME", 2, 3),
+        ("branches:\n  call back: [{action: log@v1}]", "BRANCH_NAME", 2, 3),
+        ("branches:\n  rappelé: [{action: log@v1}]", "BRANCH_NAME", 2, 3),
+        ("branches:\n  '': [{action: log@v1}]", "BRANCH_NAME", 2, 3),
+        (f"branches:\n  {'a' * 81}: [{{action: log@v1}}]", "BRANCH_NAME", 2, 3),
+        (step("action: log@v1\nevents: {ready.1: []}"), "EVENT_NAME", 5, 18),
+        (step("action: log@v1\nevents: {'ready#1': []}"), "EVENT_NAME", 5, 18),
         (step("dial@v1"), "STEP_FORM", 4, 9),
         (step("result: $x"), "STEP_EMPTY", 4, 9),
         (step("if: call.a"), "STEP_EMPTY", 4, 9),
@@ -408,6 +441,103 @@ def test_a_loop_without_a_way_out_is_an_error():
 )
 def test_a_loop_that_a_condition_may_leave_is_left_to_the_run(inner):
     assert codes(step("goto: {branch: a}") + f"  a: [{inner}]\n") == []
+
+
+TEXT = "{action: sms@v1, params: {to: '+33639980042', body: x}}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "more", "way"),
+    [
+        (f"{TEXT}, {{if: call, goto: {{branch: inbound-call}}}}", "", "inbound-call → inbound-call"),
+        (
+            f"{{if: call, then: [{TEXT}]}}, {{goto: {{branch: a}}}}",
+            "a: [{if: call, goto: {branch: inbound-call}}]",
+            "inbound-call → a → inbound-call",
+        ),
+        (
+            "{goto: {branch: a}}",
+            f"a: [{{action: dial@v1, events: {{busy: [{TEXT}, {{if: call, goto: {{branch: b}}}}]}}}}]\n"
+            "  b: [{if: call, goto: {branch: a}}]",
+            "a → b → a",
+        ),
+    ],
+)
+def test_a_round_that_texts_is_a_warning_at_the_goto_after_the_text(steps, more, way):
+    source = f"branches:\n  inbound-call: [{steps}]\n  {more}"
+    problem = only(source)
+
+    assert check(source).document
+    assert (problem.code, problem.severity) == ("TEXTS_AGAIN", "warning")
+    assert sentence(problem) == (
+        f"Each round of {way} sends a text again. A run texts one person at most 3 times."
+    )
+    line, after = source.split("\n")[problem.line - 1], "{branch: "
+    assert TEXT in line
+    assert problem.column == line.rindex(after) + len(after) + 1
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        f"{{if: call.a, goto: {{branch: a}}}}, {TEXT}",
+        f"{{if: call.a, then: [{TEXT}, {{goto: {{branch: b}}}}]}}, {{if: call.b, goto: {{branch: a}}}}",
+        f"{{if: call.a, goto: {{branch: a}}}}, {{if: call.b, goto: {{branch: b}}}}, {TEXT}",
+        f"{{if: call.a, goto: {{branch: a}}}}, {{action: dial@v1, params: {{answerOnBranch: a}}}}, {TEXT}",
+    ],
+)
+def test_a_text_that_no_round_comes_back_from_is_none(inner):
+    source = step("if: call\ngoto: {branch: a}") + "      - {if: call, goto: {branch: b}}\n"
+
+    assert codes(f"{source}  a: [{inner}]\n  b: [{TEXT}]\n") == []
+
+
+def test_rounds_are_found_in_long_flows_too():
+    branches = "".join(f"  b{n}: [*t, {{goto: {{branch: b{n + 1}}}}}]\n" for n in range(700))
+    source = f"branches:\n  inbound-call: [&t {TEXT}, {{goto: {{branch: b0}}}}]\n{branches}  b700: [*t]\n"
+    began = time.thread_time()
+
+    assert codes(source) == []
+    assert time.thread_time() - began < 5
+
+
+# --- Limits of the text -------------------------------------------------------------------------------
+
+
+def test_expressions_are_limited_wherever_they_stand():
+    steps = "".join("    - {if: call, then: [{action: log@v1}]}\n" for _ in range(200))
+    text = f"    - {{action: log@v1, params: {{message: '{'${{call}}' * 100}'}}}}\n"
+    source = f"branches:\n  inbound-call:\n{steps}{text}"
+
+    assert codes(source) == []
+    problem = only(f"{source}    - {{action: log@v1, params: {{message: 'x ${{{{call}}}}'}}}}\n")
+    assert (problem.code, problem.line, problem.facts) == ("TOO_MANY_EXPRESSIONS", 204, {"most": 300})
+
+
+def test_too_many_expressions_are_not_even_read():
+    source = step(f"action: log@v1\nparams: {{message: '{'${{+}}' * 5_200}'}}")
+    began = time.thread_time()
+
+    assert codes(source) == ["TOO_MANY_EXPRESSIONS"]
+    assert time.thread_time() - began < 0.5
+
+
+def test_a_credential_in_a_header_is_a_warning_that_does_not_repeat_it():
+    source = step(
+        """
+        action: fetch@v2
+        params:
+          url: https://crm.example.com/
+          headers: {X-Api-Key: sk-secret, accept: text/plain}
+        """
+    )
+    problem = only(source)
+
+    assert (problem.code, problem.severity) == ("FETCH_SECRET", "warning")
+    assert (problem.line, problem.column) == (7, 32)
+    assert sentence(problem) == "Everybody who may read this flow can read what “X-Api-Key” holds here."
+    assert "Flows › Allowed hosts" in fix(problem)
+    assert "sk-secret" not in str(problem)
 
 
 def test_a_branch_for_whoever_answers_need_not_be_there():

@@ -222,6 +222,78 @@ def test_variables_begin_as_they_are_declared():
     assert logged(ran) == ["undefined, 5"]
 
 
+@pytest.mark.parametrize("events", ["ready", {"ready": 1}, 7, True, None, [["ready"]], [7, {}]])
+def test_events_are_a_list_of_names(events):
+    source = """
+        branches:
+          inbound-call:
+            - action: startRecording@v1
+              events: {ready: [{action: log@v1, params: {message: never}}], rea: [{action: log@v1}]}
+        """
+
+    ran = take(source, Outside(**{"startRecording@v1": {"events": events}}))
+
+    assert (ran.state, story(ran)) == ("done", [("inbound-call", "taken"), ("inbound-call.1", "given")])
+
+
+def test_what_did_not_come_with_the_event_is_undefined_and_said_to_be():
+    class Silent(Outside):
+        def given(self, action, params, key):
+            return {} if action == "say@v2" else None
+
+    ran = take(
+        """
+        variables: {$dial: {ok: true}}
+        branches:
+          inbound-call:
+            - action: dial@v1
+              result: $dial
+              events: {busy: [{action: log@v1}]}
+            - {action: say@v2, result: $said}
+            - {if: $dial === undefined && $said !== undefined, action: log@v1}
+        """,
+        Silent(),
+    )
+
+    assert (ran.state, story(ran)[1:]) == (
+        "done",
+        [("inbound-call.1", "not_given"), ("inbound-call.2", "given"), ("inbound-call.3", "taken")],
+    )
+    assert (ran.records[1].result, ran.records[1].result_name) == (None, "$dial")
+
+
+def test_a_note_is_as_long_as_people_read():
+    ran = take(
+        "branches: {inbound-call: [{action: log@v1, params: {message: '${{ call.long }}'}, result: $log},"
+        " {action: log@v1, params: {message: '${{ $log.message.length }}'}}]}",
+        scope={"call": {"long": "x" * 1_001}},
+    )
+
+    assert logged(ran) == ["x" * 999 + "…", "1000"]
+
+
+def test_records_keep_what_people_read_and_the_run_goes_on_with_all_of_it():
+    class Talkative(Outside):
+        def fetch(self, params, key, version):
+            return {"ok": True, "body": "x" * 60_000, "json": [["y" * 20] * 1_000] * 20}
+
+    ran = take(
+        """
+        branches:
+          inbound-call:
+            - {action: fetch@v2, params: {url: https://crm.example.com/}, result: $api}
+            - {action: log@v1, params: {message: "${{ $api.body.length }} ${{ $api.json.length }}"}}
+        """,
+        Talkative(),
+    )
+
+    result = ran.records[1].result
+    assert logged(ran) == ["60000 20"]
+    assert result["body"] == "x" * 1_999 + "…"
+    assert result["json"][-1] == "…"
+    assert len(json.dumps(result, ensure_ascii=False)) < 205_000
+
+
 # --- What ends a run ----------------------------------------------------------------------------------
 
 
@@ -232,6 +304,33 @@ def test_steps_are_limited():
 
     assert (ran.state, ran.error) == ("failed", {"code": "LIMIT_STEPS", "facts": {"most": 2}})
     assert story(ran)[-1] == ("inbound-call.3", "failed")
+
+
+def test_calls_of_other_services_are_limited():
+    fetch = "{action: fetch@v2, params: {url: https://crm.example.com/}}"
+    outside = Outside()
+
+    ran = take(
+        f"branches: {{inbound-call: [{fetch}, {{if: call, goto: {{branch: inbound-call}}}}]}}", outside
+    )
+
+    assert (ran.state, ran.error) == ("failed", {"code": "LIMIT_FETCHES", "facts": {"most": 20}})
+    assert story(ran)[-1] == ("inbound-call.1", "failed")
+    assert len(outside.asked) == 20
+
+
+def test_what_is_kept_of_all_steps_is_limited():
+    step = "{action: log@v1, params: {message: '${{ call.long }}'}}"
+    limits = Limits(characters=2_000)
+
+    ran = take(
+        f"branches: {{inbound-call: [{step}, {step}, {step}]}}",
+        scope={"call": {"long": "x" * 900}},
+        limits=limits,
+    )
+
+    assert (ran.state, ran.error) == ("failed", {"code": "LIMIT_RECORDS", "facts": {"most": 2_000}})
+    assert story(ran)[-2:] == [("inbound-call.2", "taken"), ("inbound-call.3", "failed")]
 
 
 @pytest.mark.parametrize(

@@ -331,3 +331,13 @@ def test_values_are_shown_short_and_undefined_is_not_null():
     assert shown(None) == "null"
     assert shown(["é"]) == '["é"]'
     assert len(shown("x" * 1000)) == 200
+
+
+def test_what_expressions_come_to_together_is_limited():
+    budget = Budget(characters=1_000)
+    scope = {"call": {"long": "x" * 400}}
+
+    assert fill(["${{ call.long }}", "a ${{ call.long }}"], scope, budget) == ["x" * 400, "a " + "x" * 400]
+    with pytest.raises(ExpressionError) as raised:
+        evaluate("call.long", scope, budget)
+    assert (raised.value.code, raised.value.facts) == ("LIMIT_VALUES", {"most": 1_000})

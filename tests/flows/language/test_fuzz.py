@@ -253,6 +253,11 @@ def test_a_text_is_filled_in_or_refused(text):
 @example("branches: {inbound-call: [{action: log@v1, params: {a: '" + "${{ ( }} " * 3_000 + "'}}]}")
 @example("branches: {inbound-call: [{action: log@v1, params: {a: '" + "${{1}}" * 4_000 + "'}}]}")
 @example("branches: {inbound-call: [{if: '" + "!" * 30_000 + "call', then: []}]}")
+@example("branches: {inbound-call: [{action: log@v1, params: {a: " + "9" * 5_000 + "}}]}")
+@example("branches: {inbound-call: [{action: log@v1, params: {a: " + "1" * 5_000 + ":30}}]}")
+@example(
+    "variables: {$a: 0x" + "f" * 300 + ", $b: !!int '" + "1" * 5_000 + "', $c: !!float '" + "1" * 5_000 + "'}"
+)
 @example("a: 1\r\nb: 2\rc: 3\u2028d: 4")
 def test_any_text_is_read_or_explained(source):
     began = time.thread_time()

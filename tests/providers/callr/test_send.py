@@ -121,6 +121,23 @@ def test_any_2xx_is_an_acceptance_whatever_its_form(callr_answers, status, body,
     assert make_sender().send(make_sms()).accepted == accepted
 
 
+@pytest.mark.parametrize("protocol", ["rest", "rpc"])
+@pytest.mark.parametrize(
+    ("sms", "answer"),
+    [
+        ({"sid": "abcd1234", "status": "error", "status_error": "no credit"}, "error: no credit"),
+        ({"sid": "abcd1234", "status": "FAILED"}, "FAILED"),
+        ({"hash": "ABCD1234", "status": "expired", "statusError": "late"}, "expired: late"),
+    ],
+)
+def test_an_sms_that_callr_says_does_not_go_out_is_refused(callr_answers, protocol, sms, answer):
+    callr_answers(httpx.Response(200, json={"result": sms} if protocol == "rpc" else sms))
+    result = make_sender(protocol=protocol).send(make_sms())
+
+    assert (result.accepted, result.error.code) == (None, "PROVIDER_REJECTED")
+    assert result.error.facts["answer"] == answer
+
+
 def test_an_acceptance_without_a_body_has_no_id(callr_answers):
     callr_answers(httpx.Response(204))
 
@@ -195,6 +212,8 @@ def test_429_is_tried_again_after_a_pause_with_jitter(callr_answers, headers):
         httpx.Response(500),
         httpx.Response(503),
         httpx.Response(302),
+        httpx.Response(408),
+        httpx.Response(425),
         httpx.ReadTimeout("slow"),
         httpx.ReadError(""),
     ],
