@@ -1,11 +1,12 @@
 """Runs begun by program, as a Callr scenario does: told in one form, once for each key."""
 
 import json
+import re
 
 import pytest
 from django.db import OperationalError
 
-from smsadmin.flows import bell, running, starting
+from smsadmin.flows import bell, running, snippets, starting
 from smsadmin.flows.models import FlowRun
 from smsadmin.sending.models import Message
 from tests.api.conftest import *  # noqa: F403 (its fixtures)
@@ -50,6 +51,16 @@ def post(program, flow, body, slash="", **headers):
         "application/json",
         headers={"Authorization": f"Bearer {program.token}", **headers},
     )
+
+
+def test_what_is_there_to_be_copied_tells_all_that_the_flow_reads(program, flow):
+    body = json.loads(re.search(r"-d '(.*)'", snippets.curl(flow))[1])
+    assert body["given"] == {"$dial": {"ok": False}}
+    assert post(program, flow, body, **{"Idempotency-Key": "call-4711"}).status_code == 202
+    assert '"given": {"$dial": ${{ JSON.stringify($dial) }}}}' in snippets.callr_step(flow)
+
+    simple = make_flow(flow.workspace, "branches:\n  inbound-call:\n    - action: hangup@v1\n")
+    assert "given" not in snippets.curl(simple) + snippets.callr_step(simple)
 
 
 def get(program, run):
