@@ -413,5 +413,5 @@ def test_the_list_costs_the_same_for_any_number_of_connections(
     for _ in range(8):
         make_connection(workspace)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         owner.get(reverse("connections"))
