@@ -98,6 +98,18 @@ def django_db_modify_db_settings(
         template.copy_to(Path(connection.settings_dict["TEST"]["NAME"]))
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """Emptying the database after a test that commits would make the permissions and content types of every model anew
+    each time. Nothing asks for permissions, and content types are made when they are asked for."""
+    from django.contrib.contenttypes.models import ContentType
+    from django.db.models.signals import post_migrate
+
+    post_migrate.receivers.clear()
+    post_migrate.sender_receivers_cache.clear()
+    post_migrate.connect(lambda **_: ContentType.objects.clear_cache(), weak=False, dispatch_uid="tests")
+
+
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()

@@ -19,7 +19,7 @@ from smsadmin.core.status import SETTLED
 from tests.e2e.processes import until
 from tests.e2e.product import Product, running_product
 
-EXECUTIONS = int(os.environ.get("STACK_EXECUTIONS", "100"))  # `make chaos` runs 5,000
+EXECUTIONS = int(os.environ.get("STACK_EXECUTIONS", "40"))  # `make chaos` runs 5,000
 NUMBERS = ("812001", "812002", "812004", "812005")
 #: Of every hundred sends two meet each of these, a fifth in all: half never leave, half leave and nobody is told so.
 BEFORE = ("400", "500", "502", "edge403", "reset_before")
