@@ -266,9 +266,9 @@ def _without_tags(source: str) -> str:
     return "".join(kept)
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
-def test_a_template_writes_no_words_out(path: Path) -> None:
-    assert list(written_out(path.read_text(encoding="utf-8"))) == []
+def test_a_template_writes_no_words_out() -> None:
+    found = {path.name: list(written_out(path.read_text(encoding="utf-8"))) for path in TEMPLATES}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,10 @@ def test_a_payload_with_a_strange_id_is_taken_as_it_is(portal: Connection, hubsp
 # --- Looking costs what the sends need too -------------------------------------------------------------------
 
 
-def test_people_look_so_often_and_no_more(workspace: Workspace, portal: Connection, hubspot: StandIn) -> None:
+def test_people_look_so_often_and_no_more(
+    workspace: Workspace, portal: Connection, hubspot: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_LOOKS", 5)
     for number in range(records.MOST_LOOKS):
         records.search(workspace, "contact", f"nobody {number}")
     asked = len(hubspot.calls)

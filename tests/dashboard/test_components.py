@@ -215,13 +215,9 @@ def test_the_error_page_needs_no_database_and_names_the_request(monkeypatch):
 # --- What a strict content policy and offline use ask of the files ----------------------------------
 
 
-@pytest.mark.parametrize("page", TEMPLATES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_templates_hold_nothing_the_content_policy_would_block(page):
-    markup = page.read_text()
-
-    assert not re.search(r"\sstyle=|<style|\son\w+=|hx-on|[\"']js:|javascript:", markup)
-    assert not re.search(r"<script(?![^>]*\ssrc=)", markup)
-    assert not re.search(r"(src|href)=[\"']https?://", markup)
+def test_templates_hold_nothing_the_content_policy_would_block():
+    blocked = r"\sstyle=|<style|\son\w+=|hx-on|[\"']js:|javascript:|<script(?![^>]*\ssrc=)|(src|href)=[\"']https?://"
+    assert [str(page) for page in TEMPLATES if re.search(blocked, page.read_text())] == []
 
 
 @pytest.mark.parametrize("folder", sorted((ROOT / "static/vendor").iterdir()), ids=lambda folder: folder.name)
