@@ -35,6 +35,18 @@ HUBSPOT_BASE_URL = env(
 CALLR_BASE_URL = env(
     "CALLR_BASE_URL", default=f"{_sandbox_url}/callr" if SANDBOX else "https://api.callr.com"
 ).rstrip("/")
+TWILIO_BASE_URL = env(
+    "TWILIO_BASE_URL", default=f"{_sandbox_url}/twilio" if SANDBOX else "https://api.twilio.com"
+).rstrip("/")
+# Messaging services have a host of their own.
+TWILIO_MESSAGING_BASE_URL = env(
+    "TWILIO_MESSAGING_BASE_URL",
+    default=f"{_sandbox_url}/twilio/messaging" if SANDBOX else "https://messaging.twilio.com",
+).rstrip("/")
+# Of the global region; an account in another one has its own address in its options.
+SYNTHFLOW_BASE_URL = env(
+    "SYNTHFLOW_BASE_URL", default=f"{_sandbox_url}/synthflow" if SANDBOX else "https://api.synthflow.ai"
+).rstrip("/")
 HUBSPOT_API_VERSION = env("HUBSPOT_API_VERSION", default="2026-03")
 HUBSPOT_CLIENT_SECRET = env("HUBSPOT_CLIENT_SECRET", default="sandbox-client-secret" if SANDBOX else "")
 # The app in HubSpot, for portals that are connected by OAuth and for publishing the action.
@@ -114,6 +126,9 @@ INSTALLED_APPS = [
     "smsadmin.classic",
     "smsadmin.flows",
     "smsadmin.senders",
+    "smsadmin.agents",
+    "smsadmin.routing",
+    "smsadmin.hooks",
     "smsadmin.dashboard",
     "smsadmin.sandbox",
     "django.contrib.auth",
@@ -158,6 +173,10 @@ MACHINE_PATHS = (
     "/aircall/webhooks/",
     "/aircall/callbacks/",
     "/callr/webhooks/",
+    "/twilio/",
+    "/mcp/",
+    "/agents/tools/",
+    "/agents/webhooks/",
     "/api/",
     "/healthz",
     "/readyz",

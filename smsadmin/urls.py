@@ -20,6 +20,8 @@ urlpatterns = [
     path("actions/classic/", include("smsadmin.classic.urls")),
     path("actions/", include("smsadmin.actions.urls")),
     path("flows/", include("smsadmin.flows.urls")),
+    path("", include("smsadmin.agents.wire_urls")),  # what agents and their platforms call
+    path("agents/", include("smsadmin.agents.urls")),
     path("log/", include("smsadmin.sending.urls")),
     path("inbox/", include("smsadmin.inbox.urls")),
     path("opt-outs/", include("smsadmin.consent.urls")),
@@ -35,6 +37,8 @@ urlpatterns = [
     path("", include("smsadmin.workspaces.urls")),
     path("settings/test-numbers/", include("smsadmin.trials.urls")),
     path("settings/sender-ids/", include("smsadmin.senders.urls")),
+    path("settings/routes/", include("smsadmin.routing.urls")),
+    path("settings/webhooks/", include("smsadmin.hooks.urls")),
     path("settings/api-keys/", include("smsadmin.api.key_urls")),
     path("api/", include("smsadmin.api.urls")),
     path("help/", include("smsadmin.help.urls")),

@@ -12,7 +12,8 @@ from smsadmin.workspaces.models import User, Workspace
 
 
 class ObjectType(models.TextChoices):
-    """The record types HubSpot workflows enrol (Aircall help: advanced Send SMS action)."""
+    """What an action is about: the record types HubSpot workflows enrol (Aircall help: advanced Send SMS action), or
+    a call that an AI agent has, whose values the agent gives."""
 
     CONTACT = "contact", _("Contact")
     DEAL = "deal", _("Deal")
@@ -24,6 +25,7 @@ class ObjectType(models.TextChoices):
     CART = "cart", _("Cart")
     INVOICE = "invoice", _("Invoice")
     LEAD = "lead", _("Lead")
+    CALL = "call", _("Call of an agent")
 
 
 class Action(models.Model):
@@ -112,6 +114,10 @@ class ActionVersion(models.Model):
         _("wait for the delivery receipt, at most"), default=0
     )  # 0: the caller hears as soon as the provider has taken it
     hide_values = models.BooleanField(_("delete the text and the values once it is settled"), default=False)
+    #: When an AI agent is to send it, in plain words; each agent that it is attached to may have its own.
+    condition = models.CharField(
+        _("when an agent sends it"), max_length=500, blank=True, default="", db_default=""
+    )
     note = models.CharField(_("note"), max_length=200, blank=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

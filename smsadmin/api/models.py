@@ -14,6 +14,11 @@ class KeyScope(models.TextChoices):
 
     QUOTAS = "quotas", _("Ask what may still be sent")
     FLOWS = "flows", _("Start call flows, which send texts, and see what came of them")
+    SEND = "send", _("Run actions, which send texts, and rehearse them")
+    MESSAGES = "messages", _("Read messages, with recipients and texts, and what became of them")
+    INBOUND = "inbound", _("Read what people texted to our numbers")
+    DIRECTORY = "directory", _("Read numbers, users and actions")
+    OPT_OUTS = "opt_outs", _("Read and change who wants no texts")
 
 
 def quotas_alone() -> list[str]:
@@ -35,6 +40,8 @@ class Key(models.Model):
             ["quotas"], models.JSONField()
         ),  # of the process that an update is about to replace
     )
+    #: Only verified test numbers are texted with it, whatever it asks for.
+    test = models.BooleanField(_("test mode"), default=False, db_default=False)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)  # None: never

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from smsadmin.core import numbers
 from smsadmin.core.windows import Window, resets_at
 from smsadmin.directory.models import Agent, Number
+from smsadmin.providers import registry
 from smsadmin.quotas import rulebook, rules
 from smsadmin.quotas.models import PriorityShare, Rule, Scope
 from smsadmin.quotas.rule_presenters import named
@@ -27,7 +28,7 @@ FOR_WHOM: dict[str, tuple[str, ...]] = {Scope.NUMBER: ("number", "country", "lin
 EMPTY: dict[str, Any] = {"number": None, "agent": None, "country": "", "line": "", "route": ""}
 TOO_LONG = gettext_lazy("Write at most %(limit_value)s characters; these are %(show_value)s.")
 #: Who carries messages; a HubSpot portal only asks for them.
-CARRIERS = [(kind.value, kind.label) for kind in Connection.Kind if kind != Connection.Kind.HUBSPOT]
+CARRIERS = [(kind.value, kind.label) for kind in Connection.Kind if kind in registry.CARRIERS]
 
 
 class _LimitField(forms.IntegerField):

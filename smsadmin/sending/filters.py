@@ -41,6 +41,8 @@ MESSAGING_API = "messaging-api"  # somebody wrote it on the page of a number in 
 INBOX = "inbox"  # an answer that somebody wrote in a thread
 OPT_OUT = "opt-out"  # the answer to STOP, START or HELP
 CALLFLOW = "callflow"  # a step of a call flow
+AGENT = "agent"  # an AI agent's tool, or what follows its call
+API = "api"  # a program that runs a saved action
 NO_TESTS = "no-tests"
 
 #: What HubSpot was not told: how an execution ended, that a record has a message, or either of them yet.

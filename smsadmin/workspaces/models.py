@@ -102,16 +102,21 @@ class Member(models.Model):
 class Connection(models.Model):
     """An account at a provider or a HubSpot portal, with its secrets encrypted.
 
-    `external_id` is what the outside calls it: the HubSpot portal id, the Aircall API id, or a Callr account's SID;
-    of an Aircall account that was connected by OAuth, "oauth-" and the id of the company.
+    `external_id` is what the outside calls it: the HubSpot portal id, the Aircall API id, a Callr or Twilio account's
+    SID, or a Synthflow workspace's id; of an Aircall account that was connected by OAuth, "oauth-" and the id of the
+    company.
     Secrets: aircall {"api_id", "api_token"} or, by OAuth, {"access_token"}; hubspot {"client_secret", "access_token"}
-    and, by OAuth, {"refresh_token"}; callr {"api_key"} or {"login", "password"}, and {"hmac_secret"}.
+    and, by OAuth, {"refresh_token"}; callr {"api_key"} or {"login", "password"}, and {"hmac_secret"}; twilio
+    {"auth_token"}, which signs its calls, and {"key_sid", "key_secret"} where requests are made with an API key;
+    synthflow {"api_key"}.
     """
 
     class Kind(models.TextChoices):
         AIRCALL = "aircall", "Aircall"
         HUBSPOT = "hubspot", "HubSpot"
         CALLR = "callr", "Callr"
+        TWILIO = "twilio", "Twilio"
+        SYNTHFLOW = "synthflow", "Synthflow"
 
     class State(models.TextChoices):
         UNTESTED = "untested", _("Not tested yet")
@@ -137,7 +142,7 @@ class Connection(models.Model):
     name = models.CharField(_("name"), max_length=80)
     external_id = models.CharField(max_length=80)
     secrets = EncryptedJSONField(default=dict)
-    #: What its kind alone knows and no secret: of Callr how it is spoken to (providers.callr.options).
+    #: What its kind alone knows and no secret: how the account is spoken to (options.py beside its client).
     options: Any = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
     language = models.CharField(_("language of answers"), max_length=5, blank=True)  # empty: the workspace's

@@ -1,0 +1,5 @@
+"""What agents and their platforms call."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
