@@ -49,11 +49,10 @@ from tests.providers.conftest import Answers, answers
 
 __all__ = ["answers"]
 
-#: How pages are asked for: as a reader of each language does, and as htmx does.
+#: How pages are asked for: as a reader does, and as htmx does for one of the other language.
 MANNERS = {
     "english": {"Accept-Language": "en"},
-    "german": {"Accept-Language": "de"},
-    "a part of the page": {"HX-Request": "true"},
+    "a part of the page, german": {"Accept-Language": "de", "HX-Request": "true"},
 }
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock, Thread
 from typing import Any
 
@@ -247,7 +248,8 @@ def _called(
     sent = httpx.Headers(headers)  # in which ours prevail, however theirs are spelt
     sent.update({"User-Agent": "smsadmin", "Host": host_of(url), "Accept-Encoding": "identity"})
     reached = parsed.copy_with(host=_reached(parsed, private))
-    with httpx.Client(transport=httpx.HTTPTransport(), timeout=timeout, follow_redirects=False) as fresh:
+    transport = httpx.HTTPTransport(verify=_tls())
+    with httpx.Client(transport=transport, timeout=timeout, follow_redirects=False) as fresh:
         told = {"sni_hostname": parsed.raw_host.decode(), "trace": course.step}
         with fresh.stream(method, reached, content=content, headers=sent, extensions=told) as response:
             course.headers, course.status = dict(response.headers), response.status_code
@@ -305,6 +307,12 @@ def is_public(address: str) -> bool:
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """The certificates that are believed, read once: that takes longer than many a request."""
+    return httpx.create_ssl_context()
+
+
 def client() -> httpx.Client:
     """This thread's own kept-alive client: sharing one between threads is slower than one thread alone.
 
@@ -313,7 +321,9 @@ def client() -> httpx.Client:
     if not hasattr(_local, "client"):
         _local.client = httpx.Client(
             transport=httpx.HTTPTransport(
-                retries=2, limits=httpx.Limits(max_keepalive_connections=4, keepalive_expiry=4.0)
+                verify=_tls(),
+                retries=2,
+                limits=httpx.Limits(max_keepalive_connections=4, keepalive_expiry=4.0),
             ),
             headers={"User-Agent": "smsadmin", "Accept": "application/json"},
             follow_redirects=False,

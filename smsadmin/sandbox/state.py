@@ -1,13 +1,16 @@
 """Everything the stand-ins know, in memory, behind one lock. It survives nothing, on purpose."""
 
 import itertools
+import pickle
 import random
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -312,6 +315,18 @@ class Seeds:
     callr_numbers: dict[str, CallrNumber] = field(default_factory=dict)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Read once: each client of its own would take as long as everything else that a fresh sandbox needs."""
+    return httpx.create_ssl_context()
+
+
+@cache
+def _packed(seeds: Callable[[], Seeds]) -> bytes:
+    """The seeds, the same every time: to unpack them is quicker than to make them anew."""
+    return pickle.dumps(seeds())
+
+
 class State:
     """One running sandbox. Handlers hold `lock` while they work; deliveries do not."""
 
@@ -321,7 +336,9 @@ class State:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.scheduler = Scheduler()
-        self.http = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=64))
+        self.http = httpx.Client(
+            verify=_tls(), trust_env=False, limits=httpx.Limits(max_keepalive_connections=64)
+        )
         self._seeds = seeds
         self._first_settings = replace(settings)
         # Numbered from the clock, so that a product that outlives the sandbox never sees an id again.
@@ -334,7 +351,7 @@ class State:
             self.scheduler.clear()
             self.settings = replace(self._first_settings)
             self.random = random.Random(20261121)  # noqa: S311
-            self._reset_aircall(seeds := self._seeds())
+            self._reset_aircall(seeds := pickle.loads(_packed(self._seeds)))  # noqa: S301  our own
             self._reset_callr(seeds)
             self._reset_hubspot(seeds)
             self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)

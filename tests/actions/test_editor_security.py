@@ -202,7 +202,6 @@ STRANGE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.services
 @pytest.mark.parametrize("typed", STRANGE, ids=[str(each)[:40] for each in STRANGE])
 def test_nothing_that_is_posted_breaks_the_editor(
     editor: Client, workspace: Workspace, hubspot: StandIn, typed: dict[str, Any]

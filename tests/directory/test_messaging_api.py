@@ -17,6 +17,7 @@ from smsadmin.directory.models import Number
 from smsadmin.incoming import bell as incoming_bell
 from smsadmin.incoming import handling
 from smsadmin.incoming.models import InboundMessage, ProxyConfiguration, Webhook
+from smsadmin.providers import limits
 from smsadmin.sandbox.server import running
 from smsadmin.sandbox.state import ProxyConfiguration as AtAircall
 from smsadmin.sandbox.state import Settings
@@ -115,7 +116,8 @@ def test_what_an_admin_set_by_hand_stands_against_an_answer(sandbox, number):
     assert ProxyConfiguration.objects.get().type == "Public Api"
 
 
-def test_a_look_that_fails_says_why_and_keeps_what_was_known(sandbox, number, settings):
+def test_a_look_that_fails_says_why_and_keeps_what_was_known(sandbox, number, settings, monkeypatch):
+    monkeypatch.setattr(limits, "pause", lambda _exchange: 0.0)
     settings.AIRCALL_BASE_URL = "http://127.0.0.1:9"
 
     page = words(press(number, "-look"))

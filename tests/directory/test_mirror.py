@@ -24,8 +24,8 @@ from smsadmin.sandbox.state import ProxyConfiguration, Settings
 from smsadmin.workspaces.models import Connection
 from tests.factories import make_connection, make_workspace
 
-# NULL sorts differently in PostgreSQL and SQLite, and bulk upserts are written differently.
-pytestmark = pytest.mark.services
+#: NULL sorts differently in PostgreSQL and SQLite, and bulk upserts are written differently.
+in_both = pytest.mark.services
 
 LISTS = "^/v1/numbers$|^/v2/users$"
 
@@ -155,6 +155,7 @@ def test_nobody_knows_yet_whether_a_new_number_may_text_so_it_is_not_offered(san
 # What changed
 
 
+@in_both
 def test_what_aircall_no_longer_lists_is_gone_but_kept_and_comes_back(sandbox, account):
     refresh(account)
     number = remove(sandbox, next(iter(sandbox.state.numbers)))
@@ -197,6 +198,7 @@ def test_a_user_taken_off_a_number_is_off_it_at_once_and_named(sandbox, account)
     assert run.changes == {"left": {"count": 1, "items": [left]}}
 
 
+@in_both
 def test_when_nothing_changed_nothing_is_told(sandbox, account):
     first = refresh(account).changes
     assert first.keys() == {"new_numbers", "new_users"}  # a new number brings its users along
@@ -345,6 +347,7 @@ def test_a_list_that_never_ends_ends(account, monkeypatch):
 # Never two at once
 
 
+@in_both
 def test_while_a_refresh_runs_a_second_one_does_nothing(sandbox, account):
     during = []
 
@@ -481,6 +484,7 @@ def in_proxy_mode(sandbox):
     return {str(number.id) for number in sandbox.state.numbers.values() if number.configuration}
 
 
+@in_both
 def test_proxy_mode_is_asked_for_a_few_numbers_at_a_time_until_all_are_known(sandbox, account):
     for turn in range(1, 4):
         refresh(account)

@@ -172,14 +172,12 @@ def furnish(workspace: Workspace) -> tuple[list[Number], list[Agent]]:
     return numbers, list(workspace.agents.order_by("pk"))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_each_is_told_exactly_once_and_none_is_missing(
     workspace: Workspace,
     travel: Callable[[datetime], None],
     django_capture_on_commit_callbacks: Any,
-    seed: int,
 ) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(1)
     numbers, agents = furnish(workspace)
     reference, now = Reference(), BEGINS
     every = {"windows": ["minute", "hour", "day", "month"], "looked_at": BEGINS, "begun_at": BEGINS}

@@ -114,8 +114,15 @@ def random_history(workspace, number, agent, now, seed):
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"])
-@pytest.mark.parametrize(("now", "seed"), [(NOON, 1), (AUTUMN, 2), (SPRING, 3), (NOON, 4)])
+@pytest.mark.parametrize(
+    ("now", "seed", "zone"),
+    [
+        (NOON, 1, "UTC"),
+        (AUTUMN, 2, "America/New_York"),
+        (SPRING, 3, "Australia/Lord_Howe"),
+        (NOON, 4, "Asia/Kathmandu"),
+    ],
+)
 def test_the_picture_its_table_the_counter_and_the_log_agree(workspace, number, now, seed, zone):
     agent = make_agent(workspace, "mia@example.com")
     for window in Window:

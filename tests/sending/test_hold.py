@@ -867,7 +867,7 @@ STEPS_TAKEN = st.lists(
 
 
 @hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(STEPS_TAKEN)
 def test_lines_leave_in_their_order_at_once_and_within_all_limits_whatever_happens(

@@ -4,6 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from smsadmin.incoming.models import Webhook
+from smsadmin.providers import limits
 from smsadmin.quotas.documented import PRESETS
 from smsadmin.quotas.models import Rule
 from smsadmin.sandbox.server import running
@@ -92,7 +93,8 @@ def test_at_every_start_the_sandbox_is_asked_to_tell_what_becomes_of_messages(db
             assert (hook.id, hook.token) == (kept.provider_id, kept.secrets["token"])
 
 
-def test_a_sandbox_that_refuses_does_not_stop_the_start(db, settings, capsys):
+def test_a_sandbox_that_refuses_does_not_stop_the_start(db, settings, capsys, monkeypatch):
+    monkeypatch.setattr(limits, "pause", lambda _exchange: 0.0)
     settings.BASE_URL = "http://127.0.0.1:8000"
     make_user(SAMPLE_EMAIL)
     make_connection(make_workspace(), external_id="sandbox-id")
