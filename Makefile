@@ -38,6 +38,7 @@ bench: tools ## What a burst, counting in quotas and the pages over a long log c
 chaos: tools ## Kill workers at the worst moments and count what was sent
 	@CHAOS_KILLS=20 $(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "processes and services" $(ARGS)
 	@PARALLEL_NUMBERS=500 $(BIN)/python -m tests.services -- $(BIN)/python -m pytest tests/quotas/test_parallel.py $(ARGS)
+	@TWILIO_MESSAGES=1000 $(BIN)/python -m pytest tests/e2e/test_twilio_faults.py $(ARGS)
 	@CHAOS_KILLS=20 STACK_EXECUTIONS=5000 $(BIN)/python -m pytest -m processes $(ARGS)
 
 runtime:

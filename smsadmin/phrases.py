@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from smsadmin.core import errors
 from smsadmin.core.errors import gettext_noop
+from smsadmin.providers.twilio import codes
 
 PHRASES = (
     # An exchange without an answer
@@ -51,6 +52,33 @@ PHRASES = (
     gettext_noop("Callr answered HTTP {status}: {answer}"),
     gettext_noop("Callr's list of numbers is not in the form it documents."),
     gettext_noop("Callr listed no number at all, so the old mirror was kept."),
+    gettext_noop("Synthflow accepts the key."),
+    gettext_noop("Synthflow refused the API key (HTTP {status})."),
+    gettext_noop("Synthflow did not answer: {reason}."),
+    gettext_noop("Synthflow asked to slow down."),
+    gettext_noop("Synthflow's answer is not in the form it documents."),
+    gettext_noop("Synthflow's list of {name} is not in the form it documents."),
+    gettext_noop("Synthflow has no record of this call."),
+    gettext_noop("Synthflow answered HTTP {status}: {answer}"),
+    gettext_noop("Synthflow says that the call is not over: {status}."),
+    gettext_noop("Synthflow says that this is the call of another agent."),
+    gettext_noop("Only the id of the call is proven, so nothing was sent after it."),
+    gettext_noop("Twilio accepts the credentials."),
+    gettext_noop("Twilio accepts the credentials of {name}, on trial: it texts verified numbers alone."),
+    gettext_noop("Twilio accepts the credentials of {name}."),
+    gettext_noop("Twilio accepts the credentials, and says that the account is {status}."),
+    gettext_noop("Twilio refused the credentials (HTTP 401)."),
+    gettext_noop("Twilio refused the API key (HTTP 401)."),
+    gettext_noop("Twilio was not asked: {reason}."),
+    gettext_noop("Twilio did not answer: {reason}."),
+    gettext_noop("Twilio asked to slow down."),
+    gettext_noop("Twilio answered HTTP {status}: {answer}"),
+    gettext_noop("Twilio's answer about a message is not in the form it documents."),
+    gettext_noop("Twilio's list of {name} is not in the form it documents."),
+    gettext_noop("Twilio listed no number at all, so the old mirror was kept."),
+    gettext_noop("an answer without an id"),
+    gettext_noop("error {code}, {words}"),
+    *(meaning.says for meaning in codes.SHIPPED.values()),
     gettext_noop("There is no access token to test. Executions are accepted without one."),
     gettext_noop("HubSpot accepts the token: it belongs to portal {portal}."),
     gettext_noop(

@@ -79,6 +79,8 @@ HUBSPOT_ANSWER_WAITERS = env.int("HUBSPOT_ANSWER_WAITERS", default=2)
 AIRCALL_REQUESTS_PER_MINUTE = env.int("AIRCALL_REQUESTS_PER_MINUTE", default=60)
 # Callr documents no limit; an example of its own makes one request a second.
 CALLR_REQUESTS_PER_MINUTE = env.int("CALLR_REQUESTS_PER_MINUTE", default=60)
+# Twilio documents no figure, only that too many requests at once are refused; it queues what it takes.
+TWILIO_REQUESTS_PER_MINUTE = env.int("TWILIO_REQUESTS_PER_MINUTE", default=300)
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=5.0)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=30.0)
 DISPATCH_LEASE = env.float("DISPATCH_LEASE", default=PROVIDER_READ_TIMEOUT + PROVIDER_CONNECT_TIMEOUT + 25)
@@ -92,6 +94,10 @@ FLOW_PRIVATE_HOSTS = env.bool("FLOW_PRIVATE_HOSTS", default=SANDBOX)
 CONFIGURATION_TTL = env.float("CONFIGURATION_TTL", default=1.0)
 # Requests a minute that one API key may make.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
+# Calls a minute that one AI agent may make.
+AGENT_REQUESTS_PER_MINUTE = env.int("AGENT_REQUESTS_PER_MINUTE", default=120)
+# Pages that may call /mcp/ from a browser, beside our own: their origins, as in https://inspector.example.com.
+MCP_ALLOWED_ORIGINS = env.list("MCP_ALLOWED_ORIGINS", default=[])
 
 # --- Django -----------------------------------------------------------------------------------------
 
@@ -174,13 +180,15 @@ MACHINE_PATHS = (
     "/aircall/callbacks/",
     "/callr/webhooks/",
     "/twilio/",
-    "/mcp/",
-    "/agents/tools/",
+    "/mcp",
+    "/agents/tools",
     "/agents/webhooks/",
     "/api/",
     "/healthz",
     "/readyz",
 )
+# Among them, what people open.
+PEOPLE_PATHS = ("/api/v1/docs/",)
 MACHINE_MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 
 ROOT_URLCONF = "smsadmin.urls"
@@ -269,6 +277,8 @@ CELERY_BEAT_SCHEDULE = {
     "make up for old ones": {"task": "smsadmin.writeback.tasks.make_up", "schedule": 3_600.0, "args": [240]},
     "tell of opt-outs": {"task": "smsadmin.consent.tasks.sweep", "schedule": 15.0},
     "take up what providers told": {"task": "smsadmin.incoming.tasks.sweep", "schedule": 5.0},
+    "look unknown messages up": {"task": "smsadmin.incoming.tasks.look_up_unknown", "schedule": 15.0},
+    "gather charges": {"task": "smsadmin.incoming.tasks.gather_charges", "schedule": 900.0},
     "gather replies": {"task": "smsadmin.inbox.tasks.sweep", "schedule": 30.0},
     "look after webhooks": {"task": "smsadmin.incoming.tasks.look_after_webhooks", "schedule": 600.0},
     "heartbeat": {"task": "smsadmin.dashboard.tasks.heartbeat", "schedule": 15.0},
@@ -277,10 +287,13 @@ CELERY_BEAT_SCHEDULE = {
     "clean up exports": {"task": "smsadmin.exports.tasks.clean_up", "schedule": 3_600.0},
     "purge": {"task": "smsadmin.privacy.tasks.purge", "schedule": 3_600.0},
     "take up resends": {"task": "smsadmin.resends.tasks.sweep", "schedule": 5.0},
+    "follow up agents' calls": {"task": "smsadmin.agents.tasks.sweep", "schedule": 5.0},
     "take up runs of flows": {"task": "smsadmin.flows.tasks.sweep", "schedule": 5.0},
     "tell of the end of the classic action": {"task": "smsadmin.classic.tasks.sweep", "schedule": 3_600.0},
     "watch failures": {"task": "smsadmin.notices.tasks.watch", "schedule": 30.0},
     "deliver notices": {"task": "smsadmin.notices.tasks.deliver", "schedule": 30.0},
+    "deliver events to hooks": {"task": "smsadmin.hooks.tasks.deliver", "schedule": 10.0},
+    "tell hooks of causes": {"task": "smsadmin.hooks.tasks.watch", "schedule": 30.0},
     "compare quotas": {
         "task": "smsadmin.quotas.tasks.compare_everywhere",
         "schedule": crontab(hour="3", minute="17"),  # UTC

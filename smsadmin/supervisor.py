@@ -326,8 +326,8 @@ def children(settings: Any) -> Iterable[Child]:
 
 def share(settings: Any) -> None:
     """Let every child see the same addresses, whether it reads settings or the environment."""
-    outside = ("AIRCALL_BASE_URL", "HUBSPOT_BASE_URL", "CALLR_BASE_URL", "TWILIO_BASE_URL")
-    outside += ("TWILIO_MESSAGING_BASE_URL", "SYNTHFLOW_BASE_URL")
+    twilio = ("TWILIO_BASE_URL", "TWILIO_MESSAGING_BASE_URL")
+    outside = ("AIRCALL_BASE_URL", "HUBSPOT_BASE_URL", "CALLR_BASE_URL", *twilio, "SYNTHFLOW_BASE_URL")
     for name in ("PORT", "SANDBOX_PORT", "BASE_URL", *outside):
         os.environ.setdefault(name, str(getattr(settings, name)))
     os.environ["SANDBOX"] = str(settings.SANDBOX).lower()

@@ -45,7 +45,8 @@ def by_caller(people: Application, machines: Application) -> Application:
     """Two handlers over the same addresses: which one answers is decided by the path alone."""
 
     def routed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        is_machine = environ.get("PATH_INFO", "").startswith(settings.MACHINE_PATHS)
+        path = environ.get("PATH_INFO", "")
+        is_machine = path.startswith(settings.MACHINE_PATHS) and not path.startswith(settings.PEOPLE_PATHS)
         return (machines if is_machine else people)(environ, start_response)
 
     return routed

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.agents import credentials
+from smsadmin.agents.models import AIAgent, Attachment
 from smsadmin.core.causes import cause
 from smsadmin.core.errors import SendError
 from smsadmin.core.ids import first_uuid7
@@ -22,6 +24,7 @@ from smsadmin.directory import callr_reader
 from smsadmin.directory.models import Agent, Association, Number, Source
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.quotas.documented import ship_rules
+from smsadmin.routing.models import Route
 from smsadmin.senders import names
 from smsadmin.senders.models import SenderName
 from smsadmin.sending.log import asker
@@ -50,13 +53,17 @@ def make_member(workspace: Workspace, role: str = Role.OWNER, user: User | None 
 
 
 def make_connection(workspace: Workspace, kind: str = "aircall", **columns: Any) -> Connection:
-    """The workspace's account at Aircall or Callr, or its HubSpot portal; the sandbox knows the secrets of all."""
+    """The workspace's account at Aircall, Callr or Twilio, or its HubSpot portal; the sandbox knows the secrets of
+    all."""
     if kind == Connection.Kind.HUBSPOT:
         secrets = {"client_secret": "sandbox-client-secret", "access_token": "sandbox-hubspot-token"}
         defaults = {"name": "Portal", "external_id": PORTAL, "secrets": secrets}
     elif kind == Connection.Kind.CALLR:
         secrets = {"api_key": "sandbox-callr-key", "hmac_secret": "callr-secret"}
         defaults = {"name": "Callr", "external_id": f"sid{next(_serial)}", "secrets": secrets}
+    elif kind == Connection.Kind.TWILIO:
+        secrets = {"auth_token": "0123456789abcdef0123456789abcdef"}
+        defaults = {"name": "Twilio", "external_id": f"AC{next(_serial):032x}", "secrets": secrets}
     else:
         secrets = {"api_id": "sandbox-id", "api_token": "sandbox-token"}
         defaults = {"name": "Account", "external_id": f"api-{next(_serial)}", "secrets": secrets}
@@ -133,6 +140,29 @@ def make_action(workspace: Workspace, *, enabled: bool = True, name: str = "", *
     )
     make_version(action, **config)
     return action
+
+
+def make_ai_agent(workspace: Workspace, platform: str = "other", **columns: Any) -> tuple[AIAgent, str]:
+    """An agent that talks with people, and its token."""
+    prefix, token_hash, token = credentials.make()
+    defaults = {"name": f"Agent {next(_serial)}", "token_made_at": timezone.now()}
+    agent = AIAgent.objects.create(
+        workspace=workspace,
+        platform=platform,
+        token_prefix=prefix,
+        token_hash=token_hash,
+        **{**defaults, **columns},
+    )
+    return agent, token
+
+
+def make_attachment(agent: AIAgent, action: Action | None = None, **columns: Any) -> Attachment:
+    """An action that the agent may use; of its own it says "Booked for {{date}}", where the agent gives the date."""
+    action = action or make_action(
+        agent.workspace, object_type="call", message="Booked for {{date}}", recipient_property="phone"
+    )
+    defaults = {"tool_name": "send_booking", "workspace": agent.workspace}
+    return Attachment.objects.create(agent=agent, action=action, **{**defaults, **columns})
 
 
 def make_version(action: Action, **config: Any) -> ActionVersion:
@@ -255,3 +285,10 @@ def uuid7_at(moment: datetime) -> uuid.UUID:
 def _aircall_of(workspace: Workspace) -> Connection:
     found = workspace.connections.filter(kind=Connection.Kind.AIRCALL).first()
     return found or make_connection(workspace)
+
+
+def make_route(via: Number, *, when: str = "always", **columns: Any) -> Route:
+    """A route of the workspace to this number: of any sender to any country, unless told otherwise."""
+    route = Route.objects.create(workspace_id=via.workspace_id, via=via, when=when, **columns)
+    cache.forget()
+    return route

@@ -63,7 +63,7 @@ def _problems(method: str, url: str, json_body: Any, params: Any, data: Any) -> 
 
 
 def _service(url: str) -> tuple[str, str] | None:
-    for name in ("aircall", "callr", "hubspot"):
+    for name in ("aircall", "callr", "hubspot", "twilio_messaging", "twilio"):
         base = getattr(settings, f"{name.upper()}_BASE_URL")
         if url.startswith(f"{base}/"):
             return name, url.removeprefix(base)

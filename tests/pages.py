@@ -18,10 +18,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from smsadmin.actions.models import Action
+from smsadmin.agents.models import Invocation
 from smsadmin.api import keys
 from smsadmin.api.models import Key
 from smsadmin.classic.models import ClassicFallback, ClassicSettings, ClassicStep
-from smsadmin.connections.models import HubSpotAction
+from smsadmin.connections.models import ErrorCode, HubSpotAction
 from smsadmin.consent import models as consent
 from smsadmin.consent import opting
 from smsadmin.core.status import Status
@@ -32,6 +33,7 @@ from smsadmin.failures.models import Failure
 from smsadmin.flows import saving as flows_saving
 from smsadmin.flows.language.starters import STARTERS
 from smsadmin.flows.models import FetchHost, Flow, FlowRun, Start
+from smsadmin.hooks.models import Hook, HookDelivery, HookEvent
 from smsadmin.inbox import gathering
 from smsadmin.incoming.models import InboundMessage, OutsideMessage, ProviderCall, ProxyConfiguration, Webhook
 from smsadmin.notices import limits, watching
@@ -51,10 +53,13 @@ from tests.factories import (
     ask,
     make_action,
     make_agent,
+    make_ai_agent,
+    make_attachment,
     make_connection,
     make_member,
     make_message,
     make_number,
+    make_route,
     make_sender_name,
     make_version,
     make_workspace,
@@ -68,6 +73,7 @@ OAUTH_TOKEN, REFRESH_TOKEN = "accessbyoauth9e0f1a2b", "na1-refreshbyoauth-3c4d"
 CONFIGURATION_TOKEN = "tokenofaconfiguration7c8d"
 WEBHOOK_ADDRESS, WEBHOOK_TOKEN = "addressofawebhook1b2c3d", "tokenofawebhook4e5f6a7b"
 SIGNING, SIGNED_BEFORE = "whsec_signsnotices8c9d", "whsec_signedthem0e1f2a"
+TWILIO_TOKEN, TWILIO_KEY = "authtokenoftwilio1c2d3e", "keysecretoftwilio4f5a6b"
 HOOK = "keyinahook3b4c5d6e"  # part of an address that notices go to
 PASSWORD = "the password of somebody"
 #: What a provider's answer and a proxy between us may repeat.
@@ -128,6 +134,7 @@ def furnish() -> House:
     messages = _messages(workspace, action, number, agent)
     test_number, codes = _codes(owner, number)
     _sender_name(workspace)
+    _twilio(workspace)
     _refused_calls(workspace)
     _told_by_aircall(aircall, number, messages["delivered"])
     _privacy(owner, messages["delivered"])
@@ -138,6 +145,9 @@ def furnish() -> House:
     )
     watching.sweep()
     _limit_told(number)
+    _ai_agents(workspace, action, messages["delivered"])
+    _routes(number, messages["sent"])
+    _hook(workspace, messages["delivered"])
     key, token = keys.make(workspace, "Campaign planner", owner.user, timezone.now(), None)
     return House(
         owner=owner,
@@ -251,6 +261,19 @@ def _sender_name(workspace: Workspace) -> None:
     make_sender_name(
         account or make_connection(workspace, Connection.Kind.CALLR), SG="approved", AU="requested"
     )
+
+
+def _twilio(workspace: Workspace) -> None:
+    """An account at Twilio with a key, and a code of its that means something else here."""
+    secrets = {"auth_token": TWILIO_TOKEN, "key_sid": "SKofakey", "key_secret": TWILIO_KEY}
+    make_connection(workspace, Connection.Kind.TWILIO, secrets=secrets)
+    ErrorCode.objects.create(
+        workspace=workspace, code=30003, error="RECIPIENT_REFUSED", note="As support says"
+    )
+
+
+def _of_twilio(house: House) -> dict[str, Any]:
+    return {"pk": house.workspace.connections.get(kind=Connection.Kind.TWILIO).pk}
 
 
 def _codes(owner: Member, number: Number) -> tuple[TestNumber, tuple[str, ...]]:
@@ -385,6 +408,37 @@ def _flow(owner: Member, number: Number, sent: Message) -> Flow:
     return flow
 
 
+def _ai_agents(workspace: Workspace, action: Action, message: Message) -> None:
+    """An agent that has an action during and after its calls, and a call in which it used it."""
+    now = timezone.now()
+    agent, _token = make_ai_agent(
+        workspace, "retell", name="Booking line", secrets={"signing": "signsofanagent5b6c"}
+    )
+    attachment = make_attachment(agent, action, condition="After the caller has agreed")
+    rule = {
+        "match": "all",
+        "conditions": [{"fact": "status", "test": "is", "name": "", "value": "completed"}],
+    }
+    make_attachment(agent, action, tool_name="follow_up", when="after", rule=rule)
+    seen = {**rule["conditions"][0], "holds": True, "seen": "completed"}  # type: ignore[dict-item]
+    told = {"decided": [{"tool": "follow_up", "holds": True, "outcome": "queued", "seen": [seen]}]}
+    call = agent.calls.create(
+        workspace=workspace, call_id="call-77", party=message.recipient, first_at=now, last_at=now, ended_at=now,
+        status="completed", told=told | {"variables": {"slot": "noon"}},
+    )  # fmt: skip
+    used = {
+        "workspace": workspace,
+        "agent": agent,
+        "attachment": attachment,
+        "at": now,
+        "outcome": "accepted",
+    }
+    used |= {"tool_name": attachment.tool_name, "dialect": "retell", "said": "The text is on its way."}
+    for place in (call, None):
+        digest, given = uuid.uuid4(), {"to": message.recipient, "date": "noon"}
+        Invocation.objects.create(call=place, message=message.pk, digest=digest, arguments=given, **used)
+
+
 def _rule(workspace: Workspace) -> NoticeRule:
     """A rule that has waited for an hour and tells everybody it can."""
     endpoint = Endpoint.objects.create(
@@ -400,6 +454,37 @@ def _rule(workspace: Workspace) -> NoticeRule:
         endpoint=endpoint,
         looked_at=timezone.now() - timedelta(hours=1),
     )
+
+
+def _hook(workspace: Workspace, message: Message) -> None:
+    """A hook that was told of a message, and whose receiver repeats what it should not."""
+    now = timezone.now()
+    hook = Hook.objects.create(
+        workspace=workspace, name="Warehouse", endpoint=workspace.endpoints.get(), events=["message.*"]
+    )
+    said = {"status": "delivered", "code": ""}
+    event = HookEvent.objects.create(
+        workspace=workspace, type="message.delivered", at=now, message=message.pk, data=said
+    )
+    tried = [{"at": now.isoformat(), "ms": 12, "answer": f"HTTP 500: {message.recipient} is unknown"}]
+    HookDelivery.objects.create(event=event, hook=hook, answered_at=now, attempts=1, tried=tried)
+
+
+def _routes(number: Number, message: Message) -> None:
+    """A route that is always taken, one for failover, and a message that went on by that."""
+    name = number.workspace.sender_names.get().number
+    make_route(name, sender=number, country="SG", note="Singapore by name")
+    route = make_route(number, when="failover")
+    place = {
+        "number": number.pk,
+        "account": number.connection_id,
+        "sender": number.e164,
+        "provider": "Aircall",
+    }
+    data = {"from": place | {"accepted_at": timezone.now().timestamp()}, "to": place, "route": route.called}
+    data |= {"error": "SENDER_REFUSED", "facts": {"provider": "Twilio", "answer": "21606"}}
+    data |= {"of_account": False, "without": "mia@example.com"}
+    Event.objects.create(message=message, at=timezone.now(), kind=Event.Kind.MOVED, data=data)
 
 
 def _limit_told(number: Number) -> None:
@@ -555,6 +640,16 @@ def _every_message(status: str) -> Arguments:
     return lambda house: {"pk": house.messages[status].pk}
 
 
+def _first_tool(house: House) -> dict[str, Any]:
+    agent = house.workspace.ai_agents.get()
+    return {"pk": agent.pk, "tool_pk": agent.attachments.order_by("pk")[0].pk}
+
+
+def _last_tool(house: House) -> dict[str, Any]:
+    agent = house.workspace.ai_agents.get()
+    return {"pk": agent.pk, "tool_pk": agent.attachments.order_by("-pk")[0].pk}
+
+
 _PLAIN = Page()
 _HOME = Page(leads_to="/")
 
@@ -601,6 +696,22 @@ PAGES: dict[str, Page] = {
     "opt-outs-recipe": _PLAIN,
     "opt-out": _of(lambda house: {"pk": house.workspace.opt_outs.get().pk}),
     "opt-out-change": _of(lambda house: {"pk": house.workspace.opt_outs.get().pk}),
+    "ai-agents": Page(queries=("", "?show=archived", "?q=line")),
+    "ai-agent-new": _PLAIN,
+    "ai-agent": _of(lambda house: {"pk": house.workspace.ai_agents.get().pk}),
+    "ai-agent-settings": _of(lambda house: {"pk": house.workspace.ai_agents.get().pk}),
+    "ai-agent-token": _of(lambda house: {"pk": house.workspace.ai_agents.get().pk}),
+    "ai-agent-delete": _of(lambda house: {"pk": house.workspace.ai_agents.get().pk}),
+    "agent-calls": Page(queries=("", "?outcome=trouble&q=call-77", "?outcome=none")),
+    "agent-call": _of(lambda house: {"pk": house.workspace.agent_calls.get().pk}),
+    "agent-uses": Page(queries=("", "?outcome=trouble")),
+    "attach": _of(lambda house: {"pk": house.workspace.ai_agents.get().pk}),
+    "attach-to": _of(lambda house: {"pk": house.action.pk}),
+    "attachment": _of(_first_tool, _last_tool),
+    "attachment-remove": _of(_first_tool),
+    "attachment-try": _of(_first_tool),
+    "agents-import": _PLAIN,
+    "agents-import-done": _PLAIN,
     "notices": Page(queries=("", "?show=all")),
     "notice-rules": _PLAIN,
     "notice-rule-new": Page(queries=("", "?cause=RATE_LIMITED")),
@@ -610,6 +721,14 @@ PAGES: dict[str, Page] = {
     ),
     "notice-endpoint-new": _PLAIN,
     "notice-endpoint": _of(lambda house: {"pk": house.endpoint.pk}),
+    "hooks": _PLAIN,
+    "hook-new": _PLAIN,
+    "hook": _of(lambda house: {"pk": house.workspace.hooks.get().pk}, queries=("", "?state=given_up")),
+    "hook-edit": _of(lambda house: {"pk": house.workspace.hooks.get().pk}),
+    "hook-replay": _of(
+        lambda house: {"pk": house.workspace.hooks.get().pk},
+        queries=("", "?since=2026-11-22T08%3A00&until=2026-11-22T09%3A00&which=every"),
+    ),
     "privacy": _PLAIN,
     "deleted-counts": _PLAIN,
     "reveals": _PLAIN,
@@ -664,9 +783,16 @@ PAGES: dict[str, Page] = {
     "directory-user": _of(lambda house: {"pk": house.agent.pk}),
     "connections": _PLAIN,
     "connection-new": _of(
-        lambda house: {"kind": "aircall"}, lambda house: {"kind": "hubspot"}, lambda house: {"kind": "callr"}
+        lambda house: {"kind": "aircall"},
+        lambda house: {"kind": "hubspot"},
+        lambda house: {"kind": "callr"},
+        lambda house: {"kind": "twilio"},
     ),
-    "connection": _of(lambda house: {"pk": house.aircall.pk}, lambda house: {"pk": house.hubspot.pk}),
+    "connection": _of(
+        lambda house: {"pk": house.aircall.pk}, lambda house: {"pk": house.hubspot.pk}, _of_twilio
+    ),
+    "twilio-incoming": _of(_of_twilio),
+    "error-codes": _of(_of_twilio, queries=("", "?code=30003")),
     "connection-delete": _of(lambda house: {"pk": house.hubspot.pk}),
     "hubspot-install": Page(leads_to=settings.HUBSPOT_AUTHORIZE_URL),
     "hubspot-oauth-callback": Page(leads_to="/connections/"),
@@ -693,8 +819,13 @@ PAGES: dict[str, Page] = {
     "sender-id-withdraw": _of(lambda house: {"pk": house.workspace.sender_names.get().pk}),
     "sender-id-countries": _PLAIN,
     "sender-id-country": _of(lambda house: {"code": "SG"}),
+    "routes": _PLAIN,
+    "route-new": Page(queries=("", "?when=failover")),
+    "route": _of(lambda house: {"pk": house.workspace.routes.all()[0].pk}),
+    "route-delete": _of(lambda house: {"pk": house.workspace.routes.all()[0].pk}),
     "test-numbers": _PLAIN,
     "api-keys": _PLAIN,
+    "api-docs": _PLAIN,
     "test-number": _of(lambda house: {"pk": house.test_number.pk}),
     "help-errors": Page(queries=("", "?q=quota")),
     "help-statuses": _PLAIN,
@@ -717,17 +848,18 @@ PAGES: dict[str, Page] = {
 FORMS = {
     "resend-pause", "resend-resume", "resend-cancel", "notices-dismiss", "notice-dismiss",
     "notice-again", "notice-rule-switch", "notice-rule-delete", "notice-sample",
-    "notice-endpoint-secret", "notice-endpoint-delete", "reveal", "connection-webhook", "set-theme",
+    "notice-endpoint-secret", "notice-endpoint-delete", "hook-switch", "hook-resume", "hook-sample", "hook-delete",
+    "hook-again", "reveal", "connection-webhook", "set-theme",
     "save-view", "delete-view", "failure", "export-cancel", "export-delete", "directory-refresh",
     "directory-confirm", "number-mend", "messaging-api-look", "connection-test", "member-add", "member",
     "member-remove",
     "switch-workspace", "api-key-revoke", "test-number-send", "test-number-verify", "test-number-remove",
-    "sender-id-country-back",
+    "sender-id-country-back", "route-move", "route-switch",
     "opt-outs-retry", "opt-outs-property", "quota-recount", "quota-share", "quota-rule-switch", "quota-rule-delete",
     "classic-moved",
     "hubspot-action-compare", "hubspot-action-create",
     "thread-read", "thread-unread", "thread-close", "thread-reopen",
-    "fetch-host-remove", "flow-start-remove", "message-ask",
+    "fetch-host-remove", "flow-start-remove", "message-ask", "attachment-switch",
 }  # fmt: skip
 
 
@@ -744,7 +876,7 @@ def visits(house: House) -> Iterator[Visit]:
 def names() -> Iterator[str]:
     """Every address in the list of addresses that is not for machines, by its name, else by its path."""
     for path, name in _patterns(get_resolver()):
-        if not path.startswith(settings.MACHINE_PATHS):
+        if not path.startswith(settings.MACHINE_PATHS) or path.startswith(settings.PEOPLE_PATHS):
             yield name or path
 
 

@@ -27,6 +27,7 @@ os.environ.update(
     BASE_URL="http://testserver",
     AIRCALL_BASE_URL=f"{NOBODY}/aircall",
     HUBSPOT_BASE_URL=f"{NOBODY}/hubspot",
+    SYNTHFLOW_BASE_URL=f"{NOBODY}/synthflow",
     HUBSPOT_CLIENT_SECRET="sandbox-client-secret",
     # The manifest storage of production would ask for collectstatic, and a live server has no hashed names.
     STATIC_STORAGE="django.contrib.staticfiles.storage.StaticFilesStorage",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from smsadmin.actions.models import ActionVersion
 from smsadmin.core import numbers
+from smsadmin.directory.naming import label
 
 #: Words and signs of two texts that are compared exactly. Nobody's SMS has more; comparing them could take seconds.
 MOST_COMPARED = 1_000
@@ -84,9 +85,9 @@ def _difference(field: Field, one: ActionVersion, other: ActionVersion) -> Diffe
 
 
 def _sender(version: ActionVersion) -> str:
-    """ "Support US 2 (+1 202 555 0102)", or the property that names the number."""
+    """ "Support US 2 (+1 202 555 0102)", or what else it is called, or the property that names the number."""
     if number := version.sender_number:
-        return f"{number.name} ({numbers.pretty(number.e164)})"
+        return label(number)
     return _("The number in %(property)s") % {"property": version.sender_property}
 
 
@@ -135,6 +136,12 @@ FIELDS = (
     Field(gettext_lazy("Send as"), ("send_as_kind", "send_as_agent_id", "send_as_property"), _send_as),
     Field(gettext_lazy("Recipient"), ("recipient_property",), lambda version: version.recipient_property),
     Field(gettext_lazy("Message"), ("message",), lambda version: version.message, is_text=True),
+    Field(
+        gettext_lazy("When an agent sends it"),
+        ("condition",),
+        lambda version: version.condition,
+        is_text=True,
+    ),
     Field(gettext_lazy("When a quota is used up"), ("at_quota", "hold_minutes"), _at_quota),
     Field(
         gettext_lazy("Mobile numbers only"), ("mobile_only",), lambda version: _yes_or_no(version.mobile_only)

@@ -10,10 +10,11 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from smsadmin.actions import composer, trying
+from smsadmin.actions import calls, composer, trying
 from smsadmin.actions.fields import with_sent_line_ends
 from smsadmin.actions.forms import ActionForm
 from smsadmin.actions.models import Action
+from smsadmin.agents import advice
 from smsadmin.core import numbers, segments, tokens
 from smsadmin.core.errors import TokenUnknown
 from smsadmin.core.message import ActionConfig, Record
@@ -60,7 +61,7 @@ class Editor:
         self.checked = form if form.is_bound else ActionForm(workspace, shown, form.offer, data=typed)
         self.url = editor_url(shown)
         self.token_q, self.record_q = typed.get("token_q", "").strip(), typed.get("record_q", "").strip()
-        self.payload = typed.get("payload", "")
+        self.payload, self.typed = typed.get("payload", ""), typed
         self.chosen = trying.fitting(typed.get("record", ""), form.offer.object_type)
         do = typed.get("do", "")
         self.token_open = do.startswith(("tokens", "insert")) or bool(do == "preview" and self.token_q)
@@ -82,7 +83,7 @@ class Editor:
     @cached_property
     def sample(self) -> list[Record]:
         """The records changed last: for examples, and for how long the text becomes."""
-        if not self.looks:
+        if not self.looks or self.form.offer.is_call:
             return []
         return records.sample(self.workspace, self.form.offer.object_type, self.config)
 
@@ -158,7 +159,7 @@ class Editor:
 
     @cached_property
     def _search(self) -> tuple[list[trying.Choice], str]:
-        if not self.record_q:
+        if not self.record_q or self.form.offer.is_call:
             return [], ""
         try:
             return trying.found(self.workspace, self.form.offer.object_type, self.record_q), ""
@@ -175,6 +176,8 @@ class Editor:
 
     @cached_property
     def executions(self) -> list[Message]:
+        if self.form.offer.is_call:
+            return []
         return trying.executions(self.workspace, self.form.offer.object_type, self.action)
 
     @property
@@ -187,7 +190,7 @@ class Editor:
         if not self.looks:
             return trying.Tried()
         return trying.tried(
-            self.workspace, self.form.offer.object_type, self.config, self.chosen, self.payload
+            self.workspace, self.form.offer.object_type, self.config, self.chosen, self.payload, self.typed
         )
 
     @cached_property
@@ -225,6 +228,23 @@ class Editor:
     @property
     def fix(self) -> str:
         return explain.fix(self.row)
+
+    @property
+    def call_values(self) -> list[calls.Typed]:
+        """The values of the call that is tried."""
+        return calls.typed(self.config, self.typed)
+
+    # --- When an agent sends it ------------------------------------------------------------------------
+
+    @property
+    def advice(self) -> list[advice.Advice]:
+        """What could be better about the condition. An action that no agent sends needs none."""
+        condition = str(self.form["condition"].value() or "")
+        return advice.advise(condition) if condition.strip() or self.form.offer.is_call else []
+
+    @property
+    def condition_examples(self) -> tuple[str, ...]:
+        return advice.EXAMPLES
 
     # --- Saving and testing ---------------------------------------------------------------------------
 

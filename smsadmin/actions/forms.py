@@ -11,14 +11,18 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from smsadmin.actions.calls import PHONE
 from smsadmin.actions.fields import MOST_TEMPLATE, MessageField, PropertyField, with_sent_line_ends
 from smsadmin.actions.models import Action, ActionVersion, ObjectType
 from smsadmin.actions.offer import Group, Offer, offer
 from smsadmin.actions.saving import CONFIG, name_problem
+from smsadmin.agents import advice
 from smsadmin.core import numbers, segments, tokens
 from smsadmin.core.message import ActionConfig
-from smsadmin.directory import book, facts
+from smsadmin.directory import book
 from smsadmin.directory.models import Agent, Number
+from smsadmin.directory.naming import label
+from smsadmin.senders import choices
 from smsadmin.workspaces.models import Workspace
 
 SenderKind, SendAsKind = ActionVersion.SenderKind, ActionVersion.SendAsKind
@@ -70,7 +74,7 @@ class ActionForm(forms.Form):
     object_type = forms.ChoiceField(
         label=gettext_lazy("Record type"),
         choices=ObjectType.choices,
-        help_text=gettext_lazy("What the HubSpot workflow enrols."),
+        help_text=gettext_lazy("What the HubSpot workflow enrols, or a call that an AI agent has."),
     )
     sender_kind = forms.ChoiceField(
         label=gettext_lazy("Send from"),
@@ -124,6 +128,15 @@ class ActionForm(forms.Form):
         help_text=gettext_lazy(
             "Up to 1,600 characters. Insert values of the record as in {{Contact.FirstName}}, "
             'with a fallback as in {{Contact.FirstName | default("there")}}.'
+        ),
+    )
+    condition = forms.CharField(
+        label=gettext_lazy("When an agent sends it"),
+        max_length=advice.MOST_CHARACTERS,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "true"}),
+        help_text=gettext_lazy(
+            "In plain words: the agent reads them and judges by nothing else. Each agent can have its own."
         ),
     )
     at_quota = forms.ChoiceField(
@@ -209,6 +222,8 @@ class ActionForm(forms.Form):
         self.offer = offered or offer(workspace, self._object_type())
         self.number: Number | None = _found(self.book.numbers, self["sender_number"].value())
         self.misfit: Agent | None = None
+        if self.offer.is_call:
+            self._ask_for_a_call()
         self._require_what_is_chosen()
         self._offer_what_fits()
 
@@ -229,7 +244,7 @@ class ActionForm(forms.Form):
     @property
     def warning(self) -> str:
         """Why the chosen number cannot send, though it is chosen."""
-        return " ".join(facts.why_not(self.number)) if self.number and not self.number.is_eligible else ""
+        return choices.why_not(self.number) if self.number else ""
 
     @property
     def has_policies(self) -> bool:
@@ -307,7 +322,10 @@ class ActionForm(forms.Form):
         return self._existing("send_as_property")
 
     def clean_recipient_property(self) -> str:
-        return self._existing("recipient_property")
+        return PHONE if self.offer.is_call else self._existing("recipient_property")
+
+    def clean_condition(self) -> str:
+        return with_sent_line_ends(self.cleaned_data["condition"])
 
     def clean_message(self) -> str:
         message: str = self.cleaned_data["message"]
@@ -326,7 +344,8 @@ class ActionForm(forms.Form):
         named, typed = self["name"].value(), self["object_type"].value()
         if self["note"].value() or (named, typed) != (self.action.name, current.object_type):
             return False
-        return self.draft() == current.config()
+        is_worded_so = str(self["condition"].value() or "").strip() == current.condition
+        return is_worded_so and self.draft() == current.config()
 
     def _object_type(self) -> str:
         given = str(self["object_type"].value() or "")
@@ -350,6 +369,16 @@ class ActionForm(forms.Form):
             % told
         )
 
+    def _ask_for_a_call(self) -> None:
+        """Whom an agent texts is said where the action is attached to it; what else is named, the agent gives."""
+        self.fields["recipient_property"] = forms.CharField(
+            label=self.fields["recipient_property"].label, required=False, widget=forms.HiddenInput
+        )
+        self.fields["message"].help_text = _(
+            "Up to 1,600 characters. Every name in braces becomes a value that the agent gives, as in {{date}}, "
+            'with a fallback as in {{date | default("soon")}}.'
+        )
+
     def _offer_what_fits(self) -> None:
         if self.has_property_sender:  # its number is known only when a record comes, so its users are not
             kinds: Any = self.fields["send_as_kind"]
@@ -357,7 +386,8 @@ class ActionForm(forms.Form):
         self.fields["sender_number"].widget.choices = self._number_choices()
         self.fields["send_as_agent"].widget.choices = self._agent_choices()
         for name in PROPERTY_FIELDS:
-            self.fields[name].widget = self._property_widget(name)
+            if not self.fields[name].widget.is_hidden:
+                self.fields[name].widget = self._property_widget(name)
 
     def _properties_for(self, name: str) -> list[Group]:
         """A number's fields want phone numbers, a user's an email address."""
@@ -423,14 +453,14 @@ class ActionForm(forms.Form):
         self.add_error("send_as_agent", _("%(user)s is not a user of %(number)s: choose again.") % names)
 
     def _number_choices(self) -> list[tuple[str, str]]:
-        offered = [number for number in self.book.numbers.values() if number.is_eligible]
+        offered = [number for number in self.book.numbers.values() if choices.may_be_chosen(number)]
         offered.sort(key=lambda number: (number.name.casefold(), number.pk))
-        choices = [(str(number.pk), _named(number)) for number in offered]
-        if self.number and not self.number.is_eligible:
-            choices.append(
-                (str(self.number.pk), _("%(number)s: not offered") % {"number": _named(self.number)})
+        listed = [(str(number.pk), label(number)) for number in offered]
+        if self.number and self.number not in offered:
+            listed.append(
+                (str(self.number.pk), _("%(number)s: not offered") % {"number": label(self.number)})
             )
-        return [("", _("Choose a number")), *choices]
+        return [("", _("Choose a number")), *listed]
 
     def _agent_choices(self) -> list[tuple[str, str]]:
         if self.number is None:
@@ -489,10 +519,6 @@ def initial_of(action: Action, version: ActionVersion | None = None) -> dict[str
         "hold_minutes": version.hold_minutes or 1440,
         "base": version.number,
     }
-
-
-def _named(number: Number) -> str:
-    return f"{number.name} ({numbers.pretty(number.e164)})"
 
 
 def _found(known: dict[int, Any], given: Any) -> Any:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from smsadmin.actions import calls
 from smsadmin.actions.models import ObjectType
 from smsadmin.core import tokens
 from smsadmin.crm import properties
@@ -25,6 +26,11 @@ class Offer:
     object_type: str
     catalogues: dict[str, Catalogue]
     of_one_portal: bool = True  # another portal of the workspace may have properties that this one lacks
+
+    @property
+    def is_call(self) -> bool:
+        """Whether the values are an agent's to give: HubSpot is not asked, and any name may be used."""
+        return self.object_type == ObjectType.CALL
 
     @property
     def is_complete(self) -> bool:
@@ -53,7 +59,7 @@ class Offer:
         A workflow step's own fields are not HubSpot's to list.
         """
         kind, _name = self._named(path)
-        if kind == tokens.key(INPUTS):
+        if self.is_call or kind == tokens.key(INPUTS):
             return False
         is_listed = self.is_complete and self.of_one_portal
         return kind not in self.catalogues or (is_listed and self.find(path) is None)
@@ -110,7 +116,10 @@ class Offer:
 
 
 def offer(workspace: Workspace, object_type: str) -> Offer:
-    """What HubSpot's newest list says, or the documented standard properties where no portal can be read."""
+    """What HubSpot's newest list says, or the documented standard properties where no portal can be read; of a call the
+    values that every call has."""
+    if object_type == ObjectType.CALL:
+        return Offer(object_type, {object_type: calls.catalogue()})
     language = get_language() or "en"
     kinds = properties.objects(object_type)
     portals = workspace.connections.filter(kind=Connection.Kind.HUBSPOT).count()

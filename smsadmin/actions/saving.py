@@ -32,6 +32,7 @@ CONFIG = (
     "encoding",
     "wait_minutes",
     "hide_values",
+    "condition",
 )
 
 

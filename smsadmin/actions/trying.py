@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _
 
-from smsadmin.actions.models import Action
+from smsadmin.actions import calls
+from smsadmin.actions.models import Action, ObjectType
 from smsadmin.cache import remembered
 from smsadmin.core import errors
 from smsadmin.core.message import ActionConfig, Record, SendRequest
@@ -26,8 +27,9 @@ from smsadmin.triggers.hubspot import parse
 from smsadmin.triggers.hubspot import records as executed
 from smsadmin.workspaces.models import Connection, Workspace
 
-#: Which record is tried: the newest one, one that was found, that of an earlier message, or what was pasted.
-NEWEST, FOUND, EXECUTION, PAYLOAD = "newest", "id", "message", "payload"
+#: Which record is tried: the newest one, one that was found, that of an earlier message, or what was pasted; of a call
+#: the values that are typed.
+NEWEST, FOUND, EXECUTION, PAYLOAD, VALUES = "newest", "id", "message", "payload", "values"
 MOST_FOUND = 6
 MOST_EXECUTIONS = 5
 MOST_PASTED = 100_000  # characters of a payload
@@ -77,7 +79,11 @@ def chosen(value: str) -> Chosen:
 def fitting(value: str, object_type: str) -> str:
     """The choice, or the newest record in place of one of another type: ids mean nothing to that."""
     asked = chosen(value)
-    is_of_another = asked.kind in (FOUND, EXECUTION) and asked.object_type != object_type
+    if object_type == ObjectType.CALL:
+        return PAYLOAD if asked.kind == PAYLOAD else VALUES
+    is_of_another = asked.kind == VALUES or (
+        asked.kind in (FOUND, EXECUTION) and asked.object_type != object_type
+    )
     return NEWEST if is_of_another or not value else value
 
 
@@ -96,7 +102,14 @@ def executions(workspace: Workspace, object_type: str, shown: Action | None) -> 
     return list(seen.values())[:MOST_EXECUTIONS]
 
 
-def tried(workspace: Workspace, object_type: str, config: ActionConfig, value: str, payload: str) -> Tried:
+def tried(
+    workspace: Workspace,
+    object_type: str,
+    config: ActionConfig,
+    value: str,
+    payload: str,
+    typed: Mapping[str, Any],
+) -> Tried:
     """The record that was chosen, by a `fitting` choice, with every property the configuration names."""
     asked = chosen(value)
     if asked.kind == PAYLOAD and not payload.strip():
@@ -104,6 +117,8 @@ def tried(workspace: Workspace, object_type: str, config: ActionConfig, value: s
     try:
         if asked.kind == PAYLOAD:
             return Tried(_pasted(workspace, object_type, config, payload), _("the pasted payload"))
+        if asked.kind == VALUES:
+            return Tried(calls.record(config, typed), _("the values typed below"))
         if asked.kind == FOUND:
             return Tried(_read(workspace, object_type, asked.id, config), asked.title or asked.id)
         if asked.kind == EXECUTION:
@@ -136,9 +151,14 @@ def request(
 def outcome(ask: SendRequest) -> tuple[Rehearsal, Message]:
     """What would happen now, and the row it would leave, never written: pages explain it as they explain any."""
     rehearsal = rehearse(ask)
+    return rehearsal, row_of(ask.workspace_id, rehearsal)
+
+
+def row_of(workspace_id: int, rehearsal: Rehearsal) -> Message:
+    """The row that a rehearsed message would leave, for pages to explain it; it is not to be saved."""
     error, draft = rehearsal.error, rehearsal.draft
-    row = Message(
-        workspace_id=ask.workspace_id,
+    return Message(
+        workspace_id=workspace_id,
         sender=draft.number.e164 if draft.number else "",
         recipient=draft.recipient.e164 if draft.recipient else "",
         recipient_given=storable(draft.recipient_given),
@@ -148,7 +168,6 @@ def outcome(ask: SendRequest) -> tuple[Rehearsal, Message]:
         error_code=error.code if error else "",
         error_facts=storable(error.facts) if error else {},
     )
-    return rehearsal, row
 
 
 def _newest(workspace: Workspace, object_type: str, config: ActionConfig) -> Tried:

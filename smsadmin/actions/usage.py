@@ -12,6 +12,7 @@ from django.db.models import CharField, Count, Max, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from smsadmin.actions.models import Action
@@ -96,17 +97,25 @@ def where_used(action: Action) -> list[Use]:
     """Who asked for the action's messages, most frequent first."""
     counted = (
         _recent(action, since())
-        .values("trigger", portal=KT("origin__portal"), workflow=KT("origin__workflow"))
+        .values(
+            "trigger",
+            portal=KT("origin__portal"),
+            workflow=KT("origin__workflow"),
+            by_agent=KT("origin__agent_name"),
+        )
         .annotate(count=Count("pk"), newest=Max(Cast("pk", CharField())))
     )
     uses = [_use(**row) for row in counted.order_by()]
     return sorted(uses, key=lambda use: (-use.count, use.words))
 
 
-def _use(trigger: str, portal: str | None, workflow: str | None, count: int, newest: str) -> Use:
+def _use(
+    trigger: str, portal: str | None, workflow: str | None, by_agent: str | None, count: int, newest: str
+) -> Use:
     """(Databases know the largest text; not all know the largest UUID.)"""
     found = presenters.workflow({"portal": portal, "workflow": workflow})
-    words = found.words or str(CALLERS.get(trigger, trigger))
+    words = found.words or (_("Agent %(name)s") % {"name": by_agent} if by_agent else "")
+    words = words or str(CALLERS.get(trigger, trigger))
     return Use(words, portal or "", found.url, count, moment_of(UUID(newest)))
 
 

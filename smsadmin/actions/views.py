@@ -20,6 +20,7 @@ from smsadmin.actions.forms import ActionForm, SwitchForm, initial_of
 from smsadmin.actions.models import Action, ActionVersion
 from smsadmin.actions.standing import standing
 from smsadmin.actions.usage import usage
+from smsadmin.agents import presenters as agents
 from smsadmin.classic import proposals
 from smsadmin.classic.models import ClassicStep
 from smsadmin.crm import properties
@@ -368,6 +369,7 @@ def _about(shown: Action) -> dict[str, Any]:
         "troubles": troubles.of(shown),
         "history": versions.history(shown),
         "usage": usage(shown),
+        "holders": agents.holders(shown),
         "sandbox": settings.SANDBOX,
         "action_url": f"{settings.BASE_URL}{reverse('hubspot-send-sms')}?action={shown.pk}",
         "enrol_command": _enrol_command(shown),

@@ -220,3 +220,24 @@ class Invocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tool_name} at {self.at:%H:%M:%S} ({self.outcome or 'unanswered'})"
+
+
+class ImportedAction(models.Model):
+    """An action of a platform's account that was brought in, so that it is brought in once. What it became is the
+    workspace's own since: it is never changed from there."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="imported_actions", **_UNINDEXED)
+    external_id = models.CharField(max_length=80)  # of the action at the platform
+    kind = models.CharField(max_length=20)  # the platform's own word: SEND_SMS, INCALL_SMS
+    action = models.ForeignKey(Action, models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "external_id"], name="one_import_per_action")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.external_id} → {self.action_id}"

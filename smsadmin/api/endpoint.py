@@ -1,30 +1,34 @@
 """What every address of the API does around its own work: who calls, how often, and how an error is told."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
 import structlog
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
 
 from smsadmin.api import keys, limiting
 from smsadmin.api.models import Key, KeyScope
-from smsadmin.api.problems import Problem, bad_request, not_found
+from smsadmin.api.problems import CONTENT_TYPE, Problem, bad_request, not_found
+from smsadmin.providers.hubspot import client
 
 logger = structlog.get_logger(__name__)
 
 View = Callable[..., HttpResponse]
 READS = ("GET", "HEAD")
-WRITES = ("POST",)
-#: What the database, and a cache that several processes share, raise while they cannot be reached.
-UNREACHABLE = (OperationalError, InterfaceError, RedisError)
+#: On every answer to a key in test mode.
+TEST_HEADER = "Smsadmin-Test"
+#: What the database, a cache that several processes share, and HubSpot raise while they cannot be reached.
+UNREACHABLE = (OperationalError, InterfaceError, RedisError, client.Unavailable)
+#: What an answer may be; who asks for something else alone is told so.
+_TYPES = ("application/json", CONTENT_TYPE)
 
 
 class Call(HttpRequest):
@@ -39,14 +43,27 @@ def endpoint(scope: KeyScope) -> Callable[[View], View]:
     return lambda view: _telling(_taking(READS, _guarded(view, scope)))
 
 
-def writing(scope: KeyScope) -> Callable[[View], View]:
+def writing(scope: KeyScope, method: str = "POST") -> Callable[[View], View]:
     """A view that is asked to do something, for callers whose key has the scope; else like an endpoint."""
-    return lambda view: _telling(_taking(WRITES, _guarded(view, scope)))
+    return lambda view: _telling(_taking((method,), _guarded(view, scope)))
 
 
 def public(view: View) -> View:
     """A view that reads, for everybody."""
     return _telling(_taking(READS, view))
+
+
+def by_method(**views: View) -> View:
+    """One address that several methods do different things at: a view for each, "GET" for HEAD too."""
+    allowed = [each for method in views for each in (READS if method == "GET" else (method,))]
+
+    @_telling
+    def chosen(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method not in allowed:
+            raise _wrong_method(request, allowed)
+        return views["GET" if request.method == "HEAD" else request.method](request, *args, **kwargs)
+
+    return chosen
 
 
 def _guarded(view: View, scope: KeyScope) -> View:
@@ -68,34 +85,45 @@ def _taking(methods: Sequence[str], view: View) -> View:
     def taking(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method not in methods:
             raise _wrong_method(request, methods)
+        if not any(map(request.accepts, _TYPES)):
+            raise _not_acceptable(request)
         return view(request, *args, **kwargs)
 
     return taking
 
 
 def _telling(view: View) -> View:
-    """A view whose errors are problems."""
+    """A view whose errors are problems, and whose words and times are English and UTC, whoever's thread it runs in."""
 
     @csrf_exempt
     @wraps(view)
     def told(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            response = view(request, *args, **kwargs)
-        except Problem as problem:
-            response = problem.response
-        except SuspiciousOperation as error:  # more parameters than Django reads
-            response = bad_request(f"This request is not read: {error}").response
-        except UNREACHABLE as error:
-            logger.warning("api.put_off", path=request.path, error=str(error))
-            response = _not_now().response
-        except Exception:
-            logger.exception("api.failed", path=request.path)
-            response = _failed().response
+        with translation.override("en"), timezone.override(UTC):
+            response = _answer(view, request, *args, **kwargs)
+        if (key := getattr(request, "key", None)) and key.test:
+            response.headers[TEST_HEADER] = "true"
         patch_vary_headers(response, ["Authorization"])
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     return told
+
+
+def _answer(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    try:
+        return view(request, *args, **kwargs)
+    except Problem as problem:
+        return problem.response
+    except RequestDataTooBig:
+        return Problem(413, "BODY_TOO_LARGE", "The body is larger than any address reads.").response
+    except SuspiciousOperation as error:  # more parameters than Django reads
+        return bad_request(f"This request is not read: {error}").response
+    except UNREACHABLE as error:
+        logger.warning("api.put_off", path=request.path, error=str(error))
+        return _not_now(error).response
+    except Exception:
+        logger.exception("api.failed", path=request.path)
+        return _failed().response
 
 
 @_telling
@@ -139,8 +167,16 @@ def _wrong_method(request: HttpRequest, methods: Sequence[str]) -> Problem:
     )
 
 
-def _not_now() -> Problem:
-    detail = "What smsadmin keeps cannot be reached now; make the same request again later."
+def _not_acceptable(request: HttpRequest) -> Problem:
+    asked = request.headers.get("Accept", "")[:100]
+    return Problem(
+        406, "NOT_ACCEPTABLE", f"Answers are application/json. “Accept: {asked}” does not allow that."
+    )
+
+
+def _not_now(error: Exception) -> Problem:
+    what = "HubSpot" if isinstance(error, client.Unavailable) else "What smsadmin keeps"
+    detail = f"{what} cannot be reached now; make the same request again later."
     return Problem(503, "NOT_NOW", detail, {"Retry-After": "5"})
 
 

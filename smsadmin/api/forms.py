@@ -15,7 +15,7 @@ FOR_EVER = "ever"
 
 
 class KeyForm(forms.Form):
-    """A key's name, what it may be used for, and how many days it lasts."""
+    """A key's name, what it may be used for, how many days it lasts, and whether it is for tests alone."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -44,6 +44,14 @@ class KeyForm(forms.Form):
             "required": gettext_lazy("Choose one of the list."),
             "invalid_choice": gettext_lazy("Choose one of the list."),
         },
+    )
+
+    test = forms.BooleanField(
+        label=gettext_lazy("Test mode: only verified test numbers are texted with it"),
+        required=False,
+        help_text=gettext_lazy(
+            "For trying a program out. Everybody else is refused, and every answer says so."
+        ),
     )
 
     def __init__(self, workspace: Workspace, data: Any = None) -> None:

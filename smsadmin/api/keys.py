@@ -1,14 +1,5 @@
-"""Making, finding and ending keys.
+"""Making, finding and ending keys. A token reads smsadmin_<prefix>_<secret> (core.secret_tokens)."""
 
-A token reads smsadmin_<prefix>_<secret>: scanners of source code know it by its form. The prefix finds its row; the
-secret has 256 random bits, so one round of SHA-256 hides it, and nobody guesses it.
-"""
-
-import hashlib
-import hmac
-import re
-import secrets
-import string
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,10 +8,10 @@ from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
 from smsadmin.api.models import Key, KeyScope
+from smsadmin.core import secret_tokens
 from smsadmin.workspaces.models import User, Workspace
 
-TOKEN = re.compile(r"smsadmin_([0-9A-Za-z]{8})_[0-9A-Za-z]{43}", re.ASCII)
-_SIGNS = string.ascii_letters + string.digits
+TOKENS = secret_tokens.Kind("smsadmin")
 #: How exact it is known when a key was last used: each request would be a write else.
 _USED_WITHIN = timedelta(minutes=1)
 
@@ -33,16 +24,18 @@ def make(
     now: datetime,
     expires_at: datetime | None,
     scopes: Sequence[str] = (KeyScope.QUOTAS,),
+    *,
+    test: bool = False,
 ) -> tuple[Key, str]:
     """A new key and its token, which nobody can read again. Raises IntegrityError where another one has the name."""
-    prefix = _random(8)
-    token = f"smsadmin_{prefix}_{_random(43)}"  # 43 of 62 signs: more than 256 bits
+    prefix, token_hash, token = TOKENS.make()
     key = Key.objects.create(
         workspace=workspace,
         name=name,
         prefix=prefix,
-        token_hash=_hash(token),
+        token_hash=token_hash,
         scopes=[str(scope) for scope in scopes],
+        test=test,
         created_by=by,
         created_at=now,
         expires_at=expires_at,
@@ -53,10 +46,10 @@ def make(
 @sensitive_variables()
 def of_token(token: str) -> Key | None:
     """The key that a token belongs to, expired and revoked ones too; None for a token that we never made."""
-    if not (read := TOKEN.fullmatch(token)):
+    if not (prefix := TOKENS.prefix(token)):
         return None
-    key = Key.objects.select_related("workspace").filter(prefix=read[1]).first()
-    return key if key and hmac.compare_digest(key.token_hash, _hash(token)) else None
+    key = Key.objects.select_related("workspace").filter(prefix=prefix).first()
+    return key if key and secret_tokens.matches(token, key.token_hash) else None
 
 
 def used(key: Key, now: datetime) -> None:
@@ -82,11 +75,3 @@ def revoke(key: Key, now: datetime) -> None:
     if key.revoked_at is None:
         key.revoked_at = now
         key.save(update_fields=["revoked_at"])
-
-
-def _random(signs: int) -> str:
-    return "".join(secrets.choice(_SIGNS) for _ in range(signs))
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

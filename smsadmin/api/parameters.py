@@ -1,7 +1,9 @@
 """The query of a call, read by Django's forms; what cannot be used is a Problem that names it and says what can."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -9,6 +11,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest
 
 from smsadmin.api.problems import bad_parameter
+
+#: Rows of one answer, by default and at most.
+PAGE, MOST_ROWS = 100, 500
 
 
 class Number(forms.IntegerField):
@@ -37,6 +42,103 @@ class OneOf(forms.CharField):
         if text not in [*self.words, self.default]:
             raise ValidationError(f"Give {' or '.join(self.words)}.")
         return text
+
+
+class Id(forms.CharField):
+    """The id of something; 0 where none is given."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def clean(self, value: Any) -> int:
+        text: str = super().clean(value)
+        if text and not is_id(text):
+            raise ValidationError("Give the id, a whole number.")
+        return int(text or 0)
+
+
+class Moment(forms.CharField):
+    """A moment with its offset from UTC; None where none is given."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def clean(self, value: Any) -> datetime | None:
+        text: str = super().clean(value).replace(" ", "+")  # in a query a bare + is a space
+        if not text:
+            return None
+        try:
+            found = datetime.fromisoformat(text)
+            if found.tzinfo and "T" in text:
+                return found.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise ValidationError("Give a moment as 2026-11-22T10:00:00Z.")
+
+
+class MessageCursor(forms.CharField):
+    """Where the answer before ended: the id of its last row."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def clean(self, value: Any) -> UUID | None:
+        text: str = super().clean(value)
+        try:
+            return UUID(text) if text else None
+        except ValueError:
+            raise ValidationError(FOLLOW) from None
+
+
+class RowCursor(forms.CharField):
+    """The same where ids are whole numbers; 0 for the first answer."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def clean(self, value: Any) -> int:
+        text: str = super().clean(value)
+        if text and not is_id(text):
+            raise ValidationError(FOLLOW)
+        return int(text or 0)
+
+
+class PlaceCursor(forms.CharField):
+    """The same where rows stand in the order of moments: microseconds and an id, to be read by `place`."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        at, _, pk = text.partition("-")
+        if text and not (is_id(at) and is_id(pk) and len(at) < 17):  # 16 digits last until 2286
+            raise ValidationError(FOLLOW)
+        return text
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def place(cursor: str) -> tuple[datetime, int]:
+    """The moment and the id of a cursor."""
+    at, _, pk = cursor.partition("-")
+    return _EPOCH + int(at) * _MICROSECOND, int(pk)
+
+
+def placed(at: datetime, pk: int) -> str:
+    """The cursor of a row."""
+    return f"{(at - _EPOCH) // _MICROSECOND}-{pk}"
+
+
+#: What is said of a cursor that is none of ours.
+FOLLOW = "Follow the “next” of an answer as it is."
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is the id of a row, as databases have them."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 class Query(forms.Form):

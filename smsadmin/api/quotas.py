@@ -1,6 +1,6 @@
 """What numbers and users may still send, and whether so many messages would fit: /api/v1/quotas/."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,10 +11,12 @@ from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 
 from smsadmin.actions.models import ActionVersion
+from smsadmin.api import named, rows
 from smsadmin.api.endpoint import Call, endpoint
 from smsadmin.api.models import KeyScope
+from smsadmin.api.named import NUMBER_IS, USER_IS
+from smsadmin.api.parameters import FOLLOW, MOST_ROWS, PAGE, OneOf, Query, is_id
 from smsadmin.api.parameters import Number as WholeNumber
-from smsadmin.api.parameters import OneOf, Query
 from smsadmin.api.problems import bad_parameter, not_found
 from smsadmin.directory import book
 from smsadmin.directory.models import Agent, Number
@@ -27,8 +29,6 @@ from smsadmin.sending import quota
 from smsadmin.sending.quota import Demand
 
 Traffic = ActionVersion.Traffic
-#: Rows of one answer, by default and at most.
-PAGE, MOST_ROWS = 100, 500
 MOST_MESSAGES = 10_000
 #: More than the longest text has.
 MOST_SEGMENTS = 100
@@ -47,8 +47,8 @@ class Cursor(forms.CharField):
         if not text:
             return None
         scope, _, last = text.partition("-")
-        if scope not in Scope.values or not (last.isascii() and last.isdecimal() and len(last) < 19):
-            raise ValidationError("Follow the “next” of an answer as it is.")
+        if scope not in Scope.values or not is_id(last):
+            raise ValidationError(FOLLOW)
         return scope, int(last)
 
 
@@ -101,9 +101,9 @@ def _next(last: Holder, asked: dict[str, Any]) -> str:
 def number(request: Call, which: str) -> HttpResponse:
     """One number, by E.164 or id."""
     Query.of(request)
-    found = _number(request.key.workspace_id, which)
+    found = named.number(request.key.workspace_id, which)
     if found is None:
-        raise not_found(f"There is no number “{which}” in the directory. {_NUMBER_IS}")
+        raise not_found(f"There is no number “{which}” in the directory. {NUMBER_IS}")
     return _one(request, found)
 
 
@@ -111,14 +111,10 @@ def number(request: Call, which: str) -> HttpResponse:
 def user(request: Call, which: str) -> HttpResponse:
     """One user, by email or id."""
     Query.of(request)
-    found = _user(request.key.workspace_id, which)
+    found = named.user(request.key.workspace_id, which)
     if found is None:
-        raise not_found(f"There is no user “{which}” in the directory. {_USER_IS}")
+        raise not_found(f"There is no user “{which}” in the directory. {USER_IS}")
     return _one(request, found)
-
-
-_NUMBER_IS = "Give it as +12025550123, or by its id."
-_USER_IS = "Give the email address, or the id."
 
 
 def _one(request: Call, holder: Holder) -> HttpResponse:
@@ -128,27 +124,11 @@ def _one(request: Call, holder: Holder) -> HttpResponse:
     return JsonResponse(_headroom(found), headers=told)
 
 
-def _number(workspace_id: int, which: str) -> Number | None:
-    known = book.of(workspace_id)
-    found = known.by_e164.get(which) or known.numbers.get(_id(which))
-    return found if found and found.gone_at is None else None
-
-
-def _user(workspace_id: int, which: str) -> Agent | None:
-    known = book.of(workspace_id)
-    found = known.by_email.get(which.casefold()) or known.agents.get(_id(which))
-    return found if found and found.gone_at is None else None
-
-
-def _id(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-
-
 # --- Would so many messages fit? ---------------------------------------------------------------------
 
 
 class FitQuery(Query):
-    number = forms.CharField(strip=False, error_messages={"required": _NUMBER_IS})
+    number = forms.CharField(strip=False, error_messages={"required": NUMBER_IS})
     user = forms.CharField(required=False)
     messages = WholeNumber(1, MOST_MESSAGES, 1)
     segments = WholeNumber(1, MOST_SEGMENTS, 1)
@@ -178,9 +158,9 @@ def _of_fit(found: Fit, demand: Demand, now: datetime) -> headers.Headers:
 
 
 def _demand(workspace_id: int, asked: dict[str, Any]) -> Demand:
-    sender, agent = _number(workspace_id, asked["number"]), None
+    sender, agent = named.number(workspace_id, asked["number"]), None
     if sender is None:
-        detail = f"There is no number “{asked['number']}” in the directory. {_NUMBER_IS}"
+        detail = f"There is no number “{asked['number']}” in the directory. {NUMBER_IS}"
         raise bad_parameter("number", asked["number"], detail)
     if asked["user"]:
         agent = _user_of(sender, asked["user"])
@@ -188,9 +168,9 @@ def _demand(workspace_id: int, asked: dict[str, Any]) -> Demand:
 
 
 def _user_of(sender: Number, which: str) -> Agent:
-    agent = _user(sender.workspace_id, which)
+    agent = named.user(sender.workspace_id, which)
     if agent is None:
-        raise bad_parameter("user", which, f"There is no user “{which}” in the directory. {_USER_IS}")
+        raise bad_parameter("user", which, f"There is no user “{which}” in the directory. {USER_IS}")
     if agent.pk not in book.of(sender.workspace_id).on_number.get(sender.pk, ()):
         detail = f"{agent.email} is not a user of {sender.e164} in Aircall. Give one of its users, or none."
         raise bad_parameter("user", which, detail)
@@ -248,5 +228,4 @@ def _fit(found: Fit, now: datetime) -> dict[str, Any]:
 
 
 def _moment(at: datetime | None) -> str | None:
-    """UTC, to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+    return rows.moment(at, "seconds")

@@ -47,6 +47,7 @@ def _make(request: WorkspaceRequest) -> HttpResponse:
                 now,
                 form.expires_at(now),
                 form.cleaned_data["scopes"],
+                test=form.cleaned_data["test"],
             )
     except IntegrityError:  # by a second click
         form.add_error("name", form.taken(name))
@@ -85,10 +86,26 @@ def _page(
         "form": form,
         "made": made,
         "token": token,
-        "command": f'curl -H "Authorization: Bearer $SMSADMIN_KEY" {settings.BASE_URL}{reverse("api-quotas")}',
+        "command": _command(made) if made else "",
         "most": settings.API_REQUESTS_PER_MINUTE,
     }
     return render_page(request, "api/keys.html", context, status=status)
+
+
+#: What a key of each scope may be tried with: what only reads.
+_TRIES = {
+    KeyScope.MESSAGES: "api-messages",
+    KeyScope.DIRECTORY: "api-numbers",
+    KeyScope.QUOTAS: "api-quotas",
+    KeyScope.INBOUND: "api-inbound",
+    KeyScope.OPT_OUTS: "api-opt-outs",
+}
+
+
+def _command(key: Key) -> str:
+    """How to try the key; "" for one that reads no list."""
+    name = next((each for scope, each in _TRIES.items() if scope in key.scopes), "")
+    return f'curl -H "Authorization: Bearer $SMSADMIN_KEY" {settings.BASE_URL}{reverse(name)}' if name else ""
 
 
 def _state(is_revoked: bool, is_expired: bool) -> str:

@@ -13,7 +13,9 @@ from smsadmin.providers.aircall import client as aircall_client
 from smsadmin.providers.callr import client as callr_client
 from smsadmin.providers.hubspot import client as hubspot
 from smsadmin.providers.hubspot import oauth, scopes
-from smsadmin.providers.registry import aircall, callr
+from smsadmin.providers.registry import aircall, callr, twilio
+from smsadmin.providers.synthflow import client as synthflow
+from smsadmin.providers.twilio import client as twilio_client
 from smsadmin.sending import bell
 from smsadmin.workspaces.models import Connection
 
@@ -108,8 +110,55 @@ def _keep_facts(connection: Connection, facts: dict[str, Any]) -> None:
     scopes.granted(connection, named)
 
 
+def _test_synthflow(connection: Connection) -> Result:
+    """Synthflow docs: GET /actions lists what the key's workspace has. Nothing there tells the workspace's id."""
+    try:
+        synthflow.of(connection, tries=1).test()
+    except synthflow.SynthflowError as error:
+        return Result(State.REJECTED if error.refused else State.UNREACHABLE, str(error))
+    return Result(State.WORKING, "Synthflow accepts the key.")
+
+
+def _test_twilio(connection: Connection) -> Result:
+    """Twilio docs: the account itself, by its Auth Token. Where an API key sends, it is asked with that one too."""
+    client = twilio(connection)
+    answer = client.account()
+    if answer.status == 200 and client.key_sid:
+        answer_by_key = client.ping()
+        if answer_by_key.status not in (200, 403):  # some keys may send, and read no numbers
+            refused = answer_by_key.status == 401
+            words = (
+                "Twilio refused the API key (HTTP 401)." if refused else twilio_client.words(answer_by_key)
+            )
+            return Result(State.REJECTED if refused else State.UNREACHABLE, words)
+    if answer.status == 200:
+        return _of_account(answer.body if isinstance(answer.body, dict) else {})
+    refused = answer.status in (401, 403)
+    return Result(State.REJECTED if refused else State.UNREACHABLE, twilio_client.words(answer))
+
+
+def _of_account(account: dict[str, Any]) -> Result:
+    """What Twilio says of an account that it let us read."""
+    status, name = (str(account.get(key) or "") for key in ("status", "friendly_name"))
+    if status not in ("", "active"):
+        return Result(
+            State.MISCONFIGURED, f"Twilio accepts the credentials, and says that the account is {status}."
+        )
+    if account.get("type") == "Trial":
+        return Result(
+            State.WORKING,
+            f"Twilio accepts the credentials of {name}, on trial: it texts verified numbers alone.",
+        )
+    return Result(
+        State.WORKING,
+        f"Twilio accepts the credentials of {name}." if name else "Twilio accepts the credentials.",
+    )
+
+
 _TESTS: Mapping[str, Callable[[Connection], Result]] = {
     Connection.Kind.AIRCALL: _test_aircall,
     Connection.Kind.CALLR: _test_callr,
     Connection.Kind.HUBSPOT: _test_hubspot,
+    Connection.Kind.SYNTHFLOW: _test_synthflow,
+    Connection.Kind.TWILIO: _test_twilio,
 }

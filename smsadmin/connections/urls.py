@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from smsadmin.connections import hubspot_pages, views
+from smsadmin.connections import hubspot_pages, twilio_pages, views
 
 urlpatterns = [
     path("", views.connections, name="connections"),
@@ -11,5 +11,7 @@ urlpatterns = [
     path("<int:pk>/webhook/", views.connection_webhook, name="connection-webhook"),
     path("hubspot/install/", hubspot_pages.install, name="hubspot-install"),
     path("<int:pk>/uninstall/", hubspot_pages.uninstall, name="hubspot-uninstall"),
+    path("<int:pk>/incoming/", twilio_pages.incoming, name="twilio-incoming"),
+    path("<int:pk>/error-codes/", twilio_pages.error_codes, name="error-codes"),
     path("<int:pk>/delete/", views.delete_connection, name="connection-delete"),
 ]

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from smsadmin import cache, phrases
-from smsadmin.connections import callr_pages, hubspot_portal, probe
-from smsadmin.connections.forms import FORMS, ConnectionForm
+from smsadmin.connections import callr_pages, hubspot_portal, probe, twilio_pages
+from smsadmin.connections.form_base import ConnectionForm
+from smsadmin.connections.forms import FORMS
 from smsadmin.consent.models import Review
 from smsadmin.dashboard.pages import render_page
 from smsadmin.directory import bell
@@ -77,7 +78,7 @@ def _portal(connection: Connection, undone: Undone | None) -> dict[str, Any] | N
 @require_http_methods(["GET", "POST"])
 @owner_required
 def new_connection(request: WorkspaceRequest, kind: str) -> HttpResponse:
-    """Connects an account at Aircall or Callr, or a HubSpot portal."""
+    """Connects an account that carries messages, a HubSpot portal, or a platform of agents."""
     if kind not in FORMS:
         raise Http404
     blank = Connection(workspace=request.workspace, kind=kind)
@@ -212,6 +213,8 @@ def _connection_page(request: WorkspaceRequest, form: ConnectionForm, status: in
     if form.kind == Connection.Kind.CALLR and form.instance.pk:
         context["hearing"] = callr_pages.hearing(form.instance)
         context["last_day"] = callr_pages.last_day_of_rpc(form.instance)
+    if form.kind == Connection.Kind.TWILIO and form.instance.pk:
+        context["twilio"] = twilio_pages.hearing(form.instance)
     if form.kind == Connection.Kind.HUBSPOT and not form.instance.pk:
         context["portal_ways"] = {"redirect_uri": oauth.redirect_uri()}
     return render_page(request, "connections/connection.html", context, status=status)

@@ -7,27 +7,51 @@ from smsadmin.consent.models import OptOut, Policy, Review, Source
 from smsadmin.consent.opting import Said
 from smsadmin.consent.policies import stored
 from smsadmin.consent.words import Guess, Kind, Match
-from smsadmin.core import numbers
+from smsadmin.core import errors, numbers
 from smsadmin.incoming.models import InboundMessage
+from smsadmin.workspaces.models import Connection
 
 
-def hear(inbound: InboundMessage, now: datetime) -> None:
+def hear(inbound: InboundMessage, now: datetime, *, asks: str = "", answered: bool = False) -> None:
     """Acts on a text that is one of the words, and has a person look at one that may have been meant so.
 
-    Nothing follows from texts of short codes and names, which nobody texts, nor where the workspace keeps no list.
+    `asks` is what the provider took the text for ("stop", "start" or "help"), which prevails; where it has `answered`
+    it itself, we do not. Nothing follows from texts of short codes and names, which nobody texts, nor where the
+    workspace keeps no list.
     """
     policy = stored(inbound.workspace_id)
     if not policy.keeps_list or not numbers.E164.fullmatch(inbound.sender):
         return
     vocabulary = policy.vocabulary
-    if found := words.match(inbound.body, vocabulary):
-        _act(inbound, found, policy, now)
+    if found := _understood(inbound.body, vocabulary, asks):
+        _act(inbound, found, policy, now, answered=answered)
     elif guess := words.near_miss(inbound.body, vocabulary):
         _review(inbound, guess)
 
 
-def _act(inbound: InboundMessage, found: Match, policy: Policy, now: datetime) -> None:
-    """An answer goes out once for each change, and for each question for help."""
+def _understood(body: str, vocabulary: words.Vocabulary, asks: str) -> Match | None:
+    """The word that a text is, or that its provider took it for. The latter may be an ordinary answer too, such as a
+    plain yes, by which only those come back who are out."""
+    found = words.match(body, vocabulary)
+    if asks and (found is None or found.kind != asks):
+        return Match(Kind(asks), is_doubtful=True)
+    return found
+
+
+def heard_from_provider(
+    connection: Connection, number: str, refusal: errors.RecipientOptedOut, now: datetime
+) -> None:
+    """A provider refused a text because this number (E.164) opted out there: by a text of theirs to one of our numbers,
+    which may never have reached us. Nothing follows where the workspace keeps no list."""
+    if stored(connection.workspace_id).keeps_list and numbers.E164.fullmatch(number):
+        said = f"{refusal.facts.get('provider', '')} {refusal.facts.get('answer', '')}".strip()
+        opting.opt_out(connection.workspace_id, number, Said(Source.TEXT, now, words=said))
+
+
+def _act(
+    inbound: InboundMessage, found: Match, policy: Policy, now: datetime, *, answered: bool = False
+) -> None:
+    """An answer goes out once for each change, and for each question for help, unless that was done already."""
     said = Said(Source.TEXT, min(inbound.at, now), inbound=inbound, words=inbound.body.strip())
     match found.kind:
         case Kind.STOP:
@@ -38,7 +62,7 @@ def _act(inbound: InboundMessage, found: Match, policy: Policy, now: datetime) -
             is_news = opting.opt_in(inbound.workspace_id, inbound.sender, said)
         case Kind.HELP:
             is_news = True
-    if is_news:
+    if is_news and not answered:
         answering.answer(inbound, found.kind, policy, now)
 
 

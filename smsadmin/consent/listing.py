@@ -31,26 +31,27 @@ def found(workspace_id: int, state: str = "", numbers: Sequence[str] = ()) -> Qu
     return rows.filter(number__in=numbers) if numbers else rows
 
 
-def page_of(rows: QuerySet[OptOut], before: str = "", after: str = "") -> Page:
-    """The page older than the cursor `before`, or newer than `after`; the newest page for neither."""
-    rows = _with_what_is_shown(rows)
+def page_of(rows: QuerySet[OptOut], before: str = "", after: str = "", *, most: int | None = None) -> Page:
+    """The page older than the cursor `before`, or newer than `after`; the newest page for neither. It has PER_PAGE rows
+    at most, or so many."""
+    rows, most = _with_what_is_shown(rows), most or PER_PAGE
     if cursor := _read(after):
         at, pk = cursor
         newer = rows.filter(Q(since__gt=at) | Q(since=at, pk__gt=pk)).order_by("since", "pk")
-        ahead = list(newer[: PER_PAGE + 1])
-        if len(ahead) > PER_PAGE:
-            shown = ahead[PER_PAGE - 1 :: -1]
+        ahead = list(newer[: most + 1])
+        if len(ahead) > most:
+            shown = ahead[most - 1 :: -1]
             return Page(shown, _cursor(shown[0]), _cursor(shown[-1]))
     cursor = None if after else _read(before)
     if cursor:
         at, pk = cursor
         rows = rows.filter(Q(since__lt=at) | Q(since=at, pk__lt=pk))
-    following = list(rows.order_by("-since", "-pk")[: PER_PAGE + 1])
-    shown = following[:PER_PAGE]
+    following = list(rows.order_by("-since", "-pk")[: most + 1])
+    shown = following[:most]
     return Page(
         shown,
         newer=_cursor(shown[0]) if cursor and shown else "",
-        older=_cursor(shown[-1]) if len(following) > PER_PAGE else "",
+        older=_cursor(shown[-1]) if len(following) > most else "",
     )
 
 

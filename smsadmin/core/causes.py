@@ -28,6 +28,7 @@ HINGES: dict[str, tuple[str, ...]] = {
     "NUMBER_QUOTA_EXCEEDED": ("subject", "window"),
     "SENDER_ID_INVALID": ("value",),
     "SENDER_ID_NOT_APPROVED": ("value", "country"),
+    "SENDER_REFUSED": ("sender", "answer"),
     "USER_REQUIRED": ("source",),
     "USER_NOT_FOUND": ("email",),
     "USER_NOT_ON_NUMBER": ("email", "sender"),
@@ -39,6 +40,7 @@ HINGES: dict[str, tuple[str, ...]] = {
     "RECIPIENT_IMPOSSIBLE": (),
     "RECIPIENT_IS_SENDER": ("sender",),
     "RECIPIENT_NOT_MOBILE": (),
+    "RECIPIENT_REFUSED": (),
     "RECIPIENT_OPTED_OUT": (),
     "TEST_NUMBERS_ONLY": (),
     "COUNTRY_NOT_ALLOWED": ("country",),
@@ -60,6 +62,7 @@ HINGES: dict[str, tuple[str, ...]] = {
     "PROVIDER_UNAVAILABLE": ("provider", "reason"),
     "PROVIDER_UNKNOWN": ("provider", "reason"),
     "DELIVERY_FAILED": ("answer",),
+    "MESSAGE_FILTERED": (ASKER,),
     "EXPIRED": (ASKER,),
     "INTERNAL_ERROR": ("kind",),
 }

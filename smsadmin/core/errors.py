@@ -57,6 +57,7 @@ class SendError(Exception):
     code: ClassVar[str]
     text: ClassVar[str]
     kept_text: ClassVar[str] = ""  # in place of `text`, where room was left but `kept` for other messages
+    routed_text: ClassVar[str] = ""  # in place of `text`, where a `route` had chosen the sender
     fix: ClassVar[str]
     whose: ClassVar[Whose] = Whose.CONFIGURATION
     stage: ClassVar[Stage] = Stage.RESOLVE
@@ -74,6 +75,8 @@ class SendError(Exception):
     @classmethod
     def sentence(cls, facts: Mapping[str, object]) -> str:
         """The text that goes with these facts, still to be filled in with them."""
+        if cls.routed_text and facts.get("route"):
+            return cls.routed_text
         return cls.kept_text if cls.kept_text and facts.get("kept") else cls.text
 
 
@@ -117,6 +120,9 @@ class NumberNotE164(SendError):
 class NumberNotInIntegration(SendError):
     code = "NUMBER_NOT_IN_INTEGRATION"
     text = gettext_noop("{sender} is not connected to this integration, so nothing was sent.")
+    routed_text = gettext_noop(
+        "The route “{route}” leads to {sender}, which is not connected to this integration, so nothing was sent."
+    )
     fix = gettext_noop(
         "Connect the number in Aircall and confirm it in the directory, or send from another one."
     )
@@ -126,6 +132,9 @@ class NumberNotInIntegration(SendError):
 class NumberNotSmsCapable(SendError):
     code = "NUMBER_NOT_SMS_CAPABLE"
     text = gettext_noop("{sender} is not known to send text messages, so nothing was sent.")
+    routed_text = gettext_noop(
+        "The route “{route}” leads to {sender}, which is not known to send text messages, so nothing was sent."
+    )
     fix = gettext_noop("Enable messaging for the number in Aircall and confirm it in the directory.")
     place = "directory"
 
@@ -134,6 +143,10 @@ class NumberInProxyMode(SendError):
     code = "NUMBER_IN_PROXY_MODE"
     text = gettext_noop(
         "{sender} is used by the Aircall Messaging API (proxy mode), so it cannot text from here."
+    )
+    routed_text = gettext_noop(
+        "The route “{route}” leads to {sender}, which is used by the Aircall Messaging API (proxy mode), so nothing was "
+        "sent."
     )
     fix = gettext_noop(
         "Remove the number's Messaging API configuration in Aircall, then choose “Ask Aircall again” beside the number."
@@ -144,6 +157,9 @@ class NumberInProxyMode(SendError):
 class NumberThirdPartyMessaging(SendError):
     code = "NUMBER_THIRD_PARTY_MESSAGING"
     text = gettext_noop("{sender} uses another messaging service, so Aircall cannot text from it.")
+    routed_text = gettext_noop(
+        "The route “{route}” leads to {sender}, which uses another messaging service, so nothing was sent."
+    )
     fix = gettext_noop("Switch the number back to Aircall messaging, then correct it in the directory.")
     place = "directory"
 
@@ -160,14 +176,25 @@ class NumberNotForAutomation(SendError):
 
 
 class NumberNotRegistered(SendError):
+    """`provider` and `answer` where a provider or its carriers said so."""
+
     code = "NUMBER_NOT_REGISTERED"
     text = gettext_noop(
         "{sender} is not registered with the carriers (A2P 10DLC), which block its texts, so nothing was sent."
     )
+    provider_text = gettext_noop(
+        "{sender} is not registered or verified as carriers ask for it, so {provider} did not deliver the text "
+        "({answer})."
+    )
     fix = gettext_noop(
-        "Register the number in Aircall. If it is registered, correct that in the directory. Or send from another one."
+        "Register the number with its provider. If it is registered, correct that in the directory. Or send from "
+        "another one."
     )
     stage, place = Stage.CHECK, "directory"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        return cls.provider_text if facts.get("provider") else cls.text
 
 
 class TollFreeNotVerified(SendError):
@@ -229,6 +256,16 @@ class SenderIdNotApproved(SendError):
         if facts.get("country") == "":
             return cls.unknown_text
         return cls.texts.get(facts.get("why"), cls.text)
+
+
+class SenderRefused(SendError):
+    code = "SENDER_REFUSED"
+    text = gettext_noop("{provider} does not send this from {sender}: {answer}.")
+    fix = gettext_noop(
+        "Look at the number or service in the provider's portal: whether it is the account's, can text, and may text "
+        "the recipient's country. Or send from another one."
+    )
+    stage, status, place = Stage.DISPATCH, Status.FAILED, "directory"
 
 
 # --- Send as ----------------------------------------------------------------------------------------
@@ -339,10 +376,26 @@ class RecipientIsSender(SendError):
 
 
 class RecipientNotMobile(SendError):
+    """`provider` and `answer` where a provider said so, of an action that texts every kind of number."""
+
     code = "RECIPIENT_NOT_MOBILE"
     text = gettext_noop("{recipient} is not a mobile number ({kind}), and the action texts mobiles only.")
+    provider_text = gettext_noop("{recipient} is not a mobile number, as {provider} says ({answer}).")
     fix = gettext_noop("Put a mobile number on the record, or let the action text every kind of number.")
     whose, stage, place = Whose.RECORD, Stage.CHECK, "record"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        return cls.provider_text if facts.get("provider") else cls.text
+
+
+class RecipientRefused(SendError):
+    code = "RECIPIENT_REFUSED"
+    text = gettext_noop("{provider} cannot text {recipient}: {answer}.")
+    fix = gettext_noop(
+        "Correct the phone number on the record: it may be mistyped, out of service, or not be reached by texts."
+    )
+    whose, stage, status, place = Whose.RECORD, Stage.DISPATCH, Status.FAILED, "record"
 
 
 class RecipientOptedOut(SendError):
@@ -379,17 +432,37 @@ class OnlyTestNumbers(SendError):
 
 
 class CountryNotAllowed(SendError):
+    """`provider` and `answer` where the account there may not text the country."""
+
     code = "COUNTRY_NOT_ALLOWED"
     text = gettext_noop("{recipient} is in {country}, which this workspace does not text.")
-    fix = gettext_noop("Allow the country in the settings, or correct the number on the record.")
+    provider_text = gettext_noop(
+        "{recipient} is in {country}, which the account at {provider} may not text ({answer})."
+    )
+    fix = gettext_noop(
+        "Allow the country where it is not allowed, here or at the provider, or correct the number on the record."
+    )
     stage, place = Stage.CHECK, "settings"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        return cls.provider_text if facts.get("provider") else cls.text
 
 
 class QuietHours(SendError):
+    """`provider` and `answer` where a provider keeps the hours."""
+
     code = "QUIET_HOURS"
     text = gettext_noop("It is {time} at the recipient's, outside the hours in which this action texts.")
+    provider_text = gettext_noop(
+        "{provider} does not text {recipient} at this hour of the recipient's day ({answer})."
+    )
     fix = gettext_noop("Send later, or let the action hold messages until the hours begin.")
     stage, place = Stage.CHECK, "action"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        return cls.provider_text if facts.get("provider") else cls.text
 
 
 # --- Message ----------------------------------------------------------------------------------------
@@ -528,15 +601,24 @@ class ProviderRejected(SendError):
 
 
 class AccountInBuildMode(SendError):
+    """`trial` where the account is one on trial, which comes to the same."""
+
     code = "ACCOUNT_IN_BUILD_MODE"
     text = gettext_noop(
         "{provider} did not text {recipient}: its account is in Build mode, which texts its own testing numbers alone "
         "({answer})."
     )
+    trial_text = gettext_noop(
+        "{provider} did not text {recipient}: its account is on trial, which texts verified numbers alone ({answer})."
+    )
     fix = gettext_noop(
         "Verify the number as a testing number in the provider's portal, or take the account out of Build mode there."
     )
     stage, status, place = Stage.DISPATCH, Status.FAILED, "connections"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        return cls.trial_text if facts.get("trial") else cls.text
 
 
 class ProviderUnavailable(SendError):
@@ -562,6 +644,18 @@ class DeliveryFailed(SendError):
     text = gettext_noop("The carrier did not deliver the message to {recipient} ({answer}).")
     fix = gettext_noop("Check with the recipient that the number is right and can receive texts.")
     whose, stage, status, place = Whose.CARRIER, Stage.DELIVERY, Status.UNDELIVERED, "record"
+
+
+class MessageFiltered(SendError):
+    code = "MESSAGE_FILTERED"
+    text = gettext_noop(
+        "{provider} or the carrier filtered the message to {recipient} as unwanted ({answer})."
+    )
+    fix = gettext_noop(
+        "Change the text: name who writes and why, say how to opt out, and leave out shortened links. Ask the provider "
+        "where it goes on."
+    )
+    whose, stage, status, place = Whose.CARRIER, Stage.DELIVERY, Status.UNDELIVERED, "action.message"
 
 
 class Expired(SendError):

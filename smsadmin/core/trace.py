@@ -22,6 +22,7 @@ STEPS: dict[str, str] = {
     "eligible": gettext_noop("Number may text"),
     "send_as": gettext_noop("Send as"),
     "recipient": gettext_noop("Recipient"),
+    "route": gettext_noop("Route"),
     "message": gettext_noop("Message"),
     "encoding": gettext_noop("Encoding"),
     "length": gettext_noop("Length"),
@@ -38,14 +39,23 @@ STEPS: dict[str, str] = {
 #: The sentences of steps that did not refuse; a refusal speaks through its error.
 SENTENCES: dict[str, str] = {
     "action.inline": gettext_noop("Configured in the workflow itself"),
+    "action.program": gettext_noop("Asked for by the program with the API key “{key}”, without a saved action"),
     "action.form": gettext_noop("“{action}”, as it stands in the form"),
     "action.classic": gettext_noop("The classic action, configured in the workflow itself"),
     "action.saved": gettext_noop("“{action}”, version {version}, is on"),
     "action.flow": gettext_noop("Step {step} of the call flow “{flow}”, version {version}"),
+    "action.agent": gettext_noop(
+        "The agent “{agent}” used its tool {tool}: “{action}”, version {version}, is on"
+    ),
+    "action.after": gettext_noop(
+        "A call of the agent “{agent}” ended, and the rule of {tool} held: “{action}”, version {version}, is on"
+    ),
     "sender.chosen": gettext_noop("{sender} ({name}) is chosen in the action"),
     "sender.property": gettext_noop("{source} holds “{value}”, which is {sender} ({name})"),
     "sender.given": gettext_noop("The step names {sender} ({name})"),
     "sender.name": gettext_noop("The step names “{sender}”, a sender name of this account"),
+    "sender.asked": gettext_noop("The program names {sender} ({name})"),
+    "sender.asked_name": gettext_noop("The program names “{sender}”, a sender name of this account"),
     "sender.pool": gettext_noop(
         "The step names no sender, so the provider picks one by destination ({name})"
     ),
@@ -92,6 +102,18 @@ SENTENCES: dict[str, str] = {
     ),
     "recipient.test": gettext_noop(
         "{source} holds “{value}”, read as {read}; as a test it goes to {recipient}"
+    ),
+    "route.none": gettext_noop("No route changes the sender"),
+    "route.not_asked": gettext_noop(
+        "The route “{route}” is not asked: answers, tests and call flows leave from the sender that they name"
+    ),
+    "route.kept": gettext_noop("The route “{route}” leads to {sender}, which it is sent from in any case"),
+    "route.taken": gettext_noop(
+        "Sent from {sender} ({name}) in place of {replaced}, as the route “{route}” says"
+    ),
+    "route.without_user": gettext_noop(
+        "Sent from {sender} ({name}) in place of {replaced}, as the route “{route}” says; {email} is not a user of "
+        "{sender}, so it is sent without a user"
     ),
     "message.plain": gettext_noop("The text has no tokens"),
     "message.tokens": gettext_noop("{tokens} filled in"),

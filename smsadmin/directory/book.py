@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from smsadmin.cache import remembered
 from smsadmin.directory.models import Agent, Association, Number, SenderKind
+from smsadmin.providers.callr.ids import POOL
+from smsadmin.routing.matching import in_order
+from smsadmin.routing.models import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +15,8 @@ class Book:
     are in it by id, so that a message can say what became of them, but not by number, name or email.
 
     `by_name` are sender names, by their account and the name in small letters; `pools` the sender that an account picks
-    itself, by the account. The senders come with their connection, without its secrets.
+    itself, by the account: a messaging service is none, for it is chosen as numbers are. The senders come with their
+    connection, without its secrets. `routes` are those that are on, as they are looked at (routing.matching).
     """
 
     numbers: dict[int, Number]
@@ -24,6 +28,7 @@ class Book:
     on_number: dict[int, frozenset[int]]
     by_name: dict[tuple[int, str], Number] = field(default_factory=dict)
     pools: dict[int, Number] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
 
     def named(self, connection_id: int | None, name: str) -> Number | None:
         """The account's sender of that name, in whichever case it is written; of no account, the only one there is."""
@@ -76,5 +81,6 @@ def _read(workspace_id: int) -> Book:
         agent_by_provider_id={agent.provider_id: agent for agent in agents.values()},
         on_number={pk: frozenset(ids) for pk, ids in pairs.items()},
         by_name={(each.connection_id, each.e164.casefold()): each for each in here[SenderKind.NAME]},
-        pools={each.connection_id: each for each in here[SenderKind.POOL]},
+        pools={each.connection_id: each for each in here[SenderKind.POOL] if each.provider_id == POOL},
+        routes=tuple(in_order(Route.objects.filter(workspace_id=workspace_id, enabled=True))),
     )

@@ -182,8 +182,16 @@ def _fact(number: Number, criterion: Criterion) -> Fact:
         label=criterion.label,
         value=value,
         holds=holds,
-        source="" if unknown else getattr(number, f"get_{criterion.name}_source_display")(),
+        source="" if unknown else _source(number, criterion),
         failing="" if holds else criterion.unknown if unknown else criterion.failing,
         fix="" if holds else criterion.fix_unknown if unknown else criterion.fix,
         button="" if holds else criterion.button,
     )
+
+
+def _source(number: Number, criterion: Criterion) -> Words:
+    """Who says so; the words that are stored with the sources are of Aircall."""
+    if getattr(number, f"{criterion.name}_source") == "probe":
+        return _("asked %(provider)s") % {"provider": number.connection.get_kind_display()}
+    words: str = getattr(number, f"get_{criterion.name}_source_display")()
+    return words

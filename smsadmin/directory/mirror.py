@@ -21,6 +21,7 @@ from smsadmin.directory.aircall_reader import AircallReader
 from smsadmin.directory.callr_reader import CallrReader
 from smsadmin.directory.models import Agent, Association, Number, Refresh, SenderKind, Source
 from smsadmin.directory.reading import LEASE, Client, NoNumbers, Progress, Reader, Seen
+from smsadmin.directory.twilio_reader import TwilioReader
 from smsadmin.pacing.turns import Share
 from smsadmin.providers import registry
 from smsadmin.providers.base import AccountError
@@ -32,6 +33,7 @@ EVERY = timedelta(minutes=10)
 _READERS: Mapping[str, Callable[[Connection], Reader]] = {
     Connection.Kind.AIRCALL: lambda connection: AircallReader(registry.aircall(connection)),
     Connection.Kind.CALLR: lambda connection: CallrReader(registry.callr(connection)),
+    Connection.Kind.TWILIO: lambda connection: TwilioReader(registry.twilio(connection)),
 }
 
 
@@ -123,7 +125,8 @@ def _write(connection: Connection, seen: Seen, now: datetime) -> dict[str, Any]:
     Number.objects.filter(**before_now, kind=SenderKind.PHONE).update(gone_at=now)
     Agent.objects.filter(**before_now).update(gone_at=now)
     _associate(connection, seen.pairs)
-    _pre_fill(connection, seen.connected)
+    _pre_fill(connection, "connected", seen.connected)
+    _pre_fill(connection, "sms_capable", seen.texting)
     return changes.difference(before, changes.snapshot(connection))
 
 
@@ -149,15 +152,16 @@ def _upsert(model: Any, connection: Connection, now: datetime, wanted: dict[str,
     )
 
 
-def _pre_fill(connection: Connection, connected: set[str] | None) -> None:
-    """Which numbers are connected, as far as the account says so; what an admin said of one stays as it is."""
-    if connected is None:
+def _pre_fill(connection: Connection, fact: str, listed: set[str] | None) -> None:
+    """Of which numbers a fact is so ("connected", "sms_capable"), as far as the account says; what an admin said of one
+    stays as it is."""
+    if listed is None:
         return
     numbers = Number.objects.filter(connection=connection, kind=SenderKind.PHONE)
-    open_to_it = numbers.exclude(connected_source=Source.ADMIN)
-    listed = Q(provider_id__in=connected)
-    open_to_it.filter(listed).update(connected=True, connected_source=Source.PROBE)
-    open_to_it.exclude(listed).update(connected=False, connected_source=Source.PROBE)
+    source = f"{fact}_source"
+    open_to_it, named = numbers.exclude(**{source: Source.ADMIN}), Q(provider_id__in=listed)
+    open_to_it.filter(named).update(**{fact: True, source: Source.PROBE})
+    open_to_it.exclude(named).update(**{fact: False, source: Source.PROBE})
 
 
 def _associate(connection: Connection, pairs: set[tuple[str, str]]) -> None:

@@ -25,12 +25,14 @@ class NoNumbers(AccountError):
 @dataclass(slots=True)
 class Seen:
     """What the account said: the columns of its numbers and users by their ids, pairs of both, and the ids of the
-    numbers that are connected to us; None where it does not say, as Aircall to an API key."""
+    numbers that are connected to us, and of those that can text; None where it does not say, as Aircall to an API
+    key."""
 
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     pairs: set[tuple[str, str]] = field(default_factory=set)
     connected: set[str] | None = None
+    texting: set[str] | None = None
 
 
 class Client(Protocol):

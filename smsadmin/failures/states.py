@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from smsadmin.failures.models import Failure, State
 from smsadmin.failures.tally import Span, Tally, spans
+from smsadmin.hooks import telling
+from smsadmin.hooks.events import of_state
 from smsadmin.workspaces.models import User, Workspace
 
 PAUSE = timedelta(hours=24)
@@ -51,19 +53,22 @@ def standings(workspace: Workspace, found: Sequence[Tally], now: datetime) -> li
 def decide(standing: Standing, workspace: Workspace, state: State, note: str, by: User) -> None:
     """Puts a cause in a state with a note. A note alone does not count as a decision anew: what came after the
     decision still makes the cause recur."""
-    now, decided = timezone.now(), standing.decided
+    now, decided, tally = timezone.now(), standing.decided, standing.tally
     stays = decided is not None and state == standing.state == decided.state
-    Failure.objects.update_or_create(
-        workspace=workspace,
-        cause=standing.tally.cause,
-        defaults={
-            "state": state,
-            "state_at": decided.state_at if decided and stays else now,
-            "note": note,
-            "by": by,
-            "at": now,
-        },
-    )
+    with telling.together(of_state(state), workspace_id=workspace.pk):
+        Failure.objects.update_or_create(
+            workspace=workspace,
+            cause=tally.cause,
+            defaults={
+                "state": state,
+                "state_at": decided.state_at if decided and stays else now,
+                "note": note,
+                "by": by,
+                "at": now,
+            },
+        )
+        if state != standing.state:
+            telling.decided(workspace.pk, telling.Group.of(tally, state, str(by)), now)
 
 
 def _state(failure: Failure | None, has_recurred: bool) -> State:

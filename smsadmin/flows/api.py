@@ -11,9 +11,10 @@ from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 
+from smsadmin.api.bodies import check_size
+from smsadmin.api.description.parts import KEY_HEADER
 from smsadmin.api.endpoint import Call, endpoint, writing
 from smsadmin.api.models import KeyScope
-from smsadmin.api.openapi import KEY_HEADER
 from smsadmin.api.parameters import Query
 from smsadmin.api.problems import Problem, bad_parameter, bad_request, not_found
 from smsadmin.core.ids import key16
@@ -96,9 +97,8 @@ def _flow(request: Call, pk: int) -> Flow:
 
 
 def _asked(request: Call) -> dict[str, Any]:
-    """The body; raises the Problem (400) of one that cannot be used."""
-    if len(request.body) > MOST_BYTES:
-        raise bad_request(f"The body may have {MOST_BYTES} bytes at most.")
+    """The body; raises the Problem (400, 413) of one that cannot be used."""
+    check_size(request, MOST_BYTES)
     try:
         asked = json.loads(request.body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

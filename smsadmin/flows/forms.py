@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from smsadmin.connections.forms import SecretField
+from smsadmin.connections.form_base import SecretField
 from smsadmin.core import numbers
 from smsadmin.directory.models import Number, SenderKind
 from smsadmin.flows import saving

@@ -254,7 +254,7 @@ _GLOSSARY = (
     (
         "provider",
         gettext_lazy("Provider"),
-        gettext_lazy("The service that takes texts from here and carries them on: Aircall or Callr."),
+        gettext_lazy("The service that takes texts from here and carries them on: Aircall, Callr or Twilio."),
     ),
     (
         "carrier",
@@ -265,7 +265,7 @@ _GLOSSARY = (
         "connection",
         gettext_lazy("Connection"),
         gettext_lazy(
-            "An account at Aircall or Callr or a HubSpot portal that this workspace works with, and its credentials."
+            "An account at Aircall, Callr or Twilio or a HubSpot portal that this workspace works with, and its credentials."
         ),
     ),
     (

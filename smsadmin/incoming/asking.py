@@ -1,5 +1,7 @@
-"""Asking a provider what became of a message, where its reports do not come. Callr can be asked, by its own id."""
+"""Asking a provider what became of a message, where its reports do not come: by its own id, or by looking into its list
+where the answer that had the id was lost."""
 
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,10 +13,13 @@ from django.views.decorators.http import require_POST
 
 from smsadmin import phrases
 from smsadmin.core.status import Status
+from smsadmin.incoming import charges, lookups, meaning
 from smsadmin.providers import registry
 from smsadmin.providers.base import AccountError
-from smsadmin.providers.callr import webhooks as wire
+from smsadmin.providers.callr import webhooks as callr
 from smsadmin.providers.callr.lookup import look_up
+from smsadmin.providers.told import Said
+from smsadmin.providers.twilio import webhooks as twilio
 from smsadmin.sending import log
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
@@ -26,22 +31,43 @@ from smsadmin.workspaces.requests import WorkspaceRequest
 ASKED = "asked"
 
 
+def _of_callr(connection: Connection, provider_id: str) -> Said:
+    sms = look_up(registry.callr(connection), provider_id)
+    return callr.said({"type": "sms.mt.status_update", "data": sms})
+
+
+def _of_twilio(connection: Connection, provider_id: str) -> Said:
+    return twilio.said(twilio.of_message(registry.twilio(connection).message(provider_id)))
+
+
+#: What the kinds of accounts that can be asked by an id say of it.
+_ASKED: Mapping[str, Callable[[Connection, str], Said]] = {
+    Connection.Kind.CALLR: _of_callr,
+    Connection.Kind.TWILIO: _of_twilio,
+}
+
+
 def may_be_asked(message: Message) -> bool:
-    """Whether its provider knows it by an id that we know, and may know more than we do."""
-    is_callrs = message.connection is not None and message.connection.kind == Connection.Kind.CALLR
-    return is_callrs and bool(message.provider_id) and message.status in (Status.SENT, Status.UNKNOWN)
+    """Whether its provider can be asked about it, and may know more than we do."""
+    if message.connection is None or message.status not in (Status.SENT, Status.UNKNOWN):
+        return False
+    return _has_id(message) or lookups.may_be_looked_up(message)
+
+
+def _has_id(message: Message) -> bool:
+    assert message.connection
+    return message.connection.kind in _ASKED and bool(message.provider_id)
 
 
 def ask(message: Message) -> bool:
     """Asks, and takes the answer for a delivery report; whether that moved the message. Raises AccountError."""
     assert message.connection
-    told = {
-        "type": "sms.mt.status_update",
-        "data": look_up(registry.callr(message.connection), message.provider_id),
-    }
-    said = wire.said(told)
-    receipt = log.Receipt(said.word, said.means, ASKED, said.said_at, said.segments)
-    moved = log.receipt(message, receipt, timezone.now())
+    if not _has_id(message):
+        return lookups.look_up(message, timezone.now())
+    said = _ASKED[message.connection.kind](message.connection, message.provider_id)
+    now = timezone.now()
+    moved = log.receipt(message, meaning.receipt(message, said, ASKED), now)
+    charges.keep(message, said.price, now)
     if moved:
         settled.send(sender=Message, ids=[message.pk])
     return moved
@@ -53,7 +79,7 @@ def ask_for_message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     """Somebody wants to know now."""
     related = Message.objects.select_related("connection")
     message = get_object_or_404(related, pk=pk, workspace=request.workspace)
-    if not may_be_asked(message):
+    if not may_be_asked(message) or message.connection is None:
         messages.info(request, _("There is nothing to be asked about this message any more."))
         return redirect("message", pk)
     try:
@@ -61,8 +87,11 @@ def ask_for_message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     except AccountError as error:
         messages.error(request, phrases.translated(str(error)))
         return redirect("message", pk)
+    told = {"provider": message.connection.get_kind_display()}
     messages.success(
         request,
-        _("Callr's answer changed the message.") if moved else _("Callr knows no more than is shown here."),
+        _("%(provider)s's answer changed the message.") % told
+        if moved
+        else _("%(provider)s knows no more than is shown here.") % told,
     )
     return redirect("message", pk)

@@ -203,3 +203,19 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return f"webhook of {self.connection_id} ({self.state})"
+
+
+class Charge(models.Model):
+    """What a message cost, as its provider says. It names nobody, and goes with its message."""
+
+    message = models.UUIDField(primary_key=True)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="charges")
+    amount = models.DecimalField(max_digits=12, decimal_places=6)
+    currency = models.CharField(max_length=3)  # ISO 4217
+    at = models.DateTimeField()  # when the provider said so
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "at"], name="charges_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f} {self.currency}"

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from smsadmin.incoming.models import InboundMessage, OutsideMessage, ProviderCall
+from smsadmin.incoming.models import Charge, InboundMessage, OutsideMessage, ProviderCall
 from smsadmin.workspaces.models import Workspace
 
 Outcome = ProviderCall.Outcome
@@ -29,7 +29,10 @@ def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000)
     """
     texts = [model.objects.filter(workspace=workspace, at__lt=before) for model in _KEPT]
     calls = ProviderCall.objects.filter(workspace=workspace, at__lt=before)
-    return _DELETING[what](texts, calls, most)
+    gone = _DELETING[what](texts, calls, most)
+    if what == What.ROWS:  # prices name nobody, and stay as long as their messages
+        gone += _deleted(_some(Charge.objects.filter(workspace=workspace, at__lt=before), most))
+    return gone
 
 
 #: Where texts that are not our messages are kept, and the column that holds the number of the other side.

@@ -2,17 +2,19 @@
 
 A receipt names the message by the provider's id, which is known once the provider's answer to the send is written.
 Before that, and for good where there was no usable answer, a message is recognised by its number, recipient, text
-and time: the only way to learn what became of an unknown one, for no provider can be asked by them.
+and time. A provider that is told our own id with the send tells it back, and names the message from the beginning.
 """
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from smsadmin.core import segments
+from smsadmin.consent.hearing import heard_from_provider
+from smsadmin.core import errors, segments
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
-from smsadmin.incoming import outside, wires
+from smsadmin.incoming import meaning, outside, wires
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.incoming.result import Result, Wait
 from smsadmin.providers.told import Said
@@ -37,7 +39,7 @@ def handle(call: ProviderCall, now: datetime) -> Result:
         return _repeated(call, first, said, now)
     in_flight = _like(said, call).filter(status=Status.SENDING)
     waits = bool(_same_text(in_flight, said))  # asked first: it may get its id in between, and is found then
-    message = _by_id(call, said.id)
+    message = _by_our_id(call, said) or _by_id(call, said.id)
     if message is None:
         if waits:
             raise Wait(Result(Outcome.NOT_OURS))
@@ -46,19 +48,39 @@ def handle(call: ProviderCall, now: datetime) -> Result:
 
 
 def _noted(call: ProviderCall, message: Message, said: Said, now: datetime) -> Result:
-    moved = log.receipt(message, _receipt(call, said), now)
+    receipt = meaning.receipt(message, said, call.event)
+    moved = log.receipt(message, receipt, now)
+    if isinstance(receipt.error, errors.RecipientOptedOut):
+        heard_from_provider(call.connection, message.recipient, receipt.error, now)
     return Result(Outcome.MOVED if moved else Outcome.NOTED, message.pk, said.word)
 
 
 def _receipt(call: ProviderCall, said: Said) -> log.Receipt:
+    """For a timeline alone: nothing is moved by it."""
     return log.Receipt(said.word, said.means, call.event, said.said_at, said.segments)
+
+
+def _by_our_id(call: ProviderCall, said: Said) -> Message | None:
+    """The message that the provider names by the id that we told it. It has the provider's id from then on, also where
+    the answer to its send was lost. One that has another id is not meant: the id was told by somebody else."""
+    try:
+        ours = UUID(said.ours)
+    except ValueError:
+        return None
+    mine = Message.objects.filter(pk=ours, workspace=call.workspace_id, connection=call.connection_id)
+    if not said.id or not mine.filter(provider_id__in=("", said.id)).exists():
+        return None
+    if log.identified(ours, said.id):
+        outside.was_ours(call.connection_id, said.id)
+    return mine.filter(provider_id=said.id).select_related("connection").first()
 
 
 def _by_id(call: ProviderCall, provider_id: str) -> Message | None:
     if not provider_id:
         return None
     found = Message.objects.filter(workspace=call.workspace_id, connection=call.connection_id)
-    return found.exclude(provider_id="").filter(provider_id=provider_id).first()
+    found = found.exclude(provider_id="").select_related("connection")
+    return found.filter(provider_id=provider_id).first()
 
 
 # --- Told before ------------------------------------------------------------------------------------
@@ -116,11 +138,12 @@ def _same_text(messages: QuerySet[Message], said: Said) -> list[Message]:
     """Those that say the same, but for white space, which a provider may trim."""
     if not (said.party and said.sender_ids and said.body):
         return []
-    found = messages.only("pk", "body", "characters", "recipient", "values_gone_at")
-    return [message for message in found if _says(message, said.body)]
+    columns = ("pk", "body", "characters", "recipient", "values_gone_at")
+    found = messages.only(*columns, "workspace", "sender", "connection", "action", "origin")
+    return [message for message in found if says(message, said.body)]
 
 
-def _says(message: Message, body: str) -> bool:
+def says(message: Message, body: str) -> bool:
     """Of a text that was deleted, because its action or a code keeps none, only the length is known."""
     if message.values_gone_at:
         return message.characters == segments.measure(body).characters

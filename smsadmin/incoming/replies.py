@@ -10,11 +10,13 @@ from smsadmin.consent.hearing import hear
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import LEFT, Status
 from smsadmin.directory.models import Number
+from smsadmin.hooks import telling
 from smsadmin.incoming import wires
 from smsadmin.incoming.models import InboundMessage, ProviderCall
 from smsadmin.incoming.result import Result
 from smsadmin.incoming.signals import received
 from smsadmin.providers.told import Said
+from smsadmin.providers.twilio.options import Options
 from smsadmin.sending.models import Message
 
 Outcome = ProviderCall.Outcome
@@ -55,11 +57,18 @@ def handle(call: ProviderCall, now: datetime) -> Result:
         },
     )
     if is_new:
-        hear(inbound, now)
+        telling.received(inbound, now)
+        hear(inbound, now, asks=said.asks, answered=bool(said.asks) and _answers_itself(call))
         # Whoever is told may fail, and makes up for it later: what was heard holds all the same.
         tell = partial(received.send_robust, sender=InboundMessage, inbound=inbound)
         transaction.on_commit(tell, robust=True)
     return Result(Outcome.REPLY if is_new else Outcome.REPEAT, answers)
+
+
+def _answers_itself(call: ProviderCall) -> bool:
+    """Whether the provider answers STOP, START and HELP: a second answer would be one too many, and one to STOP is
+    refused."""
+    return Options.read(call.connection.options).answers_keywords
 
 
 def _number(call: ProviderCall, said: Said) -> Number | None:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from smsadmin.incoming import handling, webhooks
+from smsadmin.incoming import charges, handling, lookups, webhooks
 
 
 @shared_task(expires=30)
@@ -22,3 +22,15 @@ def look_after_webhooks(workspace_id: int | None = None) -> None:
     """Asks each provider whether it still calls us: every 10 minutes, and once what a workspace wants to be told
     changes."""
     webhooks.look_after(workspace_id)
+
+
+@shared_task(expires=15)
+def look_up_unknown() -> None:
+    """Looks for messages of which nobody knows whether they left, where their provider can be asked."""
+    lookups.run()
+
+
+@shared_task(expires=600)
+def gather_charges() -> None:
+    """Asks what messages cost, where their provider says so later."""
+    charges.gather()

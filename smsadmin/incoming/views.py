@@ -3,12 +3,14 @@ later."""
 
 import hmac
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -21,6 +23,8 @@ from smsadmin.providers.aircall import webhooks as aircall
 from smsadmin.providers.callr import signatures
 from smsadmin.providers.callr.options import Options
 from smsadmin.providers.told import About, text
+from smsadmin.providers.twilio import signatures as twilio_signatures
+from smsadmin.providers.twilio import webhooks as twilio
 from smsadmin.sending import log, refused
 from smsadmin.workspaces.models import Connection
 
@@ -28,6 +32,10 @@ logger = structlog.get_logger(__name__)
 
 #: Far more than any event has; a body beyond it is not read into the database.
 MOST_BYTES = 262_144
+#: What Twilio is told where a text is not to be answered at once.
+NO_ANSWER = '<?xml version="1.0" encoding="UTF-8"?><Response />'
+#: Reads a call that is proved to be its provider's. Raises RefusedError.
+Check = Callable[[HttpRequest, Webhook], dict[str, Any]]
 
 
 class RefusedError(Exception):
@@ -42,19 +50,39 @@ class RefusedError(Exception):
 @require_POST
 def told(request: HttpRequest, secret: str, kind: str) -> HttpResponse:
     """An event of a provider of this kind. It repeats whatever is not answered with 2xx."""
+    turned_away = _heard(request, secret, kind, _CHECKED[kind])
+    return turned_away or JsonResponse({"message": "stored"})
+
+
+@csrf_exempt
+@require_POST
+def told_by_twilio(request: HttpRequest, secret: str, event: str) -> HttpResponse:
+    """What Twilio tells: what became of a message, or a text, which it wants an answer to. It says which by our own
+    address alone, and is answered with no answer (TwiML) or nothing."""
+    turned_away = _heard(request, secret, Connection.Kind.TWILIO, partial(_by_twilio, event=event))
+    if turned_away:
+        return turned_away
+    if event == twilio.INBOUND:
+        return HttpResponse(NO_ANSWER, content_type="text/xml")
+    return HttpResponse(status=204)
+
+
+def _heard(request: HttpRequest, secret: str, kind: str, check: Check) -> HttpResponse | None:
+    """Checks and stores a call to the account with this secret in its address; None where that was done, else what its
+    caller is answered."""
     webhook = None
     try:
         webhook = webhooks.at(secret, kind)
         if webhook is None:
             raise RefusedError("address", "No account that is connected here was given this address.", 404)
-        _store(_CHECKED[kind](request, webhook), webhook)
+        _store(check(request, webhook), webhook)
     except RefusedError as refusal:
         return _refused(request, secret, refusal, webhook)
     except DatabaseError as error:
         logger.warning("provider_call.put_off", kind=kind, error=str(error))
         return JsonResponse({"message": "It could not be stored now; tell it again later."}, status=503)
     bell.ring()
-    return JsonResponse({"message": "stored"})
+    return None
 
 
 def _body(request: HttpRequest) -> bytes:
@@ -128,7 +156,48 @@ def _check_signature(request: HttpRequest, webhook: Webhook, header: str) -> Non
         raise RefusedError("forged", why, 401)
 
 
-_CHECKED: Mapping[str, Callable[[HttpRequest, Webhook], dict[str, Any]]] = {
+# --- Twilio -------------------------------------------------------------------------------------------
+
+
+def _by_twilio(request: HttpRequest, webhook: Webhook, event: str) -> dict[str, Any]:
+    """The form, where it is signed: checked before anything is read. Its address is rebuilt from our own configuration,
+    for a proxy may have called us by another one."""
+    form = _form(request)
+    headers, secrets = request.headers, webhook.connection.secrets
+    algorithm = twilio_signatures.algorithm_of(headers.get(twilio_signatures.SETTINGS_HEADER, ""))
+    secret = secrets.get("auth_token" if algorithm == twilio_signatures.SHA1 else "shared_key", "")
+    signature = headers.get(twilio_signatures.HEADER, "")
+    if not secret:
+        why = "The secret that signs its calls was not entered here. Enter it under Connections."
+        raise RefusedError("secret", why, 403)
+    if not signature:
+        raise RefusedError("unsigned", f"There is no header {twilio_signatures.HEADER}.", 403)
+    url = settings.BASE_URL + request.get_full_path()
+    lists = {name: [str(each) for each in values] for name, values in form.lists()}
+    if not twilio_signatures.is_signed(
+        url, lists, signature, secret, body=_body(request), algorithm=algorithm
+    ):
+        why = (
+            "The signature is not made with the Auth Token or shared key that was entered, over this address."
+        )
+        raise RefusedError("forged", why, 403)
+    payload = log.storable(form.dict() | {twilio.EVENT: event, twilio.OURS: request.GET.get(twilio.OURS, "")})
+    if not twilio.event_of(payload):
+        raise RefusedError("malformed", "The form names no message.", 400)
+    return dict(payload)
+
+
+def _form(request: HttpRequest) -> QueryDict:
+    """The parameters as they were sent, decoded and not trimmed."""
+    if not (request.content_type or "").startswith("application/x-www-form-urlencoded"):
+        return QueryDict()
+    try:
+        return QueryDict(_body(request), encoding="utf-8")
+    except (ValueError, TooManyFieldsSent) as error:
+        raise RefusedError("malformed", f"The form cannot be read: {error}", 400) from error
+
+
+_CHECKED: Mapping[str, Check] = {
     Connection.Kind.AIRCALL: _by_aircall,
     Connection.Kind.CALLR: _by_callr,
 }

@@ -4,8 +4,6 @@ The address in a webhook holds a secret of ours, so a webhook that calls it is o
 them is too many: each event would be told several times.
 """
 
-import hashlib
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +22,7 @@ from django.utils.translation import gettext_lazy
 
 from smsadmin import cache
 from smsadmin.flows.starting import wants_calls
+from smsadmin.incoming import addresses
 from smsadmin.incoming.models import ProxyConfiguration, Webhook
 from smsadmin.providers import registry
 from smsadmin.providers.aircall import calls
@@ -52,7 +50,7 @@ _IMPATIENT = 1.0  # the longest pause, in seconds, while somebody waits for the 
 def at(secret: str, kind: str) -> Webhook | None:
     """The webhook of an account of this kind with this secret in its address, and its connection. Looked up by a hash,
     so that no time taken tells of a secret."""
-    address_hash = _hash(secret)
+    address_hash = addresses.hash_of(secret)
 
     def load() -> Webhook:
         found = Webhook.objects.select_related("connection")
@@ -73,10 +71,6 @@ def heard(webhook: Webhook, now: datetime) -> None:
         webhook.last_call_at = now
 
 
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
-
-
 # --- For the admin ----------------------------------------------------------------------------------
 
 
@@ -88,7 +82,7 @@ def of(connection: Connection) -> Webhook | None:
 def set_up(connection: Connection) -> Webhook:
     """Makes the webhook at Aircall, or mends it: right address, right events, switched on. Can be done again at any
     time. Raises AircallError; what it says is kept on the webhook too."""
-    webhook = _row(connection)
+    webhook = addresses.row(connection)
     return _asking(webhook, partial(_mended, webhook))
 
 
@@ -153,13 +147,13 @@ def troubles(workspace: Workspace) -> list[Trouble]:
 def address(connection: Connection) -> str:
     """Where numbers in proxy mode are to call us. There is one also where the webhook was never set up."""
     return settings.BASE_URL + reverse(
-        "aircall-callback", args=[(of(connection) or _row(connection)).secrets["address"]]
+        "aircall-callback", args=[addresses.row(connection).secrets["address"]]
     )
 
 
 def address_for_portal(connection: Connection) -> str:
     """Where Callr is to call us: a person enters it in its portal."""
-    secret = (of(connection) or _row(connection)).secrets["address"]
+    secret = addresses.row(connection).secrets["address"]
     return settings.BASE_URL + reverse("callr-webhook", args=[secret])
 
 
@@ -188,23 +182,6 @@ def look_after(workspace_id: int | None = None) -> None:
                 set_up(webhook.connection)
         except AircallError as error:
             logger.warning("webhook.not_seen", connection=webhook.pk, error=str(error))
-
-
-def _row(connection: Connection) -> Webhook:
-    """The row with its secret, stored before Aircall learns the address: the first call may come before the answer."""
-    secret = secrets.token_urlsafe(32)
-    made = Webhook(
-        connection=connection,
-        workspace_id=connection.workspace_id,
-        address_hash=_hash(secret),
-        secrets={"address": secret},
-    )
-    try:
-        with transaction.atomic():
-            made.save(force_insert=True)
-    except IntegrityError:
-        return Webhook.objects.select_related("connection").get(connection=connection)
-    return made
 
 
 def _asking(webhook: Webhook, ask: Callable[[Aircall], T]) -> T:

@@ -6,9 +6,14 @@ from smsadmin.incoming.models import ProviderCall
 from smsadmin.providers.aircall import webhooks as aircall
 from smsadmin.providers.callr import webhooks as callr
 from smsadmin.providers.told import Said, Wire
+from smsadmin.providers.twilio import webhooks as twilio
 from smsadmin.workspaces.models import Connection
 
-WIRES: Mapping[str, Wire] = {Connection.Kind.AIRCALL: aircall, Connection.Kind.CALLR: callr}
+WIRES: Mapping[str, Wire] = {
+    Connection.Kind.AIRCALL: aircall,
+    Connection.Kind.CALLR: callr,
+    Connection.Kind.TWILIO: twilio,
+}
 
 
 def of(call: ProviderCall) -> Wire:

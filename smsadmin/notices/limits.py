@@ -90,7 +90,7 @@ def _untold(rule: NoticeRule, since: datetime, now: datetime) -> list[Crossing]:
 
 def _tell(rule: NoticeRule, crossings: Sequence[Crossing], now: datetime) -> None:
     """The most urgent ones one by one, the others together; the mildest is sent first, so listed last."""
-    holders = _holders(rule.workspace_id, crossings)
+    holders = holders_of(rule.workspace_id, crossings)
     known = [each for each in crossings if (each.scope, each.subject_id) in holders]  # the others are deleted
     ranked = sorted(known, key=_urgency)
     alone, others = ranked[:MOST_TOLD], ranked[MOST_TOLD:]
@@ -101,7 +101,7 @@ def _tell(rule: NoticeRule, crossings: Sequence[Crossing], now: datetime) -> Non
         telling.tell(rule, Notice.Kind.QUOTA_MORE, key, facts, now, pk=pks[0], closes_at=closes_at)
     for pk, each in zip(pks[1:], reversed(alone), strict=True):
         kind = Notice.Kind.QUOTA_FORECAST if each.threshold == Crossing.FORECAST else Notice.Kind.QUOTA
-        facts = _facts(each, holders[each.scope, each.subject_id], now)
+        facts = facts_of(each, holders[each.scope, each.subject_id], now)
         key = f"quota {rule.pk} {each.pk}"
         telling.tell(rule, kind, key, facts, now, pk=pk, closes_at=_closes_at(each))
 
@@ -119,7 +119,7 @@ def _urgency(each: Crossing) -> tuple[int, float, int]:
     return _URGENT.index(each.threshold), -each.used / max(each.limit, 1), each.pk
 
 
-def _holders(workspace_id: int, crossings: Iterable[Crossing]) -> Holders:
+def holders_of(workspace_id: int, crossings: Iterable[Crossing]) -> Holders:
     """Whose limits they are. Two queries, however many there are."""
     found: dict[tuple[str, int], Number | Agent] = {}
     for scope, model in ((Scope.NUMBER, Number), (Scope.USER, Agent)):
@@ -130,7 +130,7 @@ def _holders(workspace_id: int, crossings: Iterable[Crossing]) -> Holders:
     return found
 
 
-def _facts(each: Crossing, holder: Number | Agent, now: datetime) -> dict[str, Any]:
+def facts_of(each: Crossing, holder: Number | Agent, now: datetime) -> dict[str, Any]:
     """What notices.limit_words needs; the moments as texts."""
     return {
         "crossings": [each.pk],

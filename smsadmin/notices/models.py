@@ -1,6 +1,6 @@
 """What people are told of: the rules that decide it, what was told, and how each of it reached somebody."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from smsadmin.core.ids import uuid7
+from smsadmin.notices.attempts import AttemptedDelivery
 from smsadmin.providers.http import host_of
 from smsadmin.workspaces.fields import EncryptedJSONField
 from smsadmin.workspaces.models import User, Workspace
@@ -176,30 +177,17 @@ class Notice(models.Model):
         return self.dismissed_at is not None and self.dismissed_at == self.closes_at
 
 
-class Delivery(models.Model):
-    """A notice on its way to one address. The row is the queue: it is taken when `next_attempt_at` has come, and
-    whoever takes it moves that on by a lease. `answer` is the newest, as smsadmin.phrases knows it.
-    """
+class Delivery(AttemptedDelivery):
+    """A notice on its way to one address."""
 
     class Channel(models.TextChoices):
         EMAIL = "email", _("Email")
         WEBHOOK = "webhook", _("Webhook")
 
-    class State(models.TextChoices):
-        WAITING = "waiting", _("Waiting")
-        DELIVERED = "delivered", _("Delivered")
-        GIVEN_UP = "given_up", _("Given up")
-
     notice = models.ForeignKey(Notice, models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=7, choices=Channel)
     address = models.CharField(max_length=254)  # of a webhook: its host, for it may have been deleted since
     endpoint = models.ForeignKey(Endpoint, models.SET_NULL, null=True, related_name="deliveries")
-    state = models.CharField(max_length=9, choices=State, default=State.WAITING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(default=timezone.now)
-    holder = models.UUIDField(null=True)
-    answered_at = models.DateTimeField(null=True)
-    answer = models.CharField(max_length=300, blank=True)
 
     class Meta:
         constraints = [
@@ -212,17 +200,3 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} to {self.address} ({self.state})"
-
-    @classmethod
-    def being_tried(cls, now: datetime) -> models.Q:
-        """Those that a worker tries at this moment: it holds them, and its lease has not ended."""
-        return models.Q(state=cls.State.WAITING, holder__isnull=False, next_attempt_at__gt=now)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it may still arrive by itself."""
-        return self.state == self.State.WAITING
-
-    def is_being_tried(self, now: datetime) -> bool:
-        """Whether a worker tries it at this moment."""
-        return self.is_open and self.holder is not None and self.next_attempt_at > now

@@ -120,7 +120,7 @@ def rules(request: WorkspaceRequest) -> HttpResponse:
     listed = list(found.annotate(last_told=Max("notices__at", filter=no_sample)).order_by("pk"))
     context = {
         "rows": presenters.rule_rows(request.workspace, listed, timezone.now()),
-        "endpoints": Endpoint.objects.filter(workspace=request.workspace).prefetch_related("rules"),
+        "endpoints": Endpoint.objects.filter(workspace=request.workspace).prefetch_related("rules", "hooks"),
         "may_edit": request.member.may(Role.EDITOR),
     }
     return render_page(request, "notices/rules.html", context)
@@ -286,10 +286,12 @@ def renew_secret(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @require_POST
 @editor_required
 def delete_endpoint(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Refused while a rule uses it."""
+    """Refused while a rule or a hook uses it."""
     shown = _own_endpoint(request, pk)
-    if shown.rules.exists():
-        messages.error(request, _("Rules still use this address: choose another one in them, or none."))
+    if shown.rules.exists() or shown.hooks.exists():
+        messages.error(
+            request, _("Rules or webhooks still use this address: choose another one in them, or none.")
+        )
         return redirect("notice-endpoint", pk)
     shown.delete()
     messages.success(request, _("Webhooks no longer go to %(host)s.") % {"host": shown})
@@ -306,6 +308,7 @@ def _endpoint_page(request: WorkspaceRequest, shown: Endpoint, secret: str = "")
         "endpoint": shown,
         "secret": secret,
         "rules": shown.rules.all(),
+        "hooks": shown.hooks.all(),
         "previous_until": shown.previous_until
         if shown.previous_until and shown.previous_until > timezone.now()
         else None,

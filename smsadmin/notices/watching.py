@@ -169,11 +169,12 @@ def _tell_together(rule: NoticeRule, begun: Mapping[str, Found], now: datetime) 
 def facts_of(found: Sequence[Tally]) -> dict[str, dict[str, Any]]:
     """What the newest message of each cause says of it, without the recipient's number and the record's values."""
     newest = Message.objects.in_bulk([each.newest for each in found])
-    return {each.cause: _facts(each.cause, newest.get(each.newest)) for each in found}
+    return {each.cause: facts_about(each.cause, newest.get(each.newest)) for each in found}
 
 
-def _facts(cause: str, message: Message | None) -> dict[str, Any]:
-    """Without a message, which may have been deleted meanwhile, the code alone."""
+def facts_about(cause: str, message: Message | None) -> dict[str, Any]:
+    """What a message says of its cause, as facts_of has it. Without a message, which may have been deleted meanwhile,
+    the code alone."""
     if message is None:
         return {"cause": cause, "code": code_of(cause), "error": {}}
     secrets = secrets_of(message, message.inputs, message.body, message.template)

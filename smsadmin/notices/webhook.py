@@ -1,4 +1,4 @@
-"""Notices as signed webhooks, by the Standard Webhooks scheme (standardwebhooks.com).
+"""Signed webhooks, by the Standard Webhooks scheme (standardwebhooks.com): of notices, and of hooks.
 
 A receiver recomputes HMAC-SHA-256 over "id.timestamp.body" with the secret and compares; it knows a repeat by the id,
 and an old request by the timestamp.
@@ -9,14 +9,15 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from smsadmin.notices.models import Endpoint
 from smsadmin.notices.outcome import Outcome
-from smsadmin.notices.wording import Told
 from smsadmin.providers import http
 
 PREFIX = "whsec_"
@@ -49,13 +50,12 @@ def forget_previous(now: datetime) -> None:
         unchanged.update(secrets=kept, previous_until=None)
 
 
-def send(told: Told, endpoint: Endpoint, now: datetime) -> Outcome:
-    """Posts the notice, once. Its id is the same at each attempt."""
-    body = payload(told)
-    headers = {"Content-Type": "application/json", **signed(endpoint, told.id, body, now)}
+def post(endpoint: Endpoint, identifier: str, content: bytes, now: datetime) -> Outcome:
+    """Posts it to the address, once. The identifier is the same at each attempt."""
+    headers = {"Content-Type": "application/json", **signed(endpoint, identifier, content, now)}
     answer = http.post_outside(
         endpoint.url,
-        body,
+        content,
         headers=headers,
         read_timeout=READ_TIMEOUT,
         private=settings.NOTICE_PRIVATE_HOSTS,
@@ -64,13 +64,9 @@ def send(told: Told, endpoint: Endpoint, now: datetime) -> Outcome:
     return Outcome(200 <= answer.status < 300, said)
 
 
-def payload(told: Told) -> bytes:
-    """The body, as docs/notices.md shows it."""
-    fields = {
-        "type": told.type,
-        "timestamp": told.at.isoformat(timespec="seconds"),
-        "data": {"workspace": told.workspace, "sentence": told.sentence, "url": told.url, **told.data},
-    }
+def body(kind: str, at: datetime, data: Mapping[str, Any], **more: Any) -> bytes:
+    """The body, as docs/notices.md and docs/webhooks.md show it."""
+    fields = {"type": kind, "timestamp": at.isoformat(timespec="seconds"), **more, "data": data}
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 

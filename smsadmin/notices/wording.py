@@ -44,6 +44,11 @@ class Told:
         """The same from outside."""
         return settings.BASE_URL + self.path
 
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What a program is told of it."""
+        return {"workspace": self.workspace, "sentence": self.sentence, "url": self.url, **self.data}
+
 
 def told(notice: Notice) -> Told:
     """The notice in the language and zone in force."""
@@ -143,6 +148,12 @@ def why(facts: dict[str, Any]) -> str:
     """The sentence of a cause, from its facts."""
     error = errors.CATALOGUE.get(facts["code"])
     return explain.said(error.sentence(facts["error"]), facts["error"]) if error else facts["code"]
+
+
+def failure(facts: dict[str, Any]) -> dict[str, Any]:
+    """One cause as programs are told of it, in the language in force."""
+    words = {"whose": _whose(facts), "fix": _fix(facts)}
+    return {"sentence": why(facts), "url": settings.BASE_URL + _path(facts), **_data(facts, **words)}
 
 
 def _fix(facts: dict[str, Any]) -> str:

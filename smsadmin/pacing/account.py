@@ -1,10 +1,12 @@
 """How fast an account may be asked: one pace for everything that asks it.
 
 Aircall's documents name 120 requests a minute for a company in one place and 60 in another; 60 is safe with both.
-Callr's name none; an example of theirs makes one a second.
+Callr's name none; an example of theirs makes one a second. Twilio's name none either: it refuses too many at once, and
+queues what it takes.
 """
 
 import math
+from collections.abc import Mapping
 from datetime import timedelta
 
 from django.conf import settings
@@ -13,6 +15,12 @@ from smsadmin.pacing.slots import Rate
 from smsadmin.workspaces.models import Connection
 
 MOST_AT_ONCE = 50
+#: What the installation says of accounts of each kind.
+_SETTINGS: Mapping[str, str] = {
+    Connection.Kind.AIRCALL: "AIRCALL_REQUESTS_PER_MINUTE",
+    Connection.Kind.CALLR: "CALLR_REQUESTS_PER_MINUTE",
+    Connection.Kind.TWILIO: "TWILIO_REQUESTS_PER_MINUTE",
+}
 
 
 def per_minute(connection: Connection) -> int:
@@ -22,8 +30,8 @@ def per_minute(connection: Connection) -> int:
 
 def as_installed(kind: str) -> int:
     """Requests a minute of accounts of this kind that say nothing else."""
-    of_callr = kind == Connection.Kind.CALLR
-    return settings.CALLR_REQUESTS_PER_MINUTE if of_callr else settings.AIRCALL_REQUESTS_PER_MINUTE
+    installed: int = getattr(settings, _SETTINGS.get(kind, _SETTINGS[Connection.Kind.AIRCALL]))
+    return installed
 
 
 def at_once(connection: Connection) -> int:

@@ -14,9 +14,11 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from smsadmin.agents import purging as agents
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import SETTLED
 from smsadmin.flows import purging as flows
+from smsadmin.hooks import purging as hooks
 from smsadmin.inbox import purging as inbox
 from smsadmin.incoming import purging as incoming
 from smsadmin.privacy import counting, forgetting
@@ -65,6 +67,8 @@ def purge(workspace: Workspace, part: Part, before: datetime, now: datetime) -> 
     done += _repeated(lambda: _next(workspace, part, ends, now), steps)
     done += _repeated(lambda: incoming.purge(workspace, before, _WHAT[part], STEP), steps)
     done += _repeated(lambda: flows.purge(workspace, before, _WHAT[part], STEP), steps)
+    done += _repeated(lambda: hooks.purge(workspace, before, _WHAT[part], STEP), steps)
+    done += _repeated(lambda: agents.purge(workspace, before, _WHAT[part], STEP), steps)
     if part in (Part.NUMBER, Part.MESSAGE):
         done += resends.forget(workspace, before)
         done += _repeated(lambda: inbox.purge(workspace, before, STEP), steps)

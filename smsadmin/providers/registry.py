@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from smsadmin.connections import error_codes
+from smsadmin.incoming import addresses
 from smsadmin.pacing.turns import Page
 from smsadmin.providers.aircall.client import Aircall
 from smsadmin.providers.aircall.send import AircallSender
@@ -9,6 +11,9 @@ from smsadmin.providers.base import Provider
 from smsadmin.providers.callr.client import Callr
 from smsadmin.providers.callr.options import Options
 from smsadmin.providers.callr.send import CallrSender
+from smsadmin.providers.twilio.client import Twilio
+from smsadmin.providers.twilio.options import Options as TwilioOptions
+from smsadmin.providers.twilio.send import TwilioSender
 from smsadmin.workspaces.models import Connection
 
 
@@ -33,9 +38,23 @@ def callr(connection: Connection) -> Callr:
     return client
 
 
+def twilio(connection: Connection) -> Twilio:
+    """The API client of a Twilio connection, for what somebody waits for; the mirror gives it a turn of its own."""
+    client = _twilio_client(connection)
+    if connection.pk:
+        client.turn = Page(connection)
+    return client
+
+
+def _twilio_sender(connection: Connection) -> TwilioSender:
+    callback = addresses.for_twilio(connection).callback
+    return TwilioSender(_twilio_client(connection), callback, error_codes.table(connection.workspace_id))
+
+
 _SENDERS: Mapping[str, Callable[[Connection], Provider]] = {
     Connection.Kind.AIRCALL: lambda connection: AircallSender(_client(connection)),
     Connection.Kind.CALLR: lambda connection: CallrSender(_callr_client(connection)),
+    Connection.Kind.TWILIO: _twilio_sender,
 }
 #: The kinds of connections that carry messages: they have a directory, a pace and a queue.
 CARRIERS = frozenset(_SENDERS)
@@ -49,6 +68,17 @@ def _callr_client(connection: Connection) -> Callr:
         login=secrets.get("login", ""),
         password=secrets.get("password", ""),
         options=Options.read(connection.options),
+    )
+
+
+def _twilio_client(connection: Connection) -> Twilio:
+    secrets = connection.secrets
+    return Twilio(
+        sid=connection.external_id,
+        auth_token=secrets.get("auth_token", ""),
+        key_sid=secrets.get("key_sid", ""),
+        key_secret=secrets.get("key_secret", ""),
+        options=TwilioOptions.read(connection.options),
     )
 
 

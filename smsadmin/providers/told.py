@@ -7,8 +7,9 @@ what others sent) knows this form alone.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from smsadmin.core import numbers
@@ -16,6 +17,7 @@ from smsadmin.core.status import Status
 
 _SECONDS_END = 10**11  # a Unix time beyond this is in milliseconds
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_MOST_PRICE = 10_000
 _MOST_SEGMENTS = 255  # of a concatenated SMS (3GPP TS 23.040)
 
 
@@ -28,6 +30,25 @@ class About(StrEnum):
     CHANGE = "change"  # the account has other numbers or users than before
     REMOVAL = "removal"  # our access to the account was ended
     NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a message cost, in a currency (ISO 4217)."""
+
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def read(cls, amount: str, currency: str) -> Self | None:
+        """None for what is no price, or one without a currency."""
+        try:
+            found = Decimal(amount)
+        except InvalidOperation:
+            return None
+        if not (found.is_finite() and 0 <= found < _MOST_PRICE and len(currency) == 3 and currency.isalpha()):
+            return None
+        return cls(found, currency.upper())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,10 @@ class Said:
     created_at: datetime | None
     said_at: datetime | None
     pool_id: str = ""  # of the sender that it has in the directory, where the provider picked the number
+    ours: str = ""  # our own id of the message, where the provider was told it and tells it back
+    code: int = 0  # of the error, where the provider has codes for them
+    asks: str = ""  # of a text that came in: "stop", "start" or "help", where the provider took it for that
+    price: Price | None = None
 
     @property
     def sender_ids(self) -> list[str]:

@@ -240,6 +240,13 @@ def adjust(changes: Iterable[Change]) -> None:
                 _adjust(pk, Moment.of(change.at, zone), change)
 
 
+def lock(holders: Iterable[tuple[str, int]]) -> None:
+    """Locks all counters of these holders (scope and id) until the transaction ends, in the order of `reserve`: for a
+    message that is given back for some and counted for others."""
+    for scope, subject_id in sorted(set(holders)):
+        _locked(scope, subject_id)
+
+
 def _locked(scope: str, subject_id: int) -> list[tuple[int, str]]:
     """The counters of a subject, with their zones. That in UTC is locked first: who makes another one has it, and what
     they have made by then is found only by a statement that begins later."""

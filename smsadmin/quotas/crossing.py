@@ -18,6 +18,8 @@ from django.utils import timezone
 
 from smsadmin.core.windows import Moment, started_at
 from smsadmin.directory.models import Agent, Number
+from smsadmin.hooks import telling
+from smsadmin.hooks.events import of_threshold
 from smsadmin.quotas import counting, forecast, rulebook
 from smsadmin.quotas.counting import Usage
 from smsadmin.quotas.models import Counter, Crossing, Scope, Unit
@@ -179,4 +181,6 @@ def write(found: Iterable[Crossing]) -> None:
     """Writes those that nobody has written yet; in one order, so that two writers never wait for each other in a
     circle."""
     rows = sorted(found, key=_same)
-    Crossing.objects.bulk_create(rows, ignore_conflicts=True, batch_size=_BATCH)
+    with telling.together(*{of_threshold(each.threshold) for each in rows}):
+        Crossing.objects.bulk_create(rows, ignore_conflicts=True, batch_size=_BATCH)
+        telling.crossed(rows)

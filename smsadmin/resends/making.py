@@ -4,6 +4,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from smsadmin.agents.models import AIAgent
+from smsadmin.agents.running import config_of
 from smsadmin.core import tokens
 from smsadmin.core.errors import SendError
 from smsadmin.core.message import ActionConfig, Record, SendRequest
@@ -15,8 +17,15 @@ from smsadmin.sending import inputs, resolve
 from smsadmin.sending.filters import RESEND
 from smsadmin.sending.models import Message
 
+#: In an origin: a program named the recipient in place of the action. Its number may be gone from the row, and must not
+#: be replaced by the record's own then.
+NAMED = "recipient_named"
 #: What of a message's origin its successor keeps: nobody waits any more to be called back.
-KEPT = ("portal", "workflow", "step", "thread", "flow", "flow_name", "version", "run")
+KEPT = (
+    *("portal", "workflow", "step", "thread", "flow", "flow_name", "version", "run"),
+    *("agent", "agent_name", "platform", "tool", "when", "call", "call_pk"),
+    *("key", "key_name", NAMED),
+)
 #: What a message needs loaded besides its own row.
 RELATED = ("action__current", "version")
 
@@ -58,11 +67,13 @@ def finished(ask: SendRequest, resend: Resend, message: Message, record: Record)
 
 
 def _in_build_mode(message: Message) -> bool:
-    """Whether the flow that asked for the message texts test numbers alone; what it was asked by then does not count,
-    for leaving build mode is what mends a refusal."""
-    flow = message.origin.get("flow")
-    return (
-        bool(flow) and Flow.objects.filter(pk=flow, workspace=message.workspace_id, build_mode=True).exists()
+    """Whether the flow or the agent that asked for the message texts test numbers alone; what it was asked by then does
+    not count, for leaving build mode is what mends a refusal."""
+    askers: tuple[tuple[str, type[Flow] | type[AIAgent]], ...] = (("flow", Flow), ("agent", AIAgent))
+    return any(
+        model._default_manager.filter(pk=pk, workspace=message.workspace_id, build_mode=True).exists()
+        for name, model in askers
+        if (pk := message.origin.get(name))
     )
 
 
@@ -93,7 +104,12 @@ def recipient(ask: SendRequest) -> str:
 
 
 _Steps = tuple[tuple[str, resolve.DraftStep], ...]
-_LINE: _Steps = (("sender", resolve.sender), ("send_as", resolve.send_as))
+_LINE: _Steps = (
+    ("sender", resolve.sender),
+    ("send_as", resolve.send_as),
+    ("recipient", resolve.recipient),
+    ("route", resolve.route),
+)
 _RECIPIENT: _Steps = (("recipient", resolve.recipient),)
 
 
@@ -113,9 +129,14 @@ def _configured(message: Message, which: str) -> dict[str, Any] | None:
     if which == Resend.Which.PRESENT and action.current:
         version = action.current
     return {
-        "config": version.config(),
+        "config": config_of(version) if _names_its_recipient(message) else version.config(),
         "action_id": action.pk,
         "version_id": version.pk,
         "action_name": action.name,
         "version_number": version.number,
     }
+
+
+def _names_its_recipient(message: Message) -> bool:
+    """Whether whoever asked for it said whom to text, in place of the action: an agent, or a program."""
+    return "agent" in message.origin or NAMED in message.origin

@@ -20,6 +20,8 @@ from smsadmin.core import numbers
 from smsadmin.core.status import Status
 from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.dashboard.templatetags.ui import status_word
+from smsadmin.incoming.asking import may_be_asked
+from smsadmin.incoming.lookups import listed_for
 from smsadmin.privacy import reading
 from smsadmin.resends import asking, choice, plan, presenters, running
 from smsadmin.resends.choice import Choice
@@ -29,6 +31,8 @@ from smsadmin.sending import again, explain, settle
 from smsadmin.sending.asked import around, asked
 from smsadmin.sending.filters import VERIFICATION, MessageFilter, log_url
 from smsadmin.sending.models import Message
+from smsadmin.sending.presenters import links
+from smsadmin.sending.presenters.happenings import looked_up
 from smsadmin.workspaces.access import operator_required, viewer_required
 from smsadmin.workspaces.requests import WorkspaceRequest
 
@@ -273,7 +277,7 @@ def _own(request: WorkspaceRequest, pk: UUID) -> Resend:
 @operator_required
 def unknown(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
     """The one decision about a message of which nobody knows whether it went out."""
-    related = Message.objects.select_related("number", "action")
+    related = Message.objects.select_related("number", "action", "connection")
     message = get_object_or_404(related, pk=pk, workspace=request.workspace)
     seen, _events = reading.shown(message, [], request)
     is_secret = message.trigger == VERIFICATION
@@ -284,6 +288,9 @@ def unknown(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
         "body": "" if is_secret else seen.body,
         "sender": numbers.pretty(message.sender),
         "to": _("To %(recipient)s") % {"recipient": numbers.pretty(seen.recipient)},
+        "provider": links.provider(message),
+        "listed": [(each.at, *looked_up(each.data, links.provider(message))) for each in listed_for(message)],
+        "may_ask": may_be_asked(message),
     }
     if message.status != Status.UNKNOWN:
         if request.method == "POST":

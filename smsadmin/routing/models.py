@@ -37,3 +37,8 @@ class Route(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sender or '*'} → {self.country or '*'} via {self.via} ({self.when})"
+
+    @property
+    def called(self) -> str:
+        """What it goes by in traces and timelines, which outlive it: its note, else its number."""
+        return self.note or f"№ {self.pk}"

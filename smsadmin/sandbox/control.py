@@ -9,7 +9,7 @@ from typing import Any
 
 import phonenumbers
 
-from smsadmin.sandbox import aircall, callr_events, editor, events, faults, runner
+from smsadmin.sandbox import agents, aircall, callr_events, editor, events, faults, runner, twilio_events
 from smsadmin.sandbox.aircall_json import API, short_user
 from smsadmin.sandbox.callr_json import sid_of
 from smsadmin.sandbox.runner import Workflow
@@ -23,6 +23,7 @@ from smsadmin.sandbox.state import (
     Number,
     ProxyConfiguration,
     State,
+    TwilioNumber,
     User,
     iso,
 )
@@ -56,6 +57,10 @@ INDEX = {
     "DELETE /_control/callr/numbers/DIGITS": "delete one",
     "GET POST /_control/callr/webhooks": '{"url": …, "secret": …}: made in the portal, or given another secret',
     "DELETE /_control/callr/webhooks": "delete all",
+    "GET POST /_control/twilio/numbers": '{"e164": "+1…", "name": "…", "sms": true}: every number; add one',
+    "DELETE /_control/twilio/numbers/DIGITS": "delete one",
+    "POST /_control/agent-calls": '{"platform": "vapi", "token": "…", "tools": [{"name": …}], "end": {}}',
+    "POST /_control/twilio/services": '{"sid": "MG…", "name": "…"}: make or rename a messaging service',
 }
 
 #: Why Aircall says that a call was missed; it may say nothing.
@@ -191,11 +196,14 @@ def reset(state: State, request: Request) -> Response:
 
 @route("POST", r"/inbound")
 def inbound(state: State, request: Request) -> Response:
-    """A text from outside to one of the numbers, Aircall's or Callr's."""
+    """A text from outside to one of the numbers, Aircall's, Callr's or Twilio's."""
     asked = _asked(request)
     reference = asked.get("number") or asked.get("to")
     if not asked.get("from") or not asked.get("body"):
         raise ValueError("An inbound message has a number, a from and a body.")
+    if twilio_number := _twilio_number(state, reference):
+        sent = twilio_events.received(state, twilio_number, asked["from"], asked["body"])
+        return json_response(asdict(sent), 201)
     if callr_number := _callr_number(state, reference):
         return _inbound_at_callr(state, callr_number, asked["from"], asked["body"])
     number = _number(state, reference)
@@ -214,6 +222,11 @@ def inbound(state: State, request: Request) -> Response:
     state.messages.append(message)
     events.received(state, number, message)
     return json_response(asdict(message), 201)
+
+
+def _twilio_number(state: State, reference: Any) -> TwilioNumber | None:
+    """A number of Twilio's by its digits, with or without the plus."""
+    return state.twilio_numbers.get(f"+{str(reference).lstrip('+ ')}")
 
 
 def _callr_number(state: State, reference: Any) -> str:
@@ -599,3 +612,44 @@ def add_callr_webhook(state: State, request: Request) -> Response:
 def delete_callr_webhooks(state: State, request: Request) -> Response:
     state.callr_webhooks.clear()
     return Response(204)
+
+
+# Twilio's account: its numbers and messaging services
+
+
+@route("GET", r"/twilio/numbers")
+def twilio_numbers(state: State, request: Request) -> Response:
+    return json_response([asdict(number) for number in state.twilio_numbers.values()])
+
+
+@route("POST", r"/twilio/numbers")
+def add_twilio_number(state: State, request: Request) -> Response:
+    asked = _asked(request)
+    number = TwilioNumber(**{"sid": f"PN{state.new_id():032x}", "name": asked.get("e164", ""), **asked})
+    if not number.e164.startswith("+"):
+        raise ValueError("A number needs e164, which starts with +.")
+    state.twilio_numbers[number.e164] = number
+    return json_response(asdict(number), 201)
+
+
+@route("DELETE", r"/twilio/numbers/(?P<digits>\d+)")
+def delete_twilio_number(state: State, request: Request, digits: str) -> Response:
+    if state.twilio_numbers.pop(f"+{digits}", None) is None:
+        raise _missing(f"There is no number +{digits}.")
+    return Response(204)
+
+
+@route("POST", r"/twilio/services")
+def add_twilio_service(state: State, request: Request) -> Response:
+    asked = _asked(request)
+    state.twilio_services[asked["sid"]] = asked.get("name", asked["sid"])
+    return json_response({"sid": asked["sid"]}, 201)
+
+
+# Calls that agents have
+
+
+@route("POST", r"/agent-calls")
+def agent_call(state: State, request: Request) -> Response:
+    """An agent of a platform has a call: it uses our tools, and its platform tells of the end."""
+    return json_response(agents.have(state, _asked(request)), 201)

@@ -2,8 +2,8 @@
 
 A fault is JSON: {"service": "aircall", "kind": KIND} with "count": N (the next N requests) or
 "share": 0.1 (a tenth of them); neither means every request until it is deleted. It may be narrowed by
-"path" (a regular expression) and "recipient" (the `to` of a send). Without "path" a fault at Aircall or Callr meets
-sends only, so that a refresh of the directory does not use it up; at HubSpot it meets every request.
+"path" (a regular expression) and "recipient" (the `to` of a send). Without "path" a fault at Aircall, Callr or Twilio
+meets sends only, so that a refresh of the directory does not use it up; at HubSpot it meets every request.
 "seconds" sets how long the slow ones take.
 
 Kinds that strike before the request is accepted (nothing is sent):
@@ -57,9 +57,13 @@ REFUSALS = {"edge403", "forbidden", "daily429", "expired"}
 BEFORE = {"reset_before", "hang"}
 AFTER = {"timeout", "slow", "reset_after", "500_after", "invalid_json", "no_id", "cut", "garbage"}
 ALIASES = {"reset": "reset_before"}
-SERVICES = ("aircall", "hubspot", "callr")
+SERVICES = ("aircall", "hubspot", "callr", "twilio", "synthflow")
 #: Where each service that carries messages takes them.
-SEND_PATHS = {"aircall": r"/messages/(native/)?send$", "callr": r"^/v2\.0/sms$|^/json-rpc/"}
+SEND_PATHS = {
+    "aircall": r"/messages/(native/)?send$",
+    "callr": r"^/v2\.0/sms$|^/json-rpc/",
+    "twilio": r"/Messages\.json$",
+}
 #: What a service may call the id of a message.
 _IDS = {"id", "sid", "hash", "result"}
 SILENCE = 60.0
@@ -106,6 +110,8 @@ class Fault:
         """Whether this request meets the fault; counts it."""
         if service != self.service or not re.search(self.path, request.path):
             return False
+        if self.path == SEND_PATHS.get(service) and not is_send(service, request):
+            return False
         if self.recipient and recipient_of(request) != self.recipient:
             return False
         if self.count is not None and self.met >= self.count:
@@ -139,18 +145,28 @@ def find(
     for fault in faults:
         if fault.meets(service, request, chance):
             return fault.kind, fault.seconds
-    if service in SEND_PATHS and re.search(SEND_PATHS[service], request.path):
+    if is_send(service, request):
         kind = MAGIC_RECIPIENTS.get(recipient_of(request))
         return (kind, None) if kind else None
     return None
 
 
+def is_send(service: str, request: Request) -> bool:
+    """Whether it sends a text: every service that carries them takes them by POST."""
+    return (
+        request.method == "POST"
+        and service in SEND_PATHS
+        and bool(re.search(SEND_PATHS[service], request.path))
+    )
+
+
 def recipient_of(request: Request) -> str:
-    """To whom a send is: Aircall has it in the body, Callr in the query, its earlier API as the second parameter."""
+    """To whom a send is: Aircall has it in the body, Callr in the query, its earlier API as the second parameter,
+    Twilio in the form."""
     parameters = request.json_object.get("params")
     if isinstance(parameters, list):
         return str(parameters[1]) if len(parameters) > 1 else ""
-    return str(request.json_object.get("to") or request.query.get("to"))
+    return str(request.json_object.get("to") or request.query.get("to") or request.form.get("To"))
 
 
 def before(kind: str, seconds: float | None) -> Response | None:

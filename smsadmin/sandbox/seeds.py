@@ -11,11 +11,21 @@ from typing import Any
 
 import phonenumbers
 
+from smsadmin.sandbox import synthflow_seeds
 from smsadmin.sandbox.crm import ASSOCIATION_TYPES, OBJECT_TYPES, associate, calculated_phones
 from smsadmin.sandbox.definitions import STAGES, definitions
 from smsadmin.sandbox.faults import MAGIC_RECIPIENTS
 from smsadmin.sandbox.runner import Workflow
-from smsadmin.sandbox.state import CallrNumber, Number, ProxyConfiguration, Record, Seeds, User, iso
+from smsadmin.sandbox.state import (
+    CallrNumber,
+    Number,
+    ProxyConfiguration,
+    Record,
+    Seeds,
+    TwilioNumber,
+    User,
+    iso,
+)
 
 SEED = 9000001
 STARTED = 1_735_689_600.0  # 2025-01-01T00:00:00Z
@@ -63,6 +73,9 @@ CALLR_NUMBERS = [
     ("+33639980043", "FR", "mobile"),
     ("+442079460180", "GB", "geographic"),
 ]
+#: Of the account at Twilio: number, name, and whether it can text.
+TWILIO_NUMBERS = [("+12065550188", "Seattle", True), ("+442079460955", "London (voice)", False)]
+TWILIO_SERVICES = {"MG00000000000000000000000000000001": "Notifications"}
 FIRST_SUFFIX = {"+44207946{:04}": 100, "+4917139{:06}": 200_10, "+33199{:06}": 101, "+4930{:08}": 23_125_010}
 FIRST_SUFFIX["+33639{:06}"] = 980_012
 
@@ -182,7 +195,18 @@ def seeds() -> Seeds:
         _owners(users),
         _workflows(numbers, users),
         {e164: CallrNumber(e164, country, kind) for e164, country, kind in CALLR_NUMBERS},
+        _twilio_numbers(),
+        dict(TWILIO_SERVICES),
+        synthflow_assistants={model_id: dict(each) for model_id, each in synthflow_seeds.ASSISTANTS.items()},
+        synthflow_actions=synthflow_seeds.actions(),
     )
+
+
+def _twilio_numbers() -> dict[str, TwilioNumber]:
+    return {
+        e164: TwilioNumber(f"PN{serial:032x}", e164, name, sms)
+        for serial, (e164, name, sms) in enumerate(TWILIO_NUMBERS, 1)
+    }
 
 
 # Aircall

@@ -15,7 +15,7 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from smsadmin.sandbox import aircall, automation, callr, control, faults, hubspot
+from smsadmin.sandbox import aircall, automation, callr, control, faults, hubspot, synthflow, twilio
 from smsadmin.sandbox.seeds import seeds
 from smsadmin.sandbox.state import Settings, State, iso
 from smsadmin.sandbox.web import HttpError, Request, Response, Wire, json_response
@@ -31,12 +31,16 @@ SERVICES: dict[str, Callable[[State, Request], Response]] = {
     "aircall": aircall.handle,
     "hubspot": _hubspot,
     "callr": callr.handle,
+    "twilio": twilio.handle,
+    "synthflow": synthflow.handle,
     "_control": control.handle,
 }
 REFUSALS: dict[str, Callable[[State, str], Response]] = {
     "aircall": aircall.refusal,
     "hubspot": hubspot.refusal,
     "callr": callr.refusal,
+    "twilio": twilio.refusal,
+    "synthflow": synthflow.refusal,
 }
 SECRET_IN_TARGET = re.compile(r"((?:client_secret|token|code|hapikey)=|/access-tokens/)[^&/]+")
 
@@ -131,6 +135,8 @@ def index(server: SandboxServer) -> Response:
             "aircall": f"{url}/aircall/v1",
             "hubspot": f"{url}/hubspot",
             "callr": f"{url}/callr/v2.0",
+            "twilio": f"{url}/twilio/2010-04-01",
+            "synthflow": f"{url}/synthflow/v2",
             "control": control.INDEX,
             "fault_kinds": faults.kinds(),
             "magic_recipients": faults.MAGIC_RECIPIENTS,

@@ -1,6 +1,7 @@
-"""Signatures of HubSpot's requests and of Callr's webhooks, made here independently of the product that checks them.
+"""Signatures of HubSpot's requests and of Callr's and Twilio's webhooks, made here independently of the product that
+checks them.
 
-Rules: HubSpot docs, "Validating requests from HubSpot"; Callr docs, "Webhooks".
+Rules: HubSpot docs, "Validating requests from HubSpot"; Callr docs, "Webhooks"; Twilio docs, "Webhooks security".
 """
 
 import base64
@@ -49,3 +50,18 @@ def sign_callr(kind: str, secret: str, body: bytes) -> str:
     if kind == "bad":
         kind, secret = "sha256", f"{secret}-wrong"
     return base64.b64encode(hmac.digest(secret.encode(), body, kind)).decode()
+
+
+def twilio_headers(kind: str, token: str, shared_key: str, url: str, form: dict[str, str]) -> dict[str, str]:
+    """The headers of a call that posts a form; `kind` is auth_token, shared_key, bad or none."""
+    if kind == "none":
+        return {}
+    signed = url + "".join(f"{name}{form[name]}" for name in sorted(form))
+    secret, algorithm, headers = token, "sha1", {}
+    if kind == "bad":
+        secret = f"{token}-wrong"
+    elif kind == "shared_key":
+        secret, algorithm = shared_key, "sha256"
+        headers["X-Twilio-Webhooks-Signature-Settings"] = "key=sandbox,algorithm=HMAC_SHA256"
+    signature = base64.b64encode(hmac.digest(secret.encode(), signed.encode(), algorithm)).decode()
+    return {**headers, "X-Twilio-Signature": signature}

@@ -30,6 +30,16 @@ CALLR_SID = "sandbox1"
 CALLR_API_KEY = "sandbox-callr-key"
 CALLR_LOGIN = "sandbox-callr-login"
 CALLR_PASSWORD = "sandbox-callr-password"  # noqa: S105
+TWILIO_SID = "AC00000000000000000000000000000001"
+TWILIO_AUTH_TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105
+TWILIO_KEY_SID = "SK00000000000000000000000000000001"
+TWILIO_KEY_SECRET = "sandbox-twilio-key-secret"  # noqa: S105
+TWILIO_SHARED_KEY = "sandbox-twilio-shared-key"
+
+SAMPLE_AGENT_TOKEN = "smsagent_sandbox1_ThisTokenIsOfTheSandboxAndOpensNothingElse2"  # noqa: S105
+SAMPLE_AGENT_ID = "5a3db0c5-0000-4000-8000-000000000001"
+SYNTHFLOW_API_KEY = "sandbox-synthflow-key"
+SYNTHFLOW_WEBHOOK_SECRET = "sandbox-synthflow-secret"  # noqa: S105
 
 KEPT_REQUESTS = 20_000
 
@@ -120,6 +130,57 @@ class Settings:
     callr_webhook_retry_delay: float = 1.0
     """Before the first repeat; doubled each time."""
     callr_webhook_retries: int = 8
+
+    twilio_requests_per_minute: int = 0
+    """Limit of the account in one calendar minute; 0 is no limit. No source names one."""
+    twilio_retry_after: float = 1.0
+    """Seconds in Retry-After of a 429; 0 leaves the header out."""
+    twilio_credentials_refused: bool = False
+    twilio_keys_may_read_account: bool = False
+    """Whether an API key may read the account itself."""
+    twilio_account_status: str = "active"
+    """active, suspended or closed."""
+    twilio_trial: bool = False
+    """Whether the account is on trial: it texts verified numbers alone, and puts a sentence before each text."""
+    twilio_verified_numbers: str = "+12025550147"
+    """Separated by spaces."""
+    twilio_error_shape: str = "classic"
+    """How a refusal is told: classic (code, message, more_info, status), problem (RFC 9457) or html."""
+    twilio_page_size: int = 2
+    """The most a page of numbers or services has, so that every such list has several."""
+    twilio_messages_page_size: int = 1000
+    """The same of messages."""
+    twilio_list_delay: float = 0.0
+    """Seconds until a message is in the list."""
+    twilio_list_has_unsent: bool = False
+    """Whether a list that is narrowed by DateSent has messages that were not handed on yet."""
+    twilio_messaging_status: int = 200
+    """How the host of messaging services answers; 403 and 404 are seen with restricted keys."""
+    twilio_price: str = "-0.00750"
+    """Of a segment, once a message was handed on."""
+    twilio_event_delay: float = 0.5
+    """Longest wait before each callback; each one draws its own."""
+    twilio_events_doubled: float = 0.0
+    """Share of callbacks made twice."""
+    twilio_events_shuffled: float = 0.0
+    """Share of messages whose callbacks come in the wrong order."""
+    twilio_events_dropped: float = 0.0
+    """Share of callbacks that are never made."""
+    twilio_signature: str = "auth_token"
+    """Of callbacks: auth_token, shared_key, bad or none."""
+    twilio_signed_port: bool = False
+    """Whether the address is signed with the port that it has by itself."""
+    twilio_callback_timeout: float = 15.0
+    twilio_advanced_opt_out: bool = False
+    """Whether OptOutType says what a text was taken for."""
+
+    synthflow_key_refused: bool = False
+    synthflow_page_size: int = 2
+    """The most of a list that comes at once, whatever limit is asked for."""
+    synthflow_error_shape: str = "detail"
+    """How errors are told: detail (an object), list (of messages) or error (a word and a message)."""
+    synthflow_signature_header: str = "Synthflow-Signature"
+    """What the signature of the post-call webhook is called; no source says it for sure."""
 
     hubspot_token_seconds: int = 1800
     hubspot_consent: str = "given"
@@ -291,6 +352,28 @@ class CallrWebhook:
 
 
 @dataclass
+class TwilioNumber:
+    sid: str
+    e164: str
+    name: str
+    sms: bool = True
+    sms_url: str = ""
+    sms_method: str = "POST"
+
+
+@dataclass
+class TwilioMessage:
+    """What Twilio knows of a message beside what every stand-in does."""
+
+    message: Message
+    service_sid: str = ""
+    callback: str = ""
+    updated_at: float = 0.0
+    sent_at: float | None = None
+    error_code: int | None = None
+
+
+@dataclass
 class Record:
     """A HubSpot record; `associations` maps an object path name to {record id: type ids}."""
 
@@ -313,6 +396,10 @@ class Seeds:
     owners: list[dict[str, Any]]
     workflows: dict[str, Any]
     callr_numbers: dict[str, CallrNumber] = field(default_factory=dict)
+    twilio_numbers: dict[str, TwilioNumber] = field(default_factory=dict)
+    twilio_services: dict[str, str] = field(default_factory=dict)
+    synthflow_assistants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    synthflow_actions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @cache
@@ -353,7 +440,9 @@ class State:
             self.random = random.Random(20261121)  # noqa: S311
             self._reset_aircall(seeds := pickle.loads(_packed(self._seeds)))  # noqa: S301  our own
             self._reset_callr(seeds)
+            self._reset_twilio(seeds)
             self._reset_hubspot(seeds)
+            self._reset_synthflow(seeds)
             self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
             self.faults: list[Any] = []
 
@@ -374,6 +463,21 @@ class State:
         self.callr_webhooks: dict[str, CallrWebhook] = {}
         """By address."""
         self.callr_minute = (0, 0)
+
+    def _reset_twilio(self, seeds: Seeds) -> None:
+        self.twilio_numbers = seeds.twilio_numbers
+        self.twilio_services = seeds.twilio_services
+        """SID to name."""
+        self.twilio_messages: dict[str, TwilioMessage] = {}
+        self.twilio_opted_out: set[tuple[str, str]] = set()
+        """(our number, recipient)"""
+        self.twilio_minute = (0, 0)
+
+    def _reset_synthflow(self, seeds: Seeds) -> None:
+        self.synthflow_assistants = seeds.synthflow_assistants
+        self.synthflow_actions = seeds.synthflow_actions
+        self.synthflow_calls: dict[str, dict[str, Any]] = {}
+        """By id: the records of calls that were had here."""
 
     def _reset_hubspot(self, seeds: Seeds) -> None:
         self.records = seeds.records

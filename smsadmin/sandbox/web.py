@@ -65,7 +65,15 @@ class Request:
 
     @property
     def form(self) -> dict[str, str]:
-        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+        return dict(self._form)
+
+    def form_list(self, name: str) -> list[str]:
+        """The values of a parameter of the form that may be repeated."""
+        return [value for key, value in self._form if key == name]
+
+    @property
+    def _form(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 class HttpError(Exception):

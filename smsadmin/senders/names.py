@@ -11,13 +11,13 @@ from smsadmin import cache
 from smsadmin.core.status import SETTLED
 from smsadmin.directory.models import Number, SenderKind, Source
 from smsadmin.flows.models import Flow
-from smsadmin.providers.callr import ids
+from smsadmin.providers.senders import of_name
 from smsadmin.senders.models import Approval, SenderName
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection, User, Workspace
 
 #: The kinds of accounts that send under names. Aircall sends from numbers alone.
-TAKE_NAMES = (Connection.Kind.CALLR,)
+TAKE_NAMES = (Connection.Kind.CALLR, Connection.Kind.TWILIO)
 
 
 class Taken(Exception):
@@ -67,7 +67,7 @@ def _number(connection: Connection, name: str, now: datetime) -> Number:
     )
     if number.pk and not number.gone_at:
         raise Taken
-    number.provider_id, number.e164, number.name = ids.of_name(name), name, name
+    number.provider_id, number.e164, number.name = of_name(name), name, name
     number.connected = number.sms_capable = True
     number.connected_source = number.sms_capable_source = Source.ADMIN
     number.seen_at, number.gone_at = now, None

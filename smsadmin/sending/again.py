@@ -158,7 +158,9 @@ def _lacking(workspace: Workspace, ids: Sequence[UUID]) -> dict[UUID, Reason]:
     rows = Message.objects.filter(workspace=workspace, pk__in=ids).values_list(*columns)
     found = {}
     for pk, version, inputs, *record in rows:
-        if not (version or "config" in inputs):
+        if record[0].get("test"):  # by a program that was tried out
+            found[pk] = Reason.TEST
+        elif not (version or "config" in inputs):
             found[pk] = Reason.CONFIG
         elif not ("values" in inputs or portal_of(readable, *record)):
             found[pk] = Reason.GONE

@@ -15,6 +15,7 @@ NAMES: dict[str, Promise] = {
     "TOLL_FREE_NOT_VERIFIED": _("Toll-free number not verified"),
     "SENDER_ID_INVALID": _("Sender name not possible"),
     "SENDER_ID_NOT_APPROVED": _("Sender name not approved"),
+    "SENDER_REFUSED": _("Sender refused by the provider"),
     "USER_REQUIRED": _("No user"),
     "USER_NOT_FOUND": _("User not known"),
     "USER_NOT_ON_NUMBER": _("User not on the number"),
@@ -27,6 +28,7 @@ NAMES: dict[str, Promise] = {
     "RECIPIENT_IMPOSSIBLE": _("Recipient cannot exist"),
     "RECIPIENT_IS_SENDER": _("Recipient is the sender"),
     "RECIPIENT_NOT_MOBILE": _("Recipient is no mobile"),
+    "RECIPIENT_REFUSED": _("Recipient cannot be texted"),
     "RECIPIENT_OPTED_OUT": _("Recipient opted out"),
     "TEST_NUMBERS_ONLY": _("Test numbers only"),
     "COUNTRY_NOT_ALLOWED": _("Country not allowed"),
@@ -48,6 +50,7 @@ NAMES: dict[str, Promise] = {
     "PROVIDER_UNAVAILABLE": _("Provider not reachable"),
     "PROVIDER_UNKNOWN": _("No clear answer"),
     "DELIVERY_FAILED": _("Not delivered by the carrier"),
+    "MESSAGE_FILTERED": _("Filtered as unwanted"),
     "EXPIRED": _("Waited too long"),
     "INTERNAL_ERROR": _("Fault of smsadmin"),
 }

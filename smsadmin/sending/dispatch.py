@@ -9,18 +9,20 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from threading import Event as Flag
+from typing import TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from smsadmin.consent import checks as consent
+from smsadmin.consent.hearing import heard_from_provider
 from smsadmin.core import errors
 from smsadmin.core.status import SETTLED, Status
 from smsadmin.directory.models import Number, Source
@@ -29,6 +31,8 @@ from smsadmin.pacing import slots, turns
 from smsadmin.providers.base import Provider, Result
 from smsadmin.providers.registry import CARRIERS
 from smsadmin.providers.registry import provider as provider_of
+from smsadmin.routing import failover
+from smsadmin.routing.faults import fault_of, without_credentials
 from smsadmin.sending import bell, log
 from smsadmin.sending.log import Claimed, Outcome
 from smsadmin.sending.models import Drain, Message
@@ -48,6 +52,7 @@ WITHOUT_CREDENTIALS = timedelta(hours=24)
 SLOWED_DOWN = timedelta(hours=24)
 LONGEST_BACK_OFF = timedelta(minutes=1)
 Answered = tuple[Claimed, Result | Exception]
+T = TypeVar("T")
 stopping = Flag()  # set when the worker is asked to stop: a drain then ends after its batch
 
 
@@ -183,7 +188,7 @@ def _claim(account: Account, due: Due, now: datetime) -> list[Claimed]:
         account.end()
         return []
     account.last_number_id = due.last_number_id
-    return log.claim(due.ids, account.holder, now, lease_until)
+    return log.claim(due.ids, account.holder, now, lease_until, Q(connection=account.connection.pk))
 
 
 def _willing(account: Account, batch: list[Claimed]) -> list[Claimed]:
@@ -259,8 +264,9 @@ def _send_batch(account: Account, batch: Sequence[Claimed]) -> None:
 
 
 def _record(account: Account, answers: Sequence[Answered]) -> None:
-    outcomes = [_outcome(account.provider, message, result) for message, result in answers]
-    _written(account, outcomes)
+    ended = [(message, _outcome(account.provider, message, result)) for message, result in answers]
+    outcomes = [outcome for message, each in ended if (outcome := _staying(account, message, each))]
+    _patiently(account, partial(log.finish, outcomes, account.holder), len(outcomes))
     _slow_down(account, answers)
     _learn(account, answers)
     ids = [outcome.message_id for outcome in outcomes if outcome.status in SETTLED]
@@ -268,18 +274,37 @@ def _record(account: Account, answers: Sequence[Answered]) -> None:
         settled.send(sender=Message, ids=ids)
 
 
-def _written(account: Account, outcomes: Sequence[Outcome]) -> None:
+def _staying(account: Account, message: Claimed, outcome: Outcome) -> Outcome | None:
+    """The outcome as it is to be written; None where the message surely did not leave and has gone on from another
+    sender, which is written then (routing.failover)."""
+    fault = outcome.fault
+    if fault is None or not failover.is_set_up(account.connection.workspace_id):
+        return outcome
+    move = partial(failover.go_on, message, account.holder, fault, outcome.event, outcome.at)
+    try:
+        found = _patiently(account, move, 1)
+    except DatabaseError:
+        raise
+    except Exception:  # it ends as it would have without any route
+        logger.exception("dispatch.no_failover", message=str(message.pk))
+        return outcome
+    if found.to:
+        return None
+    if found.passed_over and outcome.status == Status.FAILED:
+        return replace(outcome, event={**outcome.event, "passed_over": found.passed_over})
+    return outcome
+
+
+def _patiently(account: Account, write: Callable[[], T], messages: int) -> T:
     """Answers are known only here until they are written: a database that is away for a moment is waited for."""
     for pause in (0.5, 1, 2, 4, 8):
         try:
-            log.finish(outcomes, account.holder)
+            return write()
         except (OperationalError, InterfaceError) as error:
-            logger.warning("dispatch.database_away", error=str(error), messages=len(outcomes))
+            logger.warning("dispatch.database_away", error=str(error), messages=messages)
             connection.close()
             account.sleep(pause)
-        else:
-            return
-    log.finish(outcomes, account.holder)
+    return write()
 
 
 def _slow_down(account: Account, answers: Sequence[Answered]) -> None:
@@ -325,23 +350,28 @@ def _outcome(provider: Provider, message: Claimed, result: Result | Exception) -
     if result.retry_in is not None:
         return _again_or_given_up(provider, message, result, now)
     assert result.error
-    unknown = isinstance(result.error, errors.ProviderUnknown)
-    return Outcome(message.pk, Status.UNKNOWN if unknown else Status.FAILED, now, event, result.error)
+    if isinstance(result.error, errors.ProviderUnknown):
+        return Outcome(message.pk, Status.UNKNOWN, now, event, result.error)
+    fault = fault_of(result, result.error)
+    return Outcome(message.pk, Status.FAILED, now, event, result.error, fault=fault)
 
 
 def _again_or_given_up(provider: Provider, message: Claimed, result: Result, now: datetime) -> Outcome:
     """It surely never left: back into the queue, later each time, until the attempts are used up. What is about the
     account uses up none."""
     attempts, event = message.attempts + 1, result.exchange.as_json()
-    if result.reason == "credential":  # it waits for its account, which is not tried meanwhile
-        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now, counts=False)
+    if (
+        result.reason == "credential"
+    ):  # it waits for its account, which is not tried meanwhile, unless it may go on
+        fault = without_credentials(provider.name)
+        return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now, counts=False, fault=fault)
     if result.reason == "rate_limited":
         return _slowed_down(provider, message, result, now)
     if attempts < MOST_ATTEMPTS:
         wait = timedelta(seconds=(result.retry_in or 0) * attempts**2)
         return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait)
     error = errors.ProviderUnavailable(provider=provider.name, reason=result.detail, attempts=attempts)
-    return Outcome(message.pk, Status.FAILED, now, event, error)
+    return Outcome(message.pk, Status.FAILED, now, event, error, fault=fault_of(result, error))
 
 
 def _slowed_down(provider: Provider, message: Claimed, result: Result, now: datetime) -> Outcome:
@@ -353,17 +383,19 @@ def _slowed_down(provider: Provider, message: Claimed, result: Result, now: date
         return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait, counts=False)
     times = log.times_answered(message.pk, 429) + 1
     error = errors.RateLimited(provider=provider.name, attempts=times)
-    return Outcome(message.pk, Status.FAILED, now, event, error)
+    return Outcome(message.pk, Status.FAILED, now, event, error, fault=fault_of(result, error))
 
 
 def _learn(account: Account, answers: Sequence[Answered]) -> None:
-    """What answers proved: facts about numbers, and whether the credentials are still good."""
+    """What answers proved: facts about numbers, who opted out, and whether the credentials are still good."""
     connection = account.connection
     answered = [result for _, result in answers if isinstance(result, Result)]
     for message, result in answers:
         if isinstance(result, Result) and result.learnt and message.number_id:
             facts = {f"{name}_source": Source.SEND for name in result.learnt} | result.learnt
             Number.objects.filter(pk=message.number_id).update(**facts)
+        if isinstance(result, Result) and isinstance(result.error, errors.RecipientOptedOut):
+            heard_from_provider(connection, message.sms.recipient, result.error, timezone.now())
     if any(result.plan_refused for result in answered):
         connection.plan_refused_at = timezone.now()
         connection.save(update_fields=["plan_refused_at"])
@@ -378,9 +410,10 @@ def _learn(account: Account, answers: Sequence[Answered]) -> None:
 
 
 def sweep(now: datetime | None = None) -> None:
-    """Settles rows whose drain died and rows that waited too long for credentials, and rings for accounts with due rows
-    that nobody holds. One whose provider asked to pause is left alone until then."""
+    """Settles rows whose drain died and rows that waited too long for credentials, unless they may go on elsewhere, and
+    rings for accounts with due rows that nobody holds. One whose provider asked to pause is left alone until then."""
     now = now or timezone.now()
+    _leave_lost(now)
     if ids := log.lost(now) + _without_credentials(now):
         settled.send(sender=Message, ids=ids)
     due = Message.objects.filter(number=OuterRef("pk"), status=Status.QUEUED, next_attempt_at__lte=now)
@@ -389,6 +422,15 @@ def sweep(now: datetime | None = None) -> None:
     )
     for connection_id in waiting.values_list("connection_id", flat=True).distinct():
         bell.ring(connection_id)
+
+
+def _leave_lost(now: datetime) -> None:
+    """Has what accounts without credentials have queued go on from others, where routes say so."""
+    for lost in Connection.objects.filter(kind__in=CARRIERS, lost_at__isnull=False):
+        try:
+            failover.leave(lost, now)
+        except Exception:  # it waits on, and everybody else goes on
+            logger.exception("dispatch.no_failover", connection=lost.pk)
 
 
 def _without_credentials(now: datetime) -> list[uuid.UUID]:

@@ -16,9 +16,10 @@ from smsadmin.core.trace import SENTENCES, STEPS, Step, Verdict
 from smsadmin.quotas.rulebook import UTC_ZONE
 from smsadmin.sending import expected
 from smsadmin.sending.expected import Expected
+from smsadmin.sending.filters import AGENT
 from smsadmin.sending.models import Message
 
-_NUMBERS = ("sender", "recipient", "subject")
+_NUMBERS = ("sender", "recipient", "subject", "replaced")
 _COUNTS = (
     *("used", "limit", "left", "kept", "needed", "ahead"),
     *("characters", "segments", "hour", "day", "month", "count", "of"),
@@ -58,8 +59,9 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One step of the trace, ready to be shown."""
+    """One step of the trace, ready to be shown; `step` is its name in core.trace.STEPS, `name` what it is called."""
 
+    step: str
     name: str
     verdict: str
     sentence: str
@@ -69,6 +71,23 @@ _HELD_AFTER = gettext_noop("Held until after {resets}: very many messages wait b
 _HELD_IN_VAIN = gettext_noop(
     "Held, but there will be no room before {expires}, as far as is known now; then it is given up"
 )
+
+
+#: What fixes it where an agent gives the values, and no record does.
+_MISHEARD = gettext_lazy(
+    "The agent may have misheard the number, or was not told its country code: what it is answered has it ask again."
+)
+_OF_AGENTS = {
+    "RECIPIENT_MISSING": gettext_lazy(
+        "Have the platform tell whom the agent talks with, or let the agent give the number: its attachment says which."
+    ),
+    "RECIPIENT_NO_COUNTRY_CODE": _MISHEARD,
+    "RECIPIENT_NOT_E164": _MISHEARD,
+    "RECIPIENT_IMPOSSIBLE": _MISHEARD,
+    "TOKEN_UNRESOLVED": gettext_lazy(
+        "Require the value of the agent in its attachment, always give the same there, or give the token a fallback."
+    ),
+}
 
 
 def sentence(message: Message, expected: Expected | None = None) -> str:
@@ -119,7 +138,11 @@ def was_decided_not_sent(message: Message) -> bool:
 
 def fix(message: Message) -> str:
     """What to do about it."""
-    return said(message.error.fix, message.error_facts) if message.error else ""
+    if message.error is None:
+        return ""
+    if message.trigger == AGENT and message.error_code in _OF_AGENTS:
+        return str(_OF_AGENTS[message.error_code])
+    return said(message.error.fix, message.error_facts)
 
 
 def trace(message: Message) -> list[Explained]:
@@ -136,7 +159,12 @@ def steps(taken: Iterable[Step]) -> list[Explained]:
     order = list(STEPS)
     rest = order[order.index(taken[-1].name) + 1 :] if taken else order
     unreached = [Step(name, Verdict.NOT_REACHED) for name in rest]
-    return [Explained(_(STEPS[step.name]), step.verdict, _step(step)) for step in taken + unreached]
+    return only(taken + unreached)
+
+
+def only(taken: Iterable[Step]) -> list[Explained]:
+    """These steps and no others."""
+    return [Explained(step.name, _(STEPS[step.name]), step.verdict, _step(step)) for step in taken]
 
 
 def _step(step: Step) -> str:
@@ -145,6 +173,12 @@ def _step(step: Step) -> str:
     if step.verdict == Verdict.REFUSED:
         return said(errors.CATALOGUE[step.say].sentence(step.facts), step.facts)
     return said(SENTENCES[step.say], step.facts)
+
+
+def said_by(code: str, facts: dict[str, Any]) -> str:
+    """The sentence of an error of the catalogue, with its values."""
+    error = errors.CATALOGUE.get(code)
+    return said(error.sentence(facts), facts) if error else code
 
 
 def said(text: str, facts: dict[str, Any]) -> str:

@@ -237,6 +237,8 @@ class MessageFilter(django_filters.FilterSet):
             (HUBSPOT, gettext_lazy("HubSpot workflows")),
             (CLASSIC, gettext_lazy("The classic action only")),
             (CALLFLOW, gettext_lazy("Call flows")),
+            (AGENT, gettext_lazy("AI agents")),
+            (API, gettext_lazy("Programs, by the API")),
             (RESEND, gettext_lazy("Sent again")),
             (INBOX, gettext_lazy("Answers from the inbox")),
             (MESSAGING_API, gettext_lazy("Written on a number's page")),

@@ -33,7 +33,7 @@ def release(message: Message, by: User, now: datetime) -> bool:
         with transaction.atomic():
             if not ledger.release(message, demand, now):
                 return False
-            _decided(message, Status.QUEUED, by, now)
+            _decided(message, Status.QUEUED, by, now, str(by))
     except QuotaExceeded as full:
         last = max([full, *quota.exceeded(demand, now)], key=lambda each: each.usage.resets_at)
         raise quota.refusal(demand, last) from None
@@ -42,23 +42,23 @@ def release(message: Message, by: User, now: datetime) -> bool:
     return True
 
 
-def cancel(messages: Iterable[Message], by: User, now: datetime) -> int:
+def cancel(messages: Iterable[Message], by: User | None, now: datetime, *, who: str = "") -> int:
     """Takes held messages out for good, uncounted; whoever asked for them is told. Returns how many: those that were
-    no longer held are left as they are."""
-    ended = [message.pk for message in messages if _cancelled(message, by, now)]
+    no longer held are left as they are. `who` names a program that did it in place of a person."""
+    ended = [message.pk for message in messages if _cancelled(message, by, now, who or str(by))]
     if ended:
         settled.send(sender=Message, ids=ended)
     return len(ended)
 
 
-def _cancelled(message: Message, by: User, now: datetime) -> bool:
+def _cancelled(message: Message, by: User | None, now: datetime, who: str) -> bool:
     with transaction.atomic():
         moved = log.move(message.pk, Status.CANCELLED, now)
         if moved:
-            _decided(message, Status.CANCELLED, by, now)
+            _decided(message, Status.CANCELLED, by, now, who)
     return moved
 
 
-def _decided(message: Message, status: Status, by: User, now: datetime) -> None:
-    log.decided(message.pk, now, status=status.value, by=by.pk, who=str(by))
-    audit(message, status)
+def _decided(message: Message, status: Status, by: User | None, now: datetime, who: str) -> None:
+    log.decided(message.pk, now, status=status.value, by=by.pk if by else None, who=who)
+    audit(message, status, "" if by else who)

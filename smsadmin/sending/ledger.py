@@ -10,17 +10,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import connection, transaction
+from django.db.models import Q
 
+from smsadmin.core.status import Status
 from smsadmin.core.windows import Moment, Window
+from smsadmin.hooks import telling
+from smsadmin.hooks.events import of_status
 from smsadmin.quotas import counting, crossing, rulebook
 from smsadmin.quotas.counting import ClockBehind
 from smsadmin.quotas.models import Unit
 from smsadmin.quotas.rulebook import UTC_ZONE, Limit
 from smsadmin.sending import lines, log, quota
 from smsadmin.sending.lines import Line
+from smsadmin.sending.log import Move
 from smsadmin.sending.models import Message
 from smsadmin.sending.quota import Demand
 
@@ -46,8 +52,11 @@ def enter(message: Message, demand: Demand, now: datetime, *, in_line: bool = Fa
     waits `in_line` LineAhead when others of its line are held: then nothing was counted and nothing written.
     """
     try:
-        if connection.vendor != "postgresql" or not _enter_at_once(message, demand, now, in_line=in_line):
-            _enter_step_by_step(message, demand, now, in_line=in_line)
+        # Told first: once the counters are locked, nothing but the commit is waited for.
+        with telling.together(of_status(Status.QUEUED), workspace_id=message.workspace_id):
+            telling.made(message, now)
+            if connection.vendor != "postgresql" or not _enter_at_once(message, demand, now, in_line=in_line):
+                _enter_step_by_step(message, demand, now, in_line=in_line)
     except ClockBehind as clock:
         message.accepted_at = clock.at
         enter(message, demand, clock.at, in_line=in_line)
@@ -75,6 +84,34 @@ def _release(message: Message, demand: Demand, now: datetime) -> bool:
     if released:
         crossing.note(demand.subjects, position, message.segments, now)
     return released
+
+
+def move(message_id: UUID, only: Q, to: Move, demand: Demand, now: datetime) -> bool:
+    """Counts a message where it goes on, gives back what it had counted before, and queues it there, all or nothing;
+    False when it is no longer as `only` says.
+
+    Raises QuotaExceeded when a limit there has no room. The row is locked before the counters, as where messages are
+    given back.
+    """
+    try:
+        return _move(message_id, only, to, demand, now)
+    except ClockBehind as clock:
+        return move(message_id, only, to, demand, clock.at)
+
+
+def _move(message_id: UUID, only: Q, to: Move, demand: Demand, now: datetime) -> bool:
+    with transaction.atomic():
+        found = log.leaving(message_id, only)
+        if found is None:
+            return False
+        row, back = found
+        after = [(subject.scope, subject.subject_id) for subject in demand.subjects]
+        counting.lock([*((each.scope, each.subject_id) for each in back), *after])
+        counting.adjust(back)
+        position = _reserved(row, demand, now)
+        log.moved(row, to, position, now)
+    crossing.note(demand.subjects, position, row.segments, now)
+    return True
 
 
 def _reserved(message: Message, demand: Demand, now: datetime) -> list[dict[str, Any]]:

@@ -17,10 +17,15 @@ from smsadmin.core.ids import key16
 from smsadmin.core.message import SendRequest, Sms
 from smsadmin.core.status import BEFORE, Status
 from smsadmin.core.trace import Step
+from smsadmin.directory.models import Agent, Number
+from smsadmin.hooks import telling
+from smsadmin.hooks.events import of_status
+from smsadmin.hooks.telling import Turn
 from smsadmin.privacy.masking import Secrets, secrets_of
 from smsadmin.quotas import counting
 from smsadmin.quotas.counting import Change
 from smsadmin.quotas.models import Scope
+from smsadmin.routing.faults import Fault
 from smsadmin.sending import inputs
 from smsadmin.sending.models import Event, Message, Reply
 from smsadmin.sending.resolve import Draft
@@ -35,6 +40,9 @@ DECIDED_LOST = Q(status=Status.FAILED, error_code=errors.ProviderUnknown.code)
 #: id. A decision is a guess; clear news from the provider moves its row as it would move an unknown one.
 UNCONFIRMED = Q(status=Status.UNKNOWN) | DECIDED_LOST | Q(status=Status.SENT, provider_id="")
 _NO_ROW = Q(pk__in=())
+
+#: What the timeline calls the event of a look into the provider's list.
+LOOKED_UP = "looked up"
 
 #: What of an attempt's data repeats the text.
 SAID = ("request", "answer")
@@ -83,6 +91,7 @@ def held(
     message.next_attempt_at, message.expires_at = until, expires_at
     with transaction.atomic():  # a used key must not spoil the caller's transaction
         message.save(force_insert=True)
+        telling.made(message, now)
     return message
 
 
@@ -107,6 +116,7 @@ def rejected(draft: Draft, error: errors.SendError, now: datetime) -> Message:
         message.body, message.inputs, message.values_gone_at = "", {}, now
     with transaction.atomic():  # a used key must not spoil the caller's transaction
         message.save(force_insert=True)
+        telling.made(message, now)
     return message
 
 
@@ -193,9 +203,10 @@ class Claimed:
     sms: Sms
 
 
-def claim(ids: Sequence[UUID], holder: UUID, now: datetime, lease_until: datetime) -> list[Claimed]:
-    """Takes queued rows for one drain, committed before anything is sent. Rows taken by another are left out."""
-    Message.objects.filter(pk__in=ids, status__in=BEFORE[Status.SENDING]).update(
+def claim(ids: Sequence[UUID], holder: UUID, now: datetime, lease_until: datetime, *only: Q) -> list[Claimed]:
+    """Takes queued rows for one drain, committed before anything is sent. Rows taken by another are left out, and so
+    are those that `only` no longer fits: they may have gone on to another account since they were found."""
+    Message.objects.filter(*only, pk__in=ids, status__in=BEFORE[Status.SENDING]).update(
         status=Status.SENDING, claim=holder, claimed_at=now, lease_until=lease_until
     )
     mine = Message.objects.filter(pk__in=ids, status=Status.SENDING, claim=holder).order_by("pk")
@@ -229,8 +240,10 @@ def _claimed(row: dict[str, Any]) -> Claimed:
 
 
 def times_answered(message_id: UUID, http_status: int) -> int:
-    """How many attempts at a message were answered with this status."""
-    attempts = Event.objects.filter(message_id=message_id, kind=Event.Kind.ATTEMPT)
+    """How many attempts at a message were answered with this status, from the sender that it has now."""
+    events = Event.objects.filter(message_id=message_id)
+    moved = events.filter(kind=Event.Kind.MOVED).order_by("-pk").values_list("pk", flat=True).first()
+    attempts = events.filter(kind=Event.Kind.ATTEMPT, pk__gt=moved or 0)
     return attempts.filter(data__status=http_status).count()
 
 
@@ -248,6 +261,9 @@ class Outcome:
     next_attempt_at: datetime | None = None
     segments: int | None = None  # as the provider counted them, where it says so
     counts: bool = True  # False where it uses up no attempt: what came of it is about the account
+    fault: Fault | None = (
+        None  # where it surely did not leave, and another sender may take it (routing.failover)
+    )
 
 
 def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
@@ -261,7 +277,7 @@ def finish(outcomes: Sequence[Outcome], holder: UUID) -> None:
     told = {outcome.message_id: outcome.segments for outcome in outcomes if outcome.segments}
     with transaction.atomic():
         for chunk in _chunks(outcomes, 100):
-            _write(chunk, holder)
+            telling.turned(_write(chunk, holder))
         Event.objects.bulk_create(
             [
                 Event(message_id=o.message_id, at=o.at, kind=Event.Kind.ATTEMPT, data=storable(o.event))
@@ -285,6 +301,57 @@ def _given_back(ids: Sequence[UUID]) -> list[Change]:
     if changes:
         Message.objects.filter(pk__in=[row.pk for row in rows]).update(refunded_at=F("finished_at"))
     return changes
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a message goes on that surely did not leave: from which number, as which user, and what its timeline says:
+    the attempt that ended (none where nothing was asked), from where to where, why and by which route."""
+
+    number: Number
+    agent: Agent | None
+    attempt: dict[str, Any] | None
+    why: dict[str, Any]
+
+
+def leaving(message_id: UUID, only: Q) -> tuple[Message, list[Change]] | None:
+    """A message that is to go on elsewhere, locked, with what it takes back of what it had counted; None where it is no
+    longer as `only` says. Belongs into the transaction that moves it (sending.ledger)."""
+    row = Message.objects.filter(only, pk=message_id).select_for_update().first()
+    if row is None:
+        return None
+    back = _changes(row, messages=-1, segments=-row.counted_segments)
+    Message.objects.filter(pk=row.pk).update(
+        accepted_at=None
+    )  # a counter that is made anew must not count it too
+    return row, back
+
+
+def moved(row: Message, move: Move, position: Sequence[Any], now: datetime) -> None:
+    """A message that was counted anew is queued where it goes on, as if it had just been accepted there. Likewise."""
+    number, agent = move.number, move.agent
+    Message.objects.filter(pk=row.pk).update(
+        status=Status.QUEUED,
+        connection=number.connection_id,
+        number=number,
+        sender=number.e164,
+        agent=agent,
+        send_as=agent.email if agent else "",
+        quota=position,
+        accepted_at=now,
+        next_attempt_at=now,
+        attempts=0,
+        claim=None,
+        claimed_at=None,
+        lease_until=None,
+        provider_segments=None,
+        **_reason(None),
+    )
+    told = [(Event.Kind.ATTEMPT, move.attempt)] if move.attempt is not None else []
+    told.append((Event.Kind.MOVED, move.why))
+    Event.objects.bulk_create(
+        [Event(message_id=row.pk, at=now, kind=kind, data=storable(data)) for kind, data in told]
+    )
 
 
 def _corrected(told: Mapping[UUID, int]) -> list[Change]:
@@ -314,8 +381,9 @@ def _changes(message: Message, *, messages: int = 0, segments: int) -> list[Chan
     ]
 
 
-def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
-    """One UPDATE … FROM (VALUES …), which PostgreSQL and SQLite both understand."""
+def _write(outcomes: Sequence[Outcome], holder: UUID) -> list[Turn]:
+    """One UPDATE … FROM (VALUES …), which PostgreSQL and SQLite both understand; the rows that it moved on, without
+    those that are queued again."""
     columns = (
         "status",
         "error_code",
@@ -345,13 +413,23 @@ def _write(outcomes: Sequence[Outcome], holder: UUID) -> None:
         "provider_status = answer.provider_status, finished_at = answer.at, next_attempt_at = answer.next, "
         "attempts = attempts + answer.used, claim = NULL, lease_until = NULL FROM answer "
         "WHERE sending_message.id = answer.id AND (sending_message.status = %s AND sending_message.claim = %s "
-        f"OR ({unconfirmed}) AND answer.status IN ({', '.join(['%s'] * len(_SETTLE_UNKNOWN))}))"
+        f"OR ({unconfirmed}) AND answer.status IN ({', '.join(['%s'] * len(_SETTLE_UNKNOWN))})) "
+        "RETURNING sending_message.id, sending_message.workspace_id"
     )
     parameters = [value for row in rows for value in row]
     parameters += [Status.SENDING.value, fields[0].get_db_prep_save(holder, connection)]
     parameters += [*its_parameters, *_SETTLE_UNKNOWN]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
+        moved = cursor.fetchall()
+    by_id = {outcome.message_id: outcome for outcome in outcomes}
+    turns = [_turn(by_id[pk if isinstance(pk, UUID) else UUID(pk)], its) for pk, its in moved]
+    return [turn for turn in turns if turn.status != Status.QUEUED]
+
+
+def _turn(outcome: Outcome, workspace_id: int) -> Turn:
+    code = outcome.error.code if outcome.error else ""
+    return Turn(outcome.message_id, workspace_id, outcome.status, outcome.at, code)
 
 
 _SETTLE_UNKNOWN = [status.value for status in Status if Status.UNKNOWN in BEFORE[status]]
@@ -414,7 +492,7 @@ def released(message_id: UUID, position: Sequence[Any], now: datetime) -> bool:
     Belongs into the transaction that counts it (sending.ledger).
     """
     row = Message.objects.filter(pk=message_id, status=Status.HELD)
-    return bool(
+    is_held = bool(
         row.update(
             status=Status.QUEUED,
             quota=position,
@@ -423,6 +501,9 @@ def released(message_id: UUID, position: Sequence[Any], now: datetime) -> bool:
             **_reason(None),
         )
     )
+    if is_held:
+        telling.moved([message_id], Status.QUEUED, now)
+    return is_held
 
 
 def put_off(ids: Iterable[UUID], until: datetime, error: errors.SendError) -> None:
@@ -457,10 +538,12 @@ def given_up(
     )
     with transaction.atomic():
         ids = list(old.order_by("pk").values_list("pk", flat=True)[:limit])
-        rows = list(_locked(ids).filter(status=Status.QUEUED).values_list("pk", flat=True))
+        still = _locked(ids).filter(status=Status.QUEUED, connection=connection_id)
+        rows = list(still.values_list("pk", flat=True))
         Message.objects.filter(pk__in=rows).update(
             status=Status.FAILED, finished_at=now, next_attempt_at=None, **_reason(error)
         )
+        telling.moved(rows, Status.FAILED, now, error)
         counting.adjust(_given_back(rows))
     return rows
 
@@ -536,7 +619,11 @@ def move(
     """
     written = {"finished_at": now, "claim": None, "lease_until": None, **_reason(error, asker), **columns}
     rows = Message.objects.filter(Q(status__in=BEFORE[status]) | besides, *only, pk=message_id)
-    return bool(rows.update(status=status, **written))
+    with telling.together(of_status(status)):
+        is_moved = bool(rows.update(status=status, **written))
+        if is_moved:
+            telling.moved([message_id], status, now, error)
+    return is_moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,6 +636,7 @@ class Receipt:
     event: str
     at: datetime | None = None
     segments: int | None = None
+    error: errors.SendError | None = None  # what it did not arrive for, where the provider says so
 
 
 def receipt(message: Message, said: Receipt, now: datetime) -> bool:
@@ -563,6 +651,7 @@ def receipt(message: Message, said: Receipt, now: datetime) -> bool:
         said.means,
         now,
         error=_undelivered(message, said),
+        asker=asker(message),
         besides=DECIDED_LOST,
         provider_status=storable(said.word[:40]),
         reply_at=_not_waited_for(now),
@@ -571,10 +660,15 @@ def receipt(message: Message, said: Receipt, now: datetime) -> bool:
     if said.means and not moved:
         late = Message.objects.filter(pk=message.pk).exclude(status=said.means).exists()
     _receipt_shown(message.pk, said, now, moved=moved, late=late)
-    if said.segments:
-        with transaction.atomic():
-            counting.adjust(_corrected({message.pk: said.segments}))
+    counted(message.pk, said.segments)
     return moved
+
+
+def counted(message_id: UUID, segments: int | None) -> None:
+    """The provider counted so many segments (None: it does not say): they count from now on."""
+    if segments:
+        with transaction.atomic():
+            counting.adjust(_corrected({message_id: segments}))
 
 
 def _not_waited_for(now: datetime) -> Case:
@@ -594,6 +688,24 @@ def receipt_ambiguous(message_id: UUID, said: Receipt, now: datetime) -> None:
     _receipt_shown(message_id, said, now, ambiguous=True)
 
 
+def looked_up(
+    message_id: UUID, now: datetime, *, listed: Sequence[Mapping[str, Any]], failure: str = ""
+) -> None:
+    """An unknown message was looked for in its provider's list, which has these that may be it (none, or too many of
+    them), or could not be read: the timeline says so, and nothing else happens."""
+    data = {"event": LOOKED_UP, "listed": list(listed), "failure": failure}
+    Event.objects.create(message_id=message_id, at=now, kind=Event.Kind.RECEIPT, data=storable(data))
+
+
+def look_ups(messages: Iterable[UUID]) -> dict[UUID, list[Event]]:
+    """What came of looking for these messages in vain, oldest first."""
+    found: dict[UUID, list[Event]] = {}
+    events = Event.objects.filter(message__in=list(messages), kind=Event.Kind.RECEIPT, data__event=LOOKED_UP)
+    for event in events.order_by("pk"):
+        found.setdefault(event.message_id, []).append(event)
+    return found
+
+
 def identified(message_id: UUID, provider_id: str) -> bool:
     """The provider's id of a message that it took without telling it; False when it has one already."""
     rows = Message.objects.filter(pk=message_id, provider_id="")
@@ -603,7 +715,7 @@ def identified(message_id: UUID, provider_id: str) -> bool:
 def _undelivered(message: Message, said: Receipt) -> errors.SendError | None:
     if said.means != Status.UNDELIVERED:
         return None
-    return errors.DeliveryFailed(recipient=message.recipient, answer=said.word)
+    return said.error or errors.DeliveryFailed(recipient=message.recipient, answer=said.word)
 
 
 def _receipt_shown(message_id: UUID, said: Receipt, now: datetime, **found: bool) -> None:

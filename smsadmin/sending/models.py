@@ -187,6 +187,10 @@ class Event(models.Model):
         REPLY = "reply", "reply"  # the caller was told, or could not be
         REPEAT = "repeat", "repeat"  # the same request came again
         DECISION = "decision", "decision"  # a person settled what nobody knew
+        MOVED = (
+            "moved",
+            "moved",
+        )  # it surely did not leave, and goes on from another sender (routing.failover)
 
     message = models.ForeignKey(Message, models.CASCADE, related_name="events")
     # Of a repeat alone, which is listed by it among the calls made to us.

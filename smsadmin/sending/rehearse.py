@@ -26,6 +26,7 @@ logger = structlog.get_logger(__name__)
 NEEDS = {
     "eligible": ("number",),
     "send_as": ("number",),
+    "route": ("number", "recipient"),
     "encoding": ("measure",),
     "length": ("measure",),
     "not_sender": ("number", "recipient"),

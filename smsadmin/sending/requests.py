@@ -33,6 +33,8 @@ from smsadmin.incoming.models import ProviderCall
 from smsadmin.privacy import reading
 from smsadmin.sending import presenters
 from smsadmin.sending.filters import (
+    AGENT,
+    API,
     CALLFLOW,
     CLASSIC,
     HUBSPOT,
@@ -51,8 +53,9 @@ from smsadmin.workspaces.requests import WorkspaceRequest
 PER_PAGE = 50
 #: What no index finds is looked for among so many of the newest calls.
 MOST_SEARCHED = 10_000
-#: Triggers that no machine's call set off: people did, from a page, or the run of a flow did, which has its own page.
-NO_CALLS = (TEST, VERIFICATION, RESEND, INBOX, MESSAGING_API, CALLFLOW)
+#: Triggers that no machine's call set off: people did, from a page, or the run of a flow or the call of an agent did,
+#: which have pages of their own. Programs that use the API are told at once what became of each call.
+NO_CALLS = (TEST, VERIFICATION, RESEND, INBOX, MESSAGING_API, CALLFLOW, AGENT, API)
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -111,7 +114,13 @@ TOLD: dict[Told, tuple[Outcome, Words]] = {
 
 HUBSPOT_CALLS: Connection.Kind = Connection.Kind.HUBSPOT
 #: Who carries messages, and how every address that they call begins.
-_PATHS = {Connection.Kind.AIRCALL: "/aircall/", Connection.Kind.CALLR: "/callr/"}
+_PATHS = {
+    Connection.Kind.AIRCALL: "/aircall/",
+    Connection.Kind.CALLR: "/callr/",
+    Connection.Kind.TWILIO: "/twilio/",
+}
+#: Where agents use their tools, and their platforms tell of calls.
+_AGENT_PATHS = ("/agents/", "/mcp")
 
 
 class Table(IntEnum):
@@ -299,6 +308,8 @@ def _who_was_refused(call: RefusedCall) -> str:
     for kind, path in _PATHS.items():
         if call.path.startswith(path):
             return _("%(provider)s, or somebody in its name") % {"provider": kind.label}
+    if call.path.startswith(_AGENT_PATHS):
+        return _("An agent, or somebody in its name")
     return _("Unknown")
 
 

@@ -16,6 +16,8 @@ from smsadmin.directory.book import Book
 from smsadmin.directory.facts import first_failing
 from smsadmin.directory.models import Agent, Number, SenderKind
 from smsadmin.directory.naming import said
+from smsadmin.routing import matching, scope
+from smsadmin.routing.models import Route
 
 INPUTS = "inputs"  # a workflow step's own fields, beside the record's properties
 
@@ -92,6 +94,13 @@ def action(draft: Draft) -> Step:
     if flow := ask.origin.get("flow_name"):
         version, step = ask.origin.get("version"), ask.origin.get("step")
         return passed("action", "action.flow", flow=flow, version=version, step=step)
+    if agent := ask.origin.get("agent_name"):
+        facts = {"action": ask.action_name, "version": ask.version_number, "tool": ask.origin.get("tool")}
+        if ask.origin.get("when") == "after":
+            return passed("action", "action.after", agent=agent, **facts)
+        return passed("action", "action.agent", agent=agent, **facts)
+    if not ask.action_name and "key" in ask.origin:
+        return passed("action", "action.program", key=ask.origin.get("key_name"))
     if not ask.action_name:
         return passed("action", "action.inline")
     if not ask.version_number:
@@ -155,7 +164,8 @@ def _given_sender(draft: Draft) -> Step:
         draft.number = draft.book.by_e164.get(given)
         if draft.number is None:
             raise errors.NumberNotInIntegration(sender=given)
-        return passed("sender", "sender.given", sender=given, name=draft.number.name)
+        say = "sender.asked" if "key" in draft.ask.origin else "sender.given"
+        return passed("sender", say, sender=given, name=draft.number.name)
     return _named_sender(draft, given)
 
 
@@ -169,7 +179,8 @@ def _named_sender(draft: Draft, given: str) -> Step:
     draft.number = draft.book.named(draft.ask.config.sender_connection_id, given)
     if draft.number is None:
         raise errors.SenderIdNotApproved(value=given, country="")
-    return passed("sender", "sender.name", sender=draft.number.e164)
+    say = "sender.asked_name" if "key" in draft.ask.origin else "sender.name"
+    return passed("sender", say, sender=draft.number.e164)
 
 
 def _sender_for_none(draft: Draft) -> Step:
@@ -322,6 +333,41 @@ def _to_a_test_number(draft: Draft, found: numbers.Number) -> Step:
     return passed("recipient", "recipient.test", read=found.e164, recipient=draft.recipient.e164, **facts)
 
 
+def route(draft: Draft) -> Step:
+    """The sender that the workspace's routes put in place of the one found. It must be able to text like any other:
+    where it cannot, nothing falls back on what it replaced."""
+    number, recipient = _found(draft.number), draft.recipient
+    assert recipient
+    found = (
+        matching.always(draft.book.routes, number.pk, numbers.home_of(recipient))
+        if draft.book.routes
+        else None
+    )
+    if found is None:
+        return passed("route", "route.none")
+    if not scope.concerns(draft.ask):
+        return passed("route", "route.not_asked", route=found.called)
+    if found.via_id == number.pk:
+        return passed("route", "route.kept", route=found.called, sender=said(number))
+    return _rerouted(draft, number, found)
+
+
+def _rerouted(draft: Draft, replaced: Number, route: Route) -> Step:
+    """The user goes along where they are on the new number too."""
+    draft.number = draft.book.numbers.get(route.via_id)
+    if draft.number is None:
+        raise errors.NumberNotInIntegration(sender=f"№ {route.via_id}", route=route.called)
+    agent, draft.agent = draft.agent, None
+    if error := first_failing(draft.number):
+        raise error(sender=said(draft.number), route=route.called)
+    facts = {"route": route.called, "replaced": said(replaced)}
+    facts |= {"sender": said(draft.number), "name": draft.number.name}
+    if agent and agent.pk not in draft.book.on_number.get(draft.number.pk, ()):
+        return warned("route", "route.without_user", email=agent.email, **facts)
+    draft.agent = agent
+    return passed("route", "route.taken", **facts)
+
+
 def message(draft: Draft) -> Step:
     """Fills the tokens in: a token without value and without fallback refuses the message."""
     template = draft.ask.config.message
@@ -415,5 +461,6 @@ RESOLVE: tuple[tuple[str, DraftStep], ...] = (
     ("eligible", eligible),
     ("send_as", send_as),
     ("recipient", recipient),
+    ("route", route),
     *TEXT,
 )

@@ -39,6 +39,8 @@ TRIGGERS: Values = {
     "hubspot": ("hubspot", "hubspot"),
     "hubspot-classic": ("classic", "klassisch", "hubspot-classic"),
     "callflow": ("flow", "ablauf", "callflow"),
+    "agent": ("agent", "agent"),
+    "api": ("program", "programm"),
     "resend": ("resend", "erneut", "again"),
     "inbox": ("inbox", "posteingang"),
     "messaging-api": ("api", "api", "messaging-api"),

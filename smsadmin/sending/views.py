@@ -19,6 +19,7 @@ from django_htmx.http import push_url
 from smsadmin.consent.listing import standing
 from smsadmin.core.ids import key16
 from smsadmin.dashboard.pages import render_page, wants_fragment
+from smsadmin.incoming import charges
 from smsadmin.incoming.asking import may_be_asked
 from smsadmin.privacy import reading
 from smsadmin.privacy.policies import policy_of
@@ -180,6 +181,7 @@ def message(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
         "revealed_until": reading.revealed_until(request, pk),
         "opt_out": standing(request.workspace.pk, found.recipient),
         "may_ask": request.member.may(Role.OPERATOR) and may_be_asked(found),
+        "charge": charges.of(found),
         **presenters.page(shown, events, timezone.now(), request.member),
     }
     return render_page(request, "log/message.html", context, fragment="log/_message.html")

@@ -107,7 +107,8 @@ class Connection(models.Model):
     company.
     Secrets: aircall {"api_id", "api_token"} or, by OAuth, {"access_token"}; hubspot {"client_secret", "access_token"}
     and, by OAuth, {"refresh_token"}; callr {"api_key"} or {"login", "password"}, and {"hmac_secret"}; twilio
-    {"auth_token"}, which signs its calls, and {"key_sid", "key_secret"} where requests are made with an API key;
+    {"auth_token"}, which signs its calls, {"key_sid", "key_secret"} where requests are made with an API key, and
+    {"shared_key"} where that signs its calls;
     synthflow {"api_key"}.
     """
 

@@ -188,7 +188,7 @@ def test_the_list_costs_the_same_for_any_number_of_actions(editor, workspace, dj
         make_message(workspace, action=make_action(workspace))
     assert Message.objects.count() == 12
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         listed(editor)
 
 

@@ -178,7 +178,7 @@ def test_a_workspace_is_judged_with_a_few_queries(workspace, number, settings, d
         make_action(workspace, sender_number=number)
     change(number, gone_at=timezone.now())
 
-    with django_assert_num_queries(4):  # the actions, and the directory once
+    with django_assert_num_queries(5):  # the actions, and the directory once
         assert len(troubles.troubles(workspace)) == 12
 
 

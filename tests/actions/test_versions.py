@@ -90,6 +90,7 @@ def test_settings_are_said_as_people_read_them(workspace, line):
         "Send as": "Mia Hoffmann (mia@example.com)",
         "Recipient": "Contact.phone",
         "Message": "Hello",
+        "When an agent sends it": "",
         "When a quota is used up": "Hold it until there is room, for at most 1 day",
         "Mobile numbers only": "Yes",
         "Country of numbers without a country code": "FR +33",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils import timezone
 from smsadmin import cache
 from smsadmin.api import keys
 from smsadmin.api.models import Key, KeyScope
+from smsadmin.api.problems import help_url
 from smsadmin.directory.models import Agent, Number
 from smsadmin.sending import bell
 from smsadmin.workspaces.models import Member, Workspace
@@ -61,13 +63,26 @@ class Program:
     token: str
     client: Client
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
     def get(self, path: str, **query: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return self.client.get(f"/api/v1/{path}", query, headers=headers)
+        return self.client.get(f"/api/v1/{path}", query, headers=self.headers)
+
+    def post(self, path: str, body: Any = None, key: str = "", **headers: str) -> Any:
+        """`key` is the idempotency key; a body that is no JSON yet becomes so."""
+        content = body if isinstance(body, str | bytes) else json.dumps(body)
+        headers = {**self.headers, **headers, **({"Idempotency-Key": key} if key else {})}
+        return self.client.post(f"/api/v1/{path}", content, "application/json", headers=headers)
+
+    def delete(self, path: str, **query: str) -> Any:
+        return self.client.delete(f"/api/v1/{path}", query_params=query, headers=self.headers)
 
 
-def make_program(member: Member, **columns: Any) -> Program:
-    key, token = keys.make(member.workspace, "Planner", member.user, timezone.now(), None, KeyScope)
+def make_program(member: Member, *, test: bool = False, **columns: Any) -> Program:
+    name = "Trial" if test else "Planner"
+    key, token = keys.make(member.workspace, name, member.user, timezone.now(), None, KeyScope, test=test)
     Key.objects.filter(pk=key.pk).update(**columns)
     return Program(key, token, Client())
 
@@ -81,7 +96,7 @@ def told(response: Any, status: int, code: str) -> dict[str, Any]:
     """The problem that a call was answered with; it must be this one, and complete."""
     assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
     problem: dict[str, Any] = response.json()
-    assert (problem["status"], problem["code"], problem["type"]) == (status, code, "about:blank")
+    assert (problem["status"], problem["code"], problem["type"]) == (status, code, help_url(code))
     assert problem["title"]
     assert problem["detail"]
     return problem

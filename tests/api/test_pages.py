@@ -12,7 +12,7 @@ from django.utils import timezone
 from smsadmin import settings as product
 from smsadmin.api import keys
 from smsadmin.api.forms import KeyForm
-from smsadmin.api.keys import TOKEN
+from smsadmin.api.keys import TOKENS
 from smsadmin.api.models import Key
 from smsadmin.workspaces.models import Member, Workspace
 from tests.factories import make_member, make_workspace
@@ -49,7 +49,7 @@ def make(
 
 def test_a_key_is_made_and_its_token_shown_once_and_works(client: Client, owner: Member) -> None:
     response = make(client)
-    found = TOKEN.search(response.content.decode())
+    found = TOKENS.form.search(response.content.decode())
     assert found
     token, key = found[0], Key.objects.get()
     assert keys.of_token(token) == key
@@ -73,7 +73,7 @@ def test_a_key_is_made_and_its_token_shown_once_and_works(client: Client, owner:
 def test_a_key_does_what_was_ticked_and_nothing_else(
     client: Client, scopes: tuple[str, ...], asked: int, begun: int
 ) -> None:
-    found = TOKEN.search(make(client, scopes=scopes).content.decode())
+    found = TOKENS.form.search(make(client, scopes=scopes).content.decode())
     assert found
     headers = {"Authorization": f"Bearer {found[0]}"}
 
@@ -82,6 +82,17 @@ def test_a_key_does_what_was_ticked_and_nothing_else(
     assert answer.status_code == begun
     if begun == 403:
         assert (answer.json()["code"], answer.json()["scope"]) == ("KEY_SCOPE", "flows")
+
+
+def test_a_key_in_test_mode_says_so_on_the_page_and_in_its_answers(client: Client) -> None:
+    made = client.post(PAGE, {"name": "Trial", "days": "90", "scopes": ["messages"], "test": "on"})
+    assert "with it only verified test numbers are texted" in words(made)
+    assert "/api/v1/messages" in words(made)
+    assert "Test mode" in words(client.get(PAGE)).partition("Make a key")[0]
+    token = TOKENS.form.search(made.content.decode())
+    assert token
+    answer = Client().get("/api/v1/messages", headers={"Authorization": f"Bearer {token[0]}"})
+    assert (answer.status_code, answer["Smsadmin-Test"]) == (200, "true")
 
 
 def test_the_same_form_sent_again_makes_no_second_key(client: Client) -> None:
@@ -98,7 +109,7 @@ def test_two_clicks_at_once_make_one_key(client: Client, monkeypatch: pytest.Mon
     response = make(client)
     assert response.status_code == 422
     assert "There is a key “Campaign planner” already" in words(response)
-    assert not TOKEN.search(response.content.decode())
+    assert not TOKENS.form.search(response.content.decode())
 
 
 def test_the_name_of_a_revoked_key_is_free_again(client: Client) -> None:
@@ -137,7 +148,7 @@ def test_a_key_may_last_until_it_is_revoked(client: Client) -> None:
 
 
 def test_a_revoked_key_stays_on_the_page_and_is_refused(client: Client) -> None:
-    token = TOKEN.search(make(client).content.decode())
+    token = TOKENS.form.search(make(client).content.decode())
     assert token
 
     page = client.post(f"{PAGE}{Key.objects.get().pk}/revoke/", follow=True)

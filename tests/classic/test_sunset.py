@@ -112,7 +112,8 @@ def test_the_mail_says_when_what_happens_and_where_to_look(workspace, time_machi
 
 def test_a_program_gets_the_day_and_the_figures(workspace):
     sunset.sweep(before(7))
-    sent = json.loads(webhook.payload(wording.told(Notice.objects.get())))
+    told = wording.told(Notice.objects.get())
+    sent = json.loads(webhook.body(told.type, told.at, told.payload))
     assert sent["type"] == "classic.sunset"
     assert {name: sent["data"][name] for name in ("last_day", "days_left", "steps")} == {
         "last_day": "2026-12-31",

@@ -395,7 +395,7 @@ def test_another_workspaces_connection_does_not_exist(owner):
 
 
 def test_an_unknown_kind_of_connection_does_not_exist(owner):
-    assert owner.get(reverse("connection-new", args=["twilio"])).status_code == 404
+    assert owner.get(reverse("connection-new", args=["fax"])).status_code == 404
 
 
 def test_the_page_shows_what_to_enter_at_hubspot(owner, settings):

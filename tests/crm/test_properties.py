@@ -7,9 +7,8 @@ import pytest
 from django.utils import timezone, translation
 
 from smsadmin import cache, phrases
-from smsadmin.actions.models import ObjectType
 from smsadmin.core import errors
-from smsadmin.crm import properties
+from smsadmin.crm import properties, standard
 from smsadmin.crm.models import PropertyList
 from smsadmin.crm.properties import Catalogue, Property, catalogue, known
 from smsadmin.pacing.models import Pace
@@ -43,7 +42,7 @@ def names(found):
 # What is shown
 
 
-@pytest.mark.parametrize("object_type", ObjectType.values)
+@pytest.mark.parametrize("object_type", standard.PROPERTIES)
 def test_every_record_type_has_its_properties_the_usual_ones_first(workspace, portal, hubspot, object_type):
     found = catalogue(workspace, object_type, "en")
     usual = names(catalogue(make_workspace(), object_type, "en").properties)
@@ -128,7 +127,7 @@ def test_a_token_names_a_property_by_its_name_else_by_a_label_that_only_one_has(
     assert (found.name if found else None) == name
 
 
-@pytest.mark.parametrize("object_type", ObjectType.values)
+@pytest.mark.parametrize("object_type", standard.PROPERTIES)
 def test_a_message_may_use_the_record_and_its_contact_which_only_contacts_and_users_have_not(object_type):
     alone = object_type in ("contact", "user")
 
@@ -243,7 +242,7 @@ def test_a_refused_token_shows_on_the_connection(workspace, portal, hubspot):
 # Without a portal
 
 
-@pytest.mark.parametrize("object_type", ObjectType.values)
+@pytest.mark.parametrize("object_type", standard.PROPERTIES)
 def test_without_a_portal_the_documented_properties_of_every_type_are_known(workspace, object_type):
     found = catalogue(workspace, object_type, "en")
 
@@ -252,7 +251,7 @@ def test_without_a_portal_the_documented_properties_of_every_type_are_known(work
 
 
 def test_the_documented_phone_properties(workspace):
-    phones = {kind: names(catalogue(workspace, kind, "en").phones()) for kind in ObjectType.values}
+    phones = {kind: names(catalogue(workspace, kind, "en").phones()) for kind in standard.PROPERTIES}
 
     assert {kind: found for kind, found in phones.items() if found} == {
         "contact": ["phone", "mobilephone"],

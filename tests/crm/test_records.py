@@ -6,9 +6,8 @@ import httpx
 import pytest
 
 from smsadmin import cache
-from smsadmin.actions.models import ObjectType
 from smsadmin.core.message import ActionConfig, Record
-from smsadmin.crm import records
+from smsadmin.crm import records, standard
 from smsadmin.crm.records import Unreadable, examples, read, sample, search
 from smsadmin.sandbox.crm import associate
 from smsadmin.sandbox.seeds import NAMED_BY
@@ -17,7 +16,7 @@ from tests.crm.standin import NOW
 from tests.factories import make_connection, make_workspace
 
 ADA, DEAL = "4242", "200000"
-PATHS = {"company": "companies"} | {kind: f"{kind}s" for kind in ObjectType.values if kind != "company"}
+PATHS = {"company": "companies"} | {kind: f"{kind}s" for kind in standard.PROPERTIES if kind != "company"}
 
 
 def config(message="Hi", recipient="", sender="", send_as=""):
@@ -82,7 +81,7 @@ def test_the_same_national_digits_in_another_country_are_no_match(workspace, hub
 
 
 @pytest.mark.parametrize(
-    "object_type", [kind for kind in ObjectType.values if kind not in ("contact", "user")]
+    "object_type", [kind for kind in standard.PROPERTIES if kind not in ("contact", "user")]
 )
 def test_every_type_is_found_by_its_name_and_by_its_id(workspace, hubspot, object_type):
     path = PATHS[object_type]
@@ -219,7 +218,7 @@ def test_no_contact_is_asked_for_where_none_is_named(workspace, hubspot, deal):
 
 
 @pytest.mark.parametrize(
-    "object_type", [kind for kind in ObjectType.values if kind not in ("contact", "user")]
+    "object_type", [kind for kind in standard.PROPERTIES if kind not in ("contact", "user")]
 )
 def test_every_type_that_has_contacts_is_read_with_one(workspace, hubspot, object_type):
     record_id, record = next(iter(hubspot.state.records[PATHS[object_type]].items()))
@@ -352,7 +351,7 @@ def test_a_sample_takes_the_same_contact_as_a_send(workspace, hubspot):
 
 
 @pytest.mark.parametrize("version", ["legacy", "2026-03"])
-@pytest.mark.parametrize("object_type", ObjectType.values)
+@pytest.mark.parametrize("object_type", standard.PROPERTIES)
 def test_every_type_can_be_sampled_in_both_path_families(workspace, hubspot, settings, object_type, version):
     settings.HUBSPOT_API_VERSION = version
 

@@ -231,7 +231,7 @@ def test_the_number_of_queries_does_not_grow_with_the_log(client, workspace, dja
         make_message(workspace, at=just_now(), status=Status.FAILED, error_code="RATE_LIMITED")
         make_action(workspace, sender_number=make_number(workspace, connected=False))
 
-    with django_assert_max_num_queries(38):
+    with django_assert_max_num_queries(39):
         client.get(reverse("overview"))
 
 

@@ -141,7 +141,7 @@ def test_their_pages_cost_the_same_however_much_there_is(
         make_action(workspace, sender_number=number, send_as_kind="user", send_as_agent=mia)
         make_message(workspace, number=number, agent=mia, status=Status.FAILED)
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         shown(viewer, name, number if name == "number" else mia)
 
 

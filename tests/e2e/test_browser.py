@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -44,6 +45,7 @@ def addresses(product: Product) -> dict[str, str]:
         unknown = product.run(well | {"recipient": new_recipient()})
     product.execute(execution(well), secret="another secret")
     resend, flow = resent(product, refused["message_id"]), flow_of(product)
+    agent, tool, call = agent_of(product)
     return {
         "overview": "/",
         "actions": "/actions/",
@@ -89,6 +91,12 @@ def addresses(product: Product) -> dict[str, str]:
         "flow: settings": f"{flow}settings/",
         "flow: sample call": f"{flow}try/",
         "runs": "/flows/runs/",
+        "agents": "/agents/",
+        "agent": agent,
+        "agent: its action": tool,
+        "agent: a tool tried": f"{tool}try/",
+        "agents: calls": "/agents/calls/",
+        "agents: a call": call,
     }
 
 
@@ -103,15 +111,43 @@ def flow_of(product: Product) -> str:
     return posted(product, "/flows/new/", name="Looked at", source=steps, do="save")
 
 
+def agent_of(product: Product) -> tuple[str, str, str]:
+    """Makes an agent that may use the sample action, and has it use that in a call; the three addresses."""
+    answer = posted_form(product, "/agents/new/", name="Looked at", platform="other", language="en")
+    token, address = (
+        re.search(r"smsagent_\w+", answer.text),
+        re.search(r"/agents/(\d+)/settings/", answer.text),
+    )
+    assert token
+    assert address
+    agent = f"/agents/{address[1]}/"
+    values = {"v0-source": "agent", "v0-name": "first_name", "rule-rows": "1", "rule-match": "all"}
+    values |= {"tool_name": "welcome", "when": "during", "recipient": "caller", "most_per_call": "1"}
+    posted(product, f"{agent}attach/?action=1", **values)
+    tools = [{"name": "welcome", "arguments": {"first_name": "Ada"}}]
+    asked = {"platform": "other", "token": token[0], "tools": tools, "party": new_recipient()}
+    assert product.control.post("agent-calls", json=asked).json()["answers"][0]["status"] == 200
+    calls, page = product.admin.get("/agents/calls/").text, product.admin.get(agent).text
+    found = re.search(r"/agents/calls/\d+/", calls), re.search(rf"{agent}actions/\d+/", page)
+    assert found[0]
+    assert found[1]
+    return agent, found[1][0], found[0][0]
+
+
 def posted(product: Product, address: str, **fields: str) -> str:
     """Fills a form in; the address of what came of it."""
+    return posted_form(product, address, **fields).url.path
+
+
+def posted_form(product: Product, address: str, **fields: str) -> httpx.Response:
+    """The same; the page of what came of it."""
     form = product.admin.get(address)
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
     assert token, form.text
     data = {"csrfmiddlewaretoken": token[1], **fields}
     answer = product.admin.post(address, data=data, headers={"Referer": str(form.url)})
     assert answer.status_code == 200, answer.text
-    return answer.url.path
+    return answer
 
 
 @pytest.mark.timeout(300)  # a second and a half for each page, on a machine that does nothing else

@@ -11,7 +11,7 @@ import pytest
 from django.core import mail as outbox
 from django.test.utils import CaptureQueriesContext
 
-from smsadmin.notices import delivering, mail, telling, webhook
+from smsadmin.notices import attempts, delivering, mail, telling, webhook
 from smsadmin.notices.models import Delivery, Endpoint, Notice, NoticeRule
 from smsadmin.workspaces.models import Workspace
 from tests.factories import make_member
@@ -153,7 +153,7 @@ def test_a_webhook_is_tried_for_a_day_with_growing_pauses_and_one_id(
         delivering.sweep()
         delivery.refresh_from_db()
 
-    assert pauses == list(delivering.PAUSES)
+    assert pauses == list(attempts.PAUSES)
     assert sum(pauses, timedelta()) < timedelta(days=1)
     assert (delivery.state, delivery.answer) == ("given_up", "HTTP 500: out of order")
     assert len(receiver.got) == delivery.attempts == 8
@@ -174,12 +174,12 @@ def test_a_delivery_whose_worker_died_is_taken_up_once_its_lease_has_ended(
         patch.setattr(mail, "send", die)
         with pytest.raises(Killed):
             deliver(workspace)
-    for later in (timedelta(0), delivering.LEASE - timedelta(seconds=1)):
+    for later in (timedelta(0), attempts.LEASE - timedelta(seconds=1)):
         travel(at(minutes=2) + later)
         delivering.sweep()
         assert outbox.outbox == []
 
-    travel(at(minutes=2) + delivering.LEASE)
+    travel(at(minutes=2) + attempts.LEASE)
     delivering.sweep()
 
     assert len(outbox.outbox) == 1
@@ -190,7 +190,7 @@ def test_a_delivery_that_kills_every_worker_is_given_up(workspace: Workspace) ->
     make_rule(workspace)
     failed(workspace, at(minutes=1))
     look(at(minutes=2))
-    Delivery.objects.update(attempts=delivering.MOST_ATTEMPTS)
+    Delivery.objects.update(attempts=attempts.MOST_ATTEMPTS)
 
     delivering.sweep()
 

@@ -95,7 +95,8 @@ def test_the_example_of_a_limit_is_what_is_sent(workspace: Workspace) -> None:
     crossed(number, 80, at(seconds=1))
     limits.sweep(at(minutes=2))
 
-    sent = json.loads(webhook.payload(wording.told(Notice.objects.get())))
+    told = wording.told(Notice.objects.get())
+    sent = json.loads(webhook.body(told.type, told.at, told.payload))
 
     [example] = [json.loads(each) for each in blocks("json") if "quota.threshold" in each]
     assert sent.pop("timestamp") == example.pop("timestamp")

@@ -615,7 +615,7 @@ def test_an_address_in_use_is_not_deleted(client: Client, workspace: Workspace) 
     rule = make_rule(workspace, endpoint=endpoint)
     address = reverse("notice-endpoint-delete", args=[endpoint.pk])
 
-    assert "Rules still use this address" in words(client.post(address, follow=True))
+    assert "Rules or webhooks still use this address" in words(client.post(address, follow=True))
     rule.delete()
     assert "no longer go to 127.0.0.1:9" in words(client.post(address, follow=True))
     assert not Endpoint.objects.exists()

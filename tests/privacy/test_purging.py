@@ -397,7 +397,7 @@ def test_what_is_done_costs_the_next_run_little(
         telling(workspace, at=ago(days=days))
     purging.run(NOW)
 
-    with django_assert_max_num_queries(50):
+    with django_assert_max_num_queries(60):
         purging.run(NOW)
 
 

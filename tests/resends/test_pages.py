@@ -323,7 +323,7 @@ def test_the_rows_of_a_plan_come_page_by_page(
     for _ in range(15):
         made_with(action)
 
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(37):
         first = client.get("/resends/new/?status=rejected&which=original")
     [further] = re.findall(r'rel="next" href="([^"]+)"', source(first))
 

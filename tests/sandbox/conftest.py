@@ -98,6 +98,7 @@ def sandbox(product: Receiver, clock: Clock) -> Iterator[SandboxServer]:
         base_url=product.url,
         aircall_event_delay=0.0,
         aircall_webhook_retry_delay=0.0,
+        twilio_event_delay=0.0,
         runner_retry_delay=0.0,
     )
     with running(settings, now=clock) as server:

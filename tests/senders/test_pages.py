@@ -103,7 +103,7 @@ def test_accounts_that_send_from_numbers_alone_are_not_offered(signed_in, accoun
 
 def test_without_such_an_account_the_list_leads_to_the_connections(signed_in):
     shown = signed_in.get(reverse(LIST)).content.decode()
-    assert "Connect a Callr account first." in shown
+    assert "Connect a Callr or Twilio account first." in shown
     assert reverse("connections") in shown
 
 

@@ -100,10 +100,10 @@ class Flow:
         hold.release(NOW + timedelta(minutes=5))
         return message
 
-    def undelivered(self) -> Message:
+    def undelivered(self, error: SendError | None = None) -> Message:
         message = self.send()
         message.refresh_from_db()
-        said = log.Receipt("failed", Status.UNDELIVERED, "message.status_updated", NOW)
+        said = log.Receipt("failed", Status.UNDELIVERED, "message.status_updated", NOW, error=error)
         log.receipt(message, said, NOW)
         return message
 
@@ -378,6 +378,24 @@ EXAMPLES = {
     "DELIVERY_FAILED": Example(
         lambda f: f.undelivered(),
         "The carrier did not deliver the message to +1 312-555-0123 (failed).",
+        whose="carrier",
+        stage="delivery",
+        status="undelivered",
+    ),
+    "RECIPIENT_REFUSED": Example(
+        lambda f: f.send(refused(errors.RecipientRefused(provider="Twilio", recipient=RECIPIENT, answer="21211"))),
+        "Twilio cannot text +1 312-555-0123: 21211.",
+        whose="record",
+        **SENDING,
+    ),
+    "SENDER_REFUSED": Example(
+        lambda f: f.send(refused(errors.SenderRefused(provider="Twilio", sender="ACME", answer="21606"))),
+        "Twilio does not send this from ACME: 21606.",
+        **SENDING,
+    ),
+    "MESSAGE_FILTERED": Example(
+        lambda f: f.undelivered(errors.MessageFiltered(provider="Twilio", recipient=RECIPIENT, answer="30007")),
+        "Twilio or the carrier filtered the message to +1 312-555-0123 as unwanted (30007).",
         whose="carrier",
         stage="delivery",
         status="undelivered",

@@ -20,6 +20,7 @@ from smsadmin.pacing import slots
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.sending import dispatch, log
 from smsadmin.sending.accept import accept
+from smsadmin.sending.log import Claimed
 from smsadmin.sending.models import Drain, Message
 from smsadmin.sending.signals import settled
 from smsadmin.workspaces.models import Connection
@@ -539,10 +540,10 @@ def test_the_lease_covers_the_turns_that_the_sending_threads_must_take(
     provider.otherwise = accepted()
     claim = log.claim
 
-    def kept(ids: Any, holder: Any, now: datetime, lease_until: datetime) -> list[Message]:
+    def kept(ids: Any, holder: Any, now: datetime, lease_until: datetime, *only: Any) -> list[Claimed]:
         leases.add(lease_until - now)
         assert Drain.objects.get().lease_until == lease_until
-        return claim(ids, holder, now, lease_until)
+        return claim(ids, holder, now, lease_until, *only)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(log, "claim", kept)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from smsadmin import cache
 from smsadmin.core.errors import CATALOGUE
 from smsadmin.core.message import ActionConfig, Record, SendRequest
 from smsadmin.core.status import Status
@@ -19,12 +20,13 @@ from smsadmin.core.trace import Step, Verdict
 from smsadmin.core.windows import Moment, Window
 from smsadmin.directory.models import Agent, Number
 from smsadmin.quotas.models import Counter, Rule
+from smsadmin.routing.models import Route
 from smsadmin.sending import log
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Message
 from smsadmin.sending.rehearse import rehearse
 from smsadmin.workspaces.models import Workspace
-from tests.factories import ask, make_agent, make_number, make_workspace, put_on
+from tests.factories import ask, make_agent, make_number, make_route, make_workspace, put_on
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 21, 10, 0, 30, tzinfo=UTC)
@@ -110,6 +112,7 @@ SOUND = {
     "number_used": 0,
     "user_segments": 0,
     "test": "",
+    "routes": [],
 }
 #: What else each of them may be. Senders and users are places in the world's lists, so that an example can be read.
 ELSE: dict[str, st.SearchStrategy[Any]] = {
@@ -130,6 +133,15 @@ ELSE: dict[str, st.SearchStrategy[Any]] = {
     "number_used": st.sampled_from([199, 200]),
     "user_segments": st.sampled_from([12_990, 12_999, 13_000]),
     "test": st.sampled_from(["+12025550177", "+12025550100"]),
+    "routes": st.lists(  # from which sender (None: any) to which country, via which
+        st.tuples(
+            st.sampled_from([None, 0, 1]),
+            st.sampled_from(["", "FR", "US"]),
+            st.sampled_from([0, 1, 2, 3, 5, 6]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
 }
 
 
@@ -174,6 +186,17 @@ def request_of(wish: dict[str, Any], world: World) -> SendRequest:
     )
 
 
+def lay(wish: dict[str, Any], world: World) -> None:
+    """The routes of the wish, in the order in which they stand there."""
+    Route.objects.filter(workspace=world.workspace).delete()
+    numbers = world.numbers
+    for position, (sender, country, via) in enumerate(wish["routes"]):
+        if sender != via:
+            own = None if sender is None else numbers[sender]
+            make_route(numbers[via], sender=own, country=country, position=position)
+    cache.forget()
+
+
 def use_up(wish: dict[str, Any], world: World) -> None:
     """Counters as if this much had been used in the present windows."""
     moment = Moment.of(NOW)
@@ -191,6 +214,7 @@ def use_up(wish: dict[str, Any], world: World) -> None:
 @given(wish=wishes())
 def test_the_verdict_of_a_rehearsal_is_the_real_sends(world: World, wish: dict[str, Any]) -> None:
     request = request_of(wish, world)
+    lay(wish, world)
     use_up(wish, world)
     counted = list(Counter.objects.order_by("pk").values())
 
@@ -253,7 +277,7 @@ def test_every_fault_is_shown_at_once_and_the_first_is_the_verdict(world: World)
     assert rehearsal.error.code == "NUMBER_NOT_SMS_CAPABLE"
     unreached = [step.name for step in rehearsal.trace if step.verdict == Verdict.NOT_REACHED]
     of_recipient = ["not_sender", "line_type", "opt_out", "country", "sender_id", "alphabet", "test_numbers"]
-    assert unreached == ["encoding", "length", *of_recipient, "quota"]
+    assert unreached == ["route", "encoding", "length", *of_recipient, "quota"]
 
 
 def test_a_rehearsal_tells_of_a_full_quota_without_counting(world: World) -> None:

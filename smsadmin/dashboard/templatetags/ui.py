@@ -91,6 +91,7 @@ PAGES: list[tuple[str, Words, str]] = [
     ("quotas", gettext_lazy("Quotas"), "gauge"),
     ("directory", gettext_lazy("Directory"), "address-book"),
     ("flows", gettext_lazy("Flows"), "git-branch"),
+    ("ai-agents", gettext_lazy("Agents"), "robot"),
     ("inbox", gettext_lazy("Inbox"), "inbox"),
     ("opt-outs", gettext_lazy("Opt-outs"), "ban"),
     ("connections", gettext_lazy("Connections"), "plug-connected"),

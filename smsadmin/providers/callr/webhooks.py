@@ -13,6 +13,7 @@ from uuid import UUID
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
 from smsadmin.providers.callr import ids
+from smsadmin.providers.senders import of_sender
 from smsadmin.providers.told import About, Said, mapping, moment, phone, segment_count, text
 
 #: What Callr's portal calls the event of a text that came in.
@@ -79,7 +80,7 @@ def said(payload: Mapping[str, Any]) -> Said:
         means=STATUS_WORDS.get(_word(data)),
         is_inbound=inbound,
         is_text=True,
-        number_id=ids.of_sender(own)[:40],
+        number_id=of_sender(own)[:40],
         pool_id=ids.POOL,
         number=own,
         party=party,

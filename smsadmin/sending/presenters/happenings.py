@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from smsadmin import phrases
+from smsadmin.core.numbers import pretty
 from smsadmin.core.status import Status
 from smsadmin.dashboard.templatetags.ui import STATUSES, Words
 from smsadmin.sending import explain
@@ -52,8 +53,8 @@ def timeline(
     start = message.received_at
     in_order = sorted(events, key=lambda event: (event.at, event.pk))
     happened = [
-        *_beginning(message),
-        *(_of_event(event, links.provider(message)) for event in in_order),
+        *_beginning(message, in_order),
+        *map(_of_event, in_order, _providers(message, in_order)),
         *_end(message, events, expected),
         *_on_record(engagement),
         *_afterwards(successor),
@@ -62,13 +63,25 @@ def timeline(
     return _dated([replace(each, elapsed=span(each.at - start)) for each in happened])
 
 
-def _beginning(message: Message) -> Iterator[Happening]:
+def _providers(message: Message, in_order: Sequence[Event]) -> list[str]:
+    """Who carried the message when each of these happened, as people call it."""
+    found, provider = [], links.provider(message)
+    for event in reversed(in_order):
+        found.append(provider)
+        if event.kind == Event.Kind.MOVED:
+            provider = event.data["from"]["provider"]
+    return found[::-1]
+
+
+def _beginning(message: Message, in_order: Sequence[Event]) -> Iterator[Happening]:
     yield Happening(message.received_at, _("Received"), links.came_from(message).words)
     if message.expires_at:
         yield Happening(message.received_at, _("Held, as there was no room in a quota"), tone="waiting")
     if message.accepted_at:
         name = _("Released and counted") if message.expires_at else _("Accepted and counted")
-        yield Happening(message.accepted_at, name, tone="active")
+        moved = next((event.data for event in in_order if event.kind == Event.Kind.MOVED), None)
+        at = datetime.fromtimestamp(moved["from"]["accepted_at"], UTC) if moved else message.accepted_at
+        yield Happening(at, name, tone="active")
     if message.claimed_at:
         yield Happening(message.claimed_at, _("Taken by a worker"), tone="active")
 
@@ -148,7 +161,7 @@ def _dated(lines: Iterable[Happening]) -> list[Happening]:
 
 
 def _of_event(event: Event, provider: str) -> Happening:
-    """`provider` is who carries the message, as people call it."""
+    """`provider` is who carried the message then, as people call it."""
     if event.kind == Event.Kind.ATTEMPT:
         return _attempt(event, provider)
     if event.kind == Event.Kind.RECEIPT:
@@ -164,21 +177,66 @@ def _attempt(event: Event, provider: str) -> Happening:
         return Happening(
             event.at,
             _("%(provider)s answered: HTTP %(status)s") % {"provider": provider, "status": status},
-            took,
+            " · ".join(filter(None, (took, _passed_over(data)))),
             "good" if good else "bad",
         )
-    note = " · ".join(filter(None, (phrases.translated(data.get("failure", "")), took)))
+    note = " · ".join(filter(None, (phrases.translated(data.get("failure", "")), took, _passed_over(data))))
     return Happening(event.at, _("No answer from %(provider)s") % {"provider": provider}, note, "warn")
+
+
+def _passed_over(data: Mapping[str, Any]) -> str:
+    """Why none of the senders that failover routes lead to took the message; "" where there was none to ask."""
+    reasons = [explain.said_by(each["error"], each["facts"]) for each in data.get("passed_over", ())]
+    return _("No other sender could take it: %(why)s") % {"why": " ".join(reasons)} if reasons else ""
+
+
+def _moved(event: Event) -> Happening:
+    """As routing.failover writes it: from where to where, why and by which route."""
+    data, to = event.data, event.data["to"]
+    names = {"sender": pretty(to["sender"]), "provider": to["provider"]}
+    why = _("It surely did not leave from %(sender)s: %(why)s") % {
+        "sender": pretty(data["from"]["sender"]),
+        "why": explain.said_by(data["error"], data["facts"]),
+    }
+    notes = [why, _("The route “%(route)s” leads on.") % {"route": data["route"]}]
+    if data["without"]:
+        notes.append(
+            _("%(email)s is no user there, so it is sent without a user.") % {"email": data["without"]}
+        )
+    name = _("Goes on from %(sender)s (%(provider)s)") % names
+    return Happening(event.at, name, " ".join(notes), "active")
 
 
 def _receipt(event: Event, provider: str) -> Happening:
     """As sending.log writes it: the provider's own word, what that means to us, and what it did."""
     data = event.data
+    if "listed" in data:
+        return Happening(event.at, *looked_up(data, provider), tone="warn")
     said = _("%(provider)s says “%(word)s”.") % {"provider": provider, "word": data.get("status", "")}
     came = _came(data)
     tone = _RECEIPT_TONES.get(data.get("means"), "neutral") if data.get("moved") else came.tone
     note = " ".join(filter(None, (said, str(came.effect), _dated_by(provider, event))))
     return Happening(event.at, str(came.name), note, tone)
+
+
+def looked_up(data: Mapping[str, Any], provider: str) -> tuple[str, str]:
+    """What came of looking for an unknown message in its provider's list: in a few words, and what was listed."""
+    listed, names = data.get("listed") or [], {"provider": provider}
+    if failure := data.get("failure"):
+        return _("The list of %(provider)s could not be read") % names, phrases.translated(failure)
+    if not listed:
+        return _("%(provider)s lists no such message") % names, _("It may come into the list later.")
+    same = [each for each in listed if each.get("same_text")]
+    name = _("%(provider)s lists several that may be it") if same else _("%(provider)s lists others only")
+    return name % names, " · ".join(_listed(each) for each in listed)
+
+
+def _listed(found: Mapping[str, Any]) -> str:
+    """One message of the list: its id, status and time, and whether it says the same."""
+    at = found.get("at")
+    when = date_format(timezone.localtime(datetime.fromisoformat(at)), "H:i:s") if at else ""
+    says = _("the same text") if found.get("same_text") else _("another text")
+    return ", ".join(filter(None, (found.get("id", ""), f"“{found.get('status', '')}”", when, says)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +349,7 @@ _HAPPENINGS: Mapping[Event.Kind, Callable[[Event], Happening]] = {
     Event.Kind.REPLY: _reply,
     Event.Kind.REPEAT: _repeat,
     Event.Kind.DECISION: _decision,
+    Event.Kind.MOVED: _moved,
 }
 
 

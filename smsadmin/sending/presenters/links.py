@@ -12,7 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from smsadmin.actions.models import ObjectType
+from smsadmin.agents.models import AgentCall, AIAgent
 from smsadmin.sending.filters import (
+    AGENT,
+    API,
     CALLFLOW,
     CLASSIC,
     HUBSPOT,
@@ -60,6 +63,8 @@ def came_from(message: Message) -> Link:
         return answer(message)
     if message.trigger == CALLFLOW:
         return flow_step(message)
+    if message.trigger == AGENT:
+        return agent(message)
     if message.trigger == OPT_OUT:
         words = _("Answer to %(word)s") % {"word": str(message.origin.get("confirms", "")).upper()}
         return Link(words, reverse("opt-outs"))
@@ -76,6 +81,8 @@ def came_from(message: Message) -> Link:
         return Link(words, reverse("action", args=[message.action.pk]))
     if message.trigger == TEST:
         return Link(trial(message), reverse("action", args=[message.action.pk]) if message.action else "")
+    if message.trigger == API:
+        return Link(_("The program with the API key %(name)s") % {"name": message.origin.get("key_name")})
     found = workflow(message.origin)
     if not found.words:
         return Link(_("Unknown"))
@@ -102,6 +109,24 @@ def flow_step(message: Message) -> Link:
     return Link(words, _run(message))
 
 
+def agent(message: Message) -> Link:
+    """The agent that asked for it, with which tool; it may have been deleted since."""
+    words = _("Agent %(agent)s, tool %(tool)s") % {
+        "agent": message.origin.get("agent_name") or _("unknown"),
+        "tool": message.origin.get("tool"),
+    }
+    pk = message.origin.get("agent")
+    is_there = pk and AIAgent.objects.filter(workspace=message.workspace_id, pk=pk).exists()
+    return Link(words, reverse("ai-agent", args=[pk]) if is_there else "")
+
+
+def _call(message: Message) -> str:
+    """The page of the agent's call that a message is of, "" where it is of none, or that is gone."""
+    pk = message.origin.get("call_pk")
+    is_there = pk and AgentCall.objects.filter(workspace=message.workspace_id, pk=pk).exists()
+    return reverse("agent-call", args=[pk]) if is_there else ""
+
+
 def _run(message: Message) -> str:
     """The page of the run that a message is of, "" where no flow asked for it."""
     run = message.origin.get("run")
@@ -124,7 +149,9 @@ def workflow(origin: Mapping[str, Any]) -> Link:
 
 
 def record(message: Message) -> Link:
-    """The record the message is about."""
+    """The record the message is about, or the call that an agent asked for it in."""
+    if message.trigger == AGENT and (call_id := message.origin.get("call")):
+        return Link(_("Call %(id)s") % {"id": call_id}, _call(message))
     if not message.object_id:
         return Link("")
     if event := _EVENTS.get(message.object_type):
@@ -155,6 +182,8 @@ def next_step(message: Message) -> Link | None:
         return Link(_("Open the test numbers"), reverse("test-numbers"))
     if place == "action":
         return _action_step(message, field)
+    if place == "record" and (call := _call(message)):
+        return Link(_("Open the call"), call)
     if place == "record" and (run := _run(message)):
         return Link(_("Open the run of the flow"), run)
     if place == "record":
@@ -207,9 +236,12 @@ def ids(message: Message, successor: UUID | None) -> list[tuple[str, str]]:
         (
             _("HubSpot record"),
             message.object_id
-            if message.trigger in (HUBSPOT, CLASSIC, RESEND, INBOX) and message.object_type not in _EVENTS
+            if message.trigger in (HUBSPOT, CLASSIC, RESEND, INBOX, API)
+            and message.object_type not in _EVENTS
             else "",
         ),
+        (_("API key"), message.origin.get("key")),
         (_("Id of the flow's run"), message.origin.get("run")),
+        (_("Id of the agent's call"), message.origin.get("call")),
     ]
     return [(name, str(value)) for name, value in named if value]

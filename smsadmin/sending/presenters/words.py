@@ -40,6 +40,10 @@ REFUSALS = {
     "secret": gettext_lazy("The secret that signs the provider's calls was not entered here"),
     "unsigned": gettext_lazy("The call was not signed"),
     "forged": gettext_lazy("The signature does not match the secret of the webhook"),
+    "no token": gettext_lazy("It showed no token"),
+    "unknown token": gettext_lazy("Its token belongs to no agent"),
+    "unknown agent": gettext_lazy("Its address names no agent"),
+    "forged agent": gettext_lazy("The signature does not match the secret of the agent"),
 }
 
 

@@ -42,12 +42,13 @@ class Command(BaseCommand):
         names = [item["name"] for item in self._answer("GET", "workflows")]
         if name in names:
             return name
-        from smsadmin.actions.models import Action
+        from smsadmin.actions.models import Action, ObjectType
         from smsadmin.providers.hubspot.client import PATH_NAMES
 
-        action = Action.objects.filter(name=name).select_related("current").order_by("pk").first()
+        about_records = Action.objects.exclude(current__object_type=ObjectType.CALL)
+        action = about_records.filter(name=name).select_related("current").order_by("pk").first()
         if action is None:
-            actions = Action.objects.order_by("name").values_list("name", flat=True)
+            actions = about_records.order_by("name").values_list("name", flat=True)
             known = ", ".join([*names, *actions])
             raise CommandError(f"There is no workflow or action “{name}”. There are: {known}.")
         kind = PATH_NAMES[action.current.object_type] if action.current else "contacts"

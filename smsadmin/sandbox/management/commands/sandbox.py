@@ -16,7 +16,7 @@ DEFAULT_PORT = 8001
 
 
 class Command(BaseCommand):
-    help = "Run stand-ins for Aircall, HubSpot and Callr on this machine."
+    help = "Run stand-ins for Aircall, HubSpot, Callr and Twilio on this machine."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError(f"Port {port} is in use. Set SANDBOX_PORT to another one.") from error
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: threading.Thread(target=server.shutdown).start())
-        self.stdout.write(f"Sandbox ready at {server.url}/ (Aircall, HubSpot, Callr, _control)")
+        self.stdout.write(f"Sandbox ready at {server.url}/ (Aircall, HubSpot, Callr, Twilio, _control)")
         self.stdout.flush()
         server.serve_forever(poll_interval=0.1)
         server.server_close()

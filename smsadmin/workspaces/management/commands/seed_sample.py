@@ -9,14 +9,17 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.agents import sample
 from smsadmin.classic.models import ClassicSettings
 from smsadmin.connections import callr_pages
 from smsadmin.consent.models import Policy
 from smsadmin.directory import mirror
 from smsadmin.directory.models import Number, SenderKind, Source
-from smsadmin.incoming import webhooks
+from smsadmin.incoming import addresses, webhooks
 from smsadmin.pacing import slots
+from smsadmin.providers import registry
 from smsadmin.providers.aircall.client import AircallError
+from smsadmin.providers.base import AccountError
 from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.checks import SAMPLE_EMAIL, SAMPLE_PASSWORD, sample_is_safe
 from smsadmin.workspaces.models import Connection, User, Workspace
@@ -25,6 +28,7 @@ from smsadmin.workspaces.setup import new_workspace
 PORTAL = "9000001"
 ACCOUNT = "sandbox-id"
 CALLR_ACCOUNT = "sandbox1"
+TWILIO_ACCOUNT = "AC00000000000000000000000000000001"
 TEST_PHONE = "+12025550147"  # of the numbers kept for fiction
 
 
@@ -61,7 +65,8 @@ class Command(BaseCommand):
             raise CommandError(f"The sandbox's directory could not be read: {run.error if run else 'busy'}")
         self._confirm_numbers(aircall)
         self._add_callr(workspace)
-        self._add_action(workspace, owner)
+        self._add_twilio(workspace)
+        sample.add(workspace, owner, self._add_action(workspace, owner))
         self._add_test_number(workspace, owner)
         self._keep_opt_outs(workspace)
         ClassicSettings.objects.create(workspace=workspace, enabled=True)
@@ -98,6 +103,17 @@ class Command(BaseCommand):
         mobiles = Number.objects.filter(connection=callr, kind=SenderKind.PHONE, e164__startswith="+336")
         mobiles.update(sms_capable=True, sms_capable_source=Source.ADMIN)
 
+    def _add_twilio(self, workspace: Workspace) -> None:
+        twilio = Connection.objects.create(
+            workspace=workspace,
+            kind=Connection.Kind.TWILIO,
+            name="Sandbox Twilio account",
+            external_id=TWILIO_ACCOUNT,
+            secrets={"auth_token": "0123456789abcdef0123456789abcdef"},
+        )
+        mirror.refresh(twilio.pk, sleep=lambda seconds: None)
+        slots.forget(twilio.pk)
+
     def _listen(self) -> None:
         """At each start: the sandbox forgets its webhooks when it ends."""
         for aircall in Connection.objects.filter(kind=Connection.Kind.AIRCALL, external_id=ACCOUNT):
@@ -107,6 +123,8 @@ class Command(BaseCommand):
                 self.stderr.write(f"The sandbox will not tell what becomes of messages: {error}")
         for callr in Connection.objects.filter(kind=Connection.Kind.CALLR, external_id=CALLR_ACCOUNT):
             self._make_webhook(callr)
+        for twilio in Connection.objects.filter(kind=Connection.Kind.TWILIO, external_id=TWILIO_ACCOUNT):
+            self._have_twilio_call(twilio)
 
     def _make_webhook(self, callr: Connection) -> None:
         """What a person would make in Callr's portal."""
@@ -118,6 +136,16 @@ class Command(BaseCommand):
             httpx.post(f"{_control()}/callr/webhooks", json=asked, timeout=10, trust_env=False)
         except httpx.HTTPError as error:
             self.stderr.write(f"The sandbox's Callr will not tell what becomes of messages: {error}")
+
+    def _have_twilio_call(self, twilio: Connection) -> None:
+        """What a person would choose on the page of the account: its numbers tell us of their texts."""
+        client, inbound = registry.twilio(twilio), addresses.for_twilio(twilio).inbound
+        client.turn = None  # the sandbox is ours to hurry
+        try:
+            for number in list(client.numbers(lambda _read, _total: None)):
+                client.change_number(number["sid"], {"SmsUrl": inbound, "SmsMethod": "POST"})
+        except AccountError as error:
+            self.stderr.write(f"The sandbox's Twilio will not tell who texts: {error}")
 
     def _confirm_numbers(self, aircall: Connection) -> None:
         """What an admin would confirm by hand, taken from what the sandbox knows of its own numbers."""
@@ -134,14 +162,16 @@ class Command(BaseCommand):
             number.connected_source = number.sms_capable_source = number.third_party_source = Source.ADMIN
             number.save()
 
-    def _add_action(self, workspace: Workspace, owner: User) -> None:
-        sender = Number.objects.filter(workspace=workspace, country="US").order_by("pk")
+    def _add_action(self, workspace: Workspace, owner: User) -> Number:
+        """An action, and the number that it sends from."""
+        numbers = Number.objects.filter(workspace=workspace, country="US").order_by("pk")
+        sender = next(number for number in numbers if number.is_eligible)
         action = Action.objects.create(workspace=workspace, name="Welcome new contacts")
         action.current = ActionVersion.objects.create(
             action=action,
             number=1,
             sender_kind="number",
-            sender_number=next(number for number in sender if number.is_eligible),
+            sender_number=sender,
             recipient_property="Contact.phone",
             message=(
                 'Hi {{Contact.FirstName | default("there")}}, this is Example Ltd. '
@@ -151,6 +181,7 @@ class Command(BaseCommand):
             created_at=timezone.now(),
         )
         action.save()
+        return sender
 
     def _add_test_number(self, workspace: Workspace, owner: User) -> None:
         """Verified without a code: the sandbox's phones are nobody's."""

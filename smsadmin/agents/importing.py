@@ -1,0 +1,401 @@
+"""Bringing in what a Synthflow workspace texts with: its SEND_SMS and INCALL_SMS actions, and the agents they are
+attached to.
+
+It is planned from what the API says, shown, and then done as a whole or not at all. What was brought in once belongs to
+the workspace: brought in again, it stays as it is here. Nothing changes at Synthflow.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from smsadmin.actions import saving as actions
+from smsadmin.actions.calls import PHONE
+from smsadmin.actions.models import Action, ActionVersion, ObjectType
+from smsadmin.agents import saving, tools, variables
+from smsadmin.agents.after.rules import Condition, Fact, Rule, Test
+from smsadmin.agents.models import AIAgent, Attachment, ImportedAction
+from smsadmin.agents.placeholders import OTHER_SYSTEM, Converted, convert
+from smsadmin.core import naming
+from smsadmin.directory.models import Number
+from smsadmin.providers.synthflow.client import Synthflow, SynthflowError
+from smsadmin.providers.told import mapping, text
+from smsadmin.workspaces.models import Connection, User, Workspace
+
+SEND_SMS, INCALL_SMS = "SEND_SMS", "INCALL_SMS"
+KINDS = (SEND_SMS, INCALL_SMS)
+MOST_CONDITION, MOST_DESCRIPTION, MOST_EXAMPLE = 500, 200, 100
+#: Under these names an action's text and condition come back; the first that is there.
+_TEXTS = ("sms_message_text", "message_body", "content", "message")
+_CONDITIONS = ("instructions", "trigger_condition", "condition")
+#: What else an action of theirs may say that ours do not.
+_OTHERS = (
+    "wait_for_reply",
+    "timeout_seconds",
+    "fallback_message",
+    "message_before_action",
+    "from_phone_number",
+)
+
+
+class Way(StrEnum):
+    """What an action of theirs is to become."""
+
+    DURING = "during"  # the agent judges its condition while it talks
+    RULE = "rule"  # after the call, off until somebody writes its rule
+    COMPLETED = "completed"  # after every call whose status is completed
+
+
+#: After every call that was completed.
+COMPLETED = Rule((Condition(Fact.STATUS, Test.IS, value="completed"),)).as_json()
+
+
+class Changed(Exception):
+    """What is there is no longer what was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """An agent of theirs that an action is attached to: its id and name, the condition and the variables there."""
+
+    model_id: str
+    name: str
+    condition: str = ""
+    variables: Sequence[Mapping[str, Any]] = ()
+    known: AIAgent | None = None
+    is_attached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An action of theirs, what it would become, and what of it has no place here."""
+
+    action_id: str
+    kind: str
+    name: str
+    text: str
+    converted: Converted
+    condition: str
+    agents: Sequence[Theirs]
+    lost: Sequence[str] = ()
+    action: Action | None = None
+
+    @property
+    def ways(self) -> list[Way]:
+        """What it may become; the first is what it most likely is."""
+        return [Way.DURING] if self.kind == INCALL_SMS else [Way.RULE, Way.DURING, Way.COMPLETED]
+
+    @property
+    def new_agents(self) -> list[Theirs]:
+        """Those that would get it now."""
+        return [each for each in self.agents if not each.is_attached]
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be brought in; "" where it can."""
+        if not self.text:
+            return _("Synthflow does not say its text.")
+        return self.converted.problem
+
+    @property
+    def is_done(self) -> bool:
+        """It was brought in, and every agent has it."""
+        return self.action is not None and not self.new_agents
+
+    @property
+    def is_open(self) -> bool:
+        """There is something to bring in."""
+        return not self.problem and not self.is_done
+
+    @property
+    def differs(self) -> bool:
+        """Here it says something else than there."""
+        current = self.action.current if self.action else None
+        return current is not None and current.message != self.converted.text
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What there is to bring in. `ignored`: how many actions are of other types, and are none of ours."""
+
+    items: Sequence[Item]
+    ignored: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """There is something to bring in."""
+        return any(each.is_open for each in self.items)
+
+    @property
+    def seen(self) -> str:
+        """The same for as long as all of it is as it was."""
+        facts = [
+            (each.action_id, each.text, each.condition, _ids(each), bool(each.action)) for each in self.items
+        ]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+def _ids(item: Item) -> list[tuple[str, str, bool]]:
+    return [(each.model_id, each.condition, each.is_attached) for each in item.agents]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person decided: which of them, each as what, and the number that they are sent from."""
+
+    ways: Mapping[str, Way]
+    number: Number
+    seen: str
+
+
+@dataclass(slots=True)
+class Done:
+    """What was made."""
+
+    actions: list[Action] = field(default_factory=list)
+    agents: list[AIAgent] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+
+
+# --- Planned ------------------------------------------------------------------------------------------
+
+
+def plan(connection: Connection, client: Synthflow) -> Plan:
+    """What the account has, and what is here of it. Raises SynthflowError."""
+    ours = _Ours(connection)
+    names: dict[str, str] = {}
+    items, ignored = [], 0
+    for listed in client.actions():
+        if (kind := text(listed.get("action_type")).upper()) not in KINDS:
+            ignored += 1
+            continue
+        action_id = text(listed.get("action_id"), 80)
+        whole = {**listed, **client.action(action_id)}
+        items.append(_item(action_id, kind, whole, list(_attached(whole, client, names)), ours))
+    return Plan(items, ignored)
+
+
+class _Ours:
+    """What was brought in from the account before, and the agents that are known."""
+
+    def __init__(self, connection: Connection) -> None:
+        done = ImportedAction.objects.filter(connection=connection).select_related("action__current")
+        self.actions = {each.external_id: each.action for each in done}
+        known = AIAgent.objects.filter(
+            workspace=connection.workspace_id, platform=AIAgent.Platform.SYNTHFLOW
+        ).exclude(external_id="")
+        self.agents = {each.external_id: each for each in known.order_by("-pk")}
+        pairs = Attachment.objects.filter(action__in=self.actions.values()).values_list("agent", "action")
+        self.attached = set(pairs)
+
+
+def _item(action_id: str, kind: str, whole: Mapping[str, Any], agents: list[Theirs], ours: _Ours) -> Item:
+    fixed = {**mapping(whole.get(kind)), **mapping(whole.get("parameters_hard_coded"))}
+    body, condition = _first(fixed, _TEXTS), _first(fixed, _CONDITIONS) or text(whole.get("description"))
+    converted, action = convert(body), ours.actions.get(action_id)
+    return Item(
+        action_id=action_id,
+        kind=kind,
+        name=text(whole.get("name"), 80).strip() or body[:40].strip() or action_id,
+        text=body,
+        converted=converted,
+        condition=condition[:MOST_CONDITION],
+        agents=[_met(each, action, ours) for each in agents],
+        lost=list(_lost(fixed, condition, converted, agents)),
+        action=action,
+    )
+
+
+def _met(theirs: Theirs, action: Action | None, ours: _Ours) -> Theirs:
+    known = ours.agents.get(theirs.model_id)
+    attached = bool(known and action and (known.pk, action.pk) in ours.attached)
+    return Theirs(theirs.model_id, theirs.name, theirs.condition, theirs.variables, known, attached)
+
+
+def _first(found: Mapping[str, Any], names: Sequence[str]) -> str:
+    return next((value for name in names if (value := text(found.get(name)).strip())), "")
+
+
+def _attached(whole: Mapping[str, Any], client: Synthflow, names: dict[str, str]) -> Iterator[Theirs]:
+    """The agents of an action, by whichever of the two lists says so."""
+    input_variables = mapping(whole.get("input_variables"))
+    found: dict[str, dict[str, Any]] = {}
+    for listed in (whole.get("assistants"), input_variables.get("assistants")):
+        for each in listed if isinstance(listed, list) else []:
+            facts = each if isinstance(each, dict) else {"model_id": each}
+            if model_id := text(facts.get("model_id") or facts.get("id"), 80):
+                found.setdefault(model_id, {}).update(facts)
+    for model_id, facts in found.items():
+        mapped = facts.get("input_variables_mapping")
+        yield Theirs(
+            model_id,
+            _named(model_id, client, names),
+            text(facts.get("trigger_condition"), MOST_CONDITION),
+            [each for each in (mapped if isinstance(mapped, list) else []) if isinstance(each, dict)],
+        )
+
+
+def _named(model_id: str, client: Synthflow, names: dict[str, str]) -> str:
+    """What the agent is called there; its id where nobody says. Asked once."""
+    if not names.get(model_id):
+        try:
+            found = client.assistant(model_id)
+        except SynthflowError as error:
+            if not error.missing:
+                raise
+            found = {}
+        names[model_id] = _first(found, ("name", "agent_name", "model_name"))[:80] or model_id
+    return names[model_id]
+
+
+def _lost(
+    fixed: Mapping[str, Any], condition: str, converted: Converted, agents: Sequence[Theirs]
+) -> Iterator[str]:
+    """What of an action has no place here, in words."""
+    for name in _OTHERS:
+        if (value := fixed.get(name)) not in (None, "", False):
+            yield _("%(name)s (%(value)s) has nothing that does the same here.") % {
+                "name": name,
+                "value": str(value)[:80],
+            }
+    if len(condition) > MOST_CONDITION:
+        yield _("Its condition is cut to %(most)d characters.") % {"most": MOST_CONDITION}
+    for theirs in converted.names:
+        if theirs in OTHER_SYSTEM:
+            yield _(
+                "“%(name)s” is filled in by Synthflow alone: here the agent has to give it, or write it fixed."
+            ) % {"name": theirs}
+    for agent in agents:
+        for each in agent.variables:
+            source = text(each.get("source"))
+            if source not in ("", "llm", "hardcoded"):
+                yield _(
+                    "“%(variable)s” of %(agent)s comes from %(source)s there: here the agent gives it."
+                ) % {
+                    "variable": text(each.get("variable_name")),
+                    "agent": agent.name,
+                    "source": source,
+                }
+
+
+# --- Done ---------------------------------------------------------------------------------------------
+
+
+def apply(connection: Connection, found: Plan, choices: Choices, by: User) -> Done:
+    """Makes all that was chosen, or nothing. Raises Changed where what is there, or here, is no longer what was
+    shown."""
+    if found.seen != choices.seen:
+        raise Changed
+    done = Done()
+    try:
+        with transaction.atomic():
+            for item in found.items:
+                if item.is_open and (way := choices.ways.get(item.action_id)) in item.ways:
+                    _bring_in(connection, item, Way(way), choices.number, by, done)
+    except (IntegrityError, actions.NameTaken, saving.NameTaken) as error:
+        raise Changed from error
+    return done
+
+
+def _bring_in(connection: Connection, item: Item, way: Way, number: Number, by: User, done: Done) -> None:
+    action = item.action or _made(connection, item, number, by, done)
+    for theirs in item.new_agents:
+        agent = _agent(connection, theirs, by, done)
+        done.attachments.append(_attachment(agent, action, item, theirs, way))
+
+
+def _made(connection: Connection, item: Item, number: Number, by: User, done: Done) -> Action:
+    workspace = connection.workspace
+    config = {
+        "object_type": ObjectType.CALL,
+        "sender_kind": ActionVersion.SenderKind.NUMBER,
+        "sender_number_id": number.pk,
+        "recipient_property": PHONE,
+        "message": item.converted.text,
+        "condition": item.condition,
+    }
+    note = _("Brought in from Synthflow (%(kind)s)") % {"kind": item.kind}
+    action = actions.create(workspace, actions.free_name(workspace, item.name), config, note, by)
+    ImportedAction.objects.create(
+        workspace=workspace,
+        connection=connection,
+        external_id=item.action_id,
+        kind=item.kind,
+        action=action,
+        at=timezone.now(),
+        by=by,
+    )
+    done.actions.append(action)
+    return action
+
+
+def _agent(connection: Connection, theirs: Theirs, by: User, done: Done) -> AIAgent:
+    """The agent here with this id there: known before, made a moment ago for another action, or made now."""
+    made = (each for each in done.agents if each.external_id == theirs.model_id)
+    if agent := theirs.known or next(made, None):
+        return agent
+    workspace = connection.workspace
+    columns = {
+        "name": _free_agent_name(workspace, theirs.name),
+        "platform": AIAgent.Platform.SYNTHFLOW,
+        "language": workspace.language,
+        "external_id": theirs.model_id,
+        "connection": connection,
+    }
+    agent, _token = saving.create(workspace, columns, by)  # its page makes another one, to be shown once
+    done.agents.append(agent)
+    return agent
+
+
+def _free_agent_name(workspace: Workspace, wanted: str) -> str:
+    taken = set(AIAgent.objects.filter(workspace=workspace).values_list("name", flat=True))
+    return naming.free_name(wanted, taken, 80)
+
+
+def _attachment(agent: AIAgent, action: Action, item: Item, theirs: Theirs, way: Way) -> Attachment:
+    is_during = way == Way.DURING
+    own = theirs.condition if theirs.condition != item.condition else ""
+    return Attachment.objects.create(
+        agent=agent,
+        workspace=agent.workspace,
+        action=action,
+        tool_name=saving.free_tool_name(agent, action),
+        when=Attachment.When.DURING if is_during else Attachment.When.AFTER,
+        condition=own,
+        rule=COMPLETED if way == Way.COMPLETED else {},
+        variables=_variables(action, item, theirs),
+        enabled=way != Way.RULE,
+    )
+
+
+def _variables(action: Action, item: Item, theirs: Theirs) -> dict[str, Any]:
+    """Who says each value, as far as it is said there."""
+    assert action.current
+    said = {text(each.get("variable_name")): each for each in theirs.variables}
+    by_ours = {
+        variables.spelt(ours): said[name] for name, ours in item.converted.names.items() if name in said
+    }
+    needs = variables.needed(action.current)
+    known = {need.path: by_ours.get(variables.spelt(need.label)) for need in needs}
+    return {path: found for path, each in known.items() if each and (found := _variable(each))}
+
+
+def _variable(theirs: Mapping[str, Any]) -> dict[str, Any] | None:
+    if text(theirs.get("source")) == "hardcoded":
+        value = text(theirs.get("hardcoded_value"), tools.MOST_VALUE)
+        return {"source": "fixed", "value": value} if value else None
+    told = mapping(theirs.get("llm_config"))
+    return {
+        "source": "agent",
+        "name": "",
+        "description": text(told.get("description"), MOST_DESCRIPTION),
+        "example": text(told.get("example"), MOST_EXAMPLE),
+        "required": told.get("required") is not False,
+    }

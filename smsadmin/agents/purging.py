@@ -1,0 +1,79 @@
+"""Deleting what calls of agents know of people once it has become old: values, numbers, or all of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from smsadmin.agents.models import AgentCall, Invocation
+from smsadmin.incoming.purging import What
+from smsadmin.workspaces.models import Workspace
+
+
+def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000) -> int:
+    """Deletes this of calls that were last heard of before that moment, and of uses of tools made before it; at most so
+    many of each. Returns how many were touched. To be called again until that is 0.
+
+    Without its values a call keeps its times, status and end, and what was decided after it; a use keeps its tool, its
+    outcome and its message. Without the numbers nobody can tell whom it was with.
+    """
+    uses = Invocation.objects.filter(workspace=workspace, at__lt=before)
+    calls = AgentCall.objects.filter(workspace=workspace, last_at__lt=before)
+    if what == What.ROWS:
+        return _deleted(uses.filter(call=None), "at", most) + _deleted(calls, "last_at", most)
+    return _emptied_uses(uses.filter(values_gone_at=None), most) + _emptied_calls(calls, what, most)
+
+
+def _deleted(rows: QuerySet[Any], column: str, most: int) -> int:
+    """How many of these rows, and not of those that go with them."""
+    ids = list(rows.order_by(column, "pk").values_list("pk", flat=True)[:most])
+    return rows.model.objects.filter(pk__in=ids).delete()[1].get(rows.model._meta.label, 0)
+
+
+def _emptied_uses(uses: QuerySet[Invocation], most: int) -> int:
+    """The arguments are values and numbers both, so they go with whichever goes first."""
+    ids = list(uses.order_by("at", "pk").values_list("pk", flat=True)[:most])
+    return Invocation.objects.filter(pk__in=ids).update(arguments={}, said="", values_gone_at=timezone.now())
+
+
+def _emptied_calls(calls: QuerySet[AgentCall], what: What, most: int) -> int:
+    gone = "values_gone_at" if what == What.TEXTS else "number_gone_at"
+    rows = list(calls.filter(**{gone: None}).order_by("last_at", "pk")[:most])
+    now = timezone.now()
+    for call in rows:
+        _forget(call, now, number=what == What.NUMBERS)
+    columns = [
+        "told",
+        "problem",
+        "party",
+        "number",
+        "after",
+        "next_look_at",
+        "values_gone_at",
+        "number_gone_at",
+    ]
+    AgentCall.objects.bulk_update(rows, columns)
+    return len(rows)
+
+
+def _forget(call: AgentCall, now: datetime, *, number: bool) -> None:
+    """Numbers stand among the values too, so they go together. One that still waits to be looked at has nothing left
+    to look at."""
+    call.told = {
+        "proof": call.told.get("proof", ""),
+        "decided": [_bare(each) for each in call.told.get("decided", []) if isinstance(each, dict)],
+    }
+    call.problem = ""
+    if call.after == AgentCall.After.WAITING:
+        call.after, call.next_look_at = AgentCall.After.NONE, None
+    call.values_gone_at = call.values_gone_at or now
+    if number:
+        call.party, call.number, call.number_gone_at = "", "", now
+
+
+def _bare(decided: Mapping[str, Any]) -> dict[str, Any]:
+    """What was decided, without what it was decided by."""
+    seen = [{**each, "seen": None} for each in decided.get("seen", []) if isinstance(each, dict)]
+    return {**decided, "seen": seen}

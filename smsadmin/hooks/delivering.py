@@ -1,0 +1,172 @@
+"""Delivering events: several at once, the oldest of each hook first, and none waits for an address that is slow.
+
+One sweep serves every hook from threads of its own, so that events take one of a worker's threads, however many there
+are. A hook has few requests under way, and one that fails a single one: what it waits for with its timeouts, others do
+not. A hook of which nothing has arrived for days is paused, until a person resumes it.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone, translation
+
+from smsadmin.hooks import bell, payloads
+from smsadmin.hooks.models import Hook, HookDelivery
+from smsadmin.hooks.payloads import About
+from smsadmin.notices import attempts, webhook
+from smsadmin.notices.outcome import Outcome
+from smsadmin.sending.dispatch import stopping
+
+logger = structlog.get_logger(__name__)
+
+AT_ONCE = 16  # requests of a sweep
+OF_A_HOOK = 4
+OF_A_FAILING_ONE = 1
+#: Answers that come within so many seconds are written together, and make room together.
+TOGETHER = 0.05
+#: What is not tried by then is left to the next sweep.
+LONGEST_TURN = 20.0  # seconds
+#: A hook of which nothing has arrived for so long is paused.
+PATIENCE = timedelta(days=3)
+#: Answers that the log of a delivery keeps.
+MOST_KEPT = 20
+
+_SERVED = Q(enabled=True, paused_at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one attempt, and how long it took."""
+
+    outcome: Outcome
+    ms: int
+
+
+def sweep() -> None:
+    """Tries what is due, for a turn."""
+    now, ends = timezone.now(), time.monotonic() + LONGEST_TURN
+    webhook.forget_previous(now)
+    attempts.give_up_cut_off(HookDelivery.objects.all(), now)
+    under_way: dict[Future[Answer], HookDelivery] = {}
+    line = _Line()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hooks") as pool:
+        while True:
+            if time.monotonic() < ends and not stopping.is_set():
+                for delivery, content in line.taken(AT_ONCE - len(under_way)):
+                    under_way[pool.submit(_post, delivery, content)] = delivery
+            if not under_way:
+                break
+            wait(under_way, return_when=FIRST_COMPLETED)
+            answered, _waiting = wait(under_way, timeout=TOGETHER)
+            _record([(under_way.pop(each), each.result()) for each in answered], timezone.now())
+    if time.monotonic() >= ends:
+        bell.ring()
+
+
+# --- Whose turn it is ---------------------------------------------------------------------------------
+
+
+class _Line:
+    """What waits, served hook after hook: each turn begins after the hook that was served last."""
+
+    def __init__(self) -> None:
+        self.served = 0
+
+    def taken(self, room: int) -> Iterator[tuple[HookDelivery, bytes | Outcome]]:
+        """So many deliveries that are ours for the length of a lease, each with what is to be posted."""
+        now = timezone.now()
+        ids = self._next(room, now)
+        if not ids:
+            return
+        rows = HookDelivery.objects.select_related("event", "hook__endpoint", "hook__workspace")
+        mine = sorted(attempts.take(rows, ids, now), key=lambda each: ids.index(each.pk))
+        about = About.of(each.event for each in mine)
+        for delivery in mine:
+            yield delivery, _content(delivery, about)
+
+    def _next(self, room: int, now: datetime) -> list[int]:
+        """Samples, for somebody waits for them; then of each hook what has waited for longest."""
+        due = attempts.due(HookDelivery.objects.all(), now)
+        found = list(
+            due.filter(is_sample=True).order_by("next_attempt_at").values_list("pk", flat=True)[:room]
+        )
+        hooks = Hook.objects.filter(_SERVED, Exists(due.filter(hook=OuterRef("pk"), is_sample=False)))
+        held = _held(now)
+        for hook in sorted(hooks, key=lambda each: (each.pk <= self.served, each.pk)):
+            most = OF_A_FAILING_ONE if hook.failing_since else OF_A_HOOK
+            free = min(most - held.get(hook.pk, 0), room - len(found))
+            if free > 0:
+                its = due.filter(hook=hook, is_sample=False).order_by("next_attempt_at", "pk")
+                found += its.values_list("pk", flat=True)[:free]
+                self.served = hook.pk
+        return found
+
+
+def _held(now: datetime) -> dict[int, int]:
+    """How many deliveries of each hook are being tried, by whichever worker."""
+    rows = HookDelivery.objects.filter(HookDelivery.being_tried(now)).order_by()
+    return dict(rows.values_list("hook").annotate(n=Count("pk")))
+
+
+# --- One attempt --------------------------------------------------------------------------------------
+
+
+def _content(delivery: HookDelivery, about: About) -> bytes | Outcome:
+    """What is posted; the outcome at once, where we fail at that ourselves."""
+    workspace = delivery.hook.workspace
+    try:
+        with translation.override(workspace.language), timezone.override(workspace.zone):
+            return payloads.body(delivery, about)
+    except Exception as error:
+        return attempts.ours(error, delivery=delivery.pk)
+
+
+def _post(delivery: HookDelivery, content: bytes | Outcome) -> Answer:
+    """In a thread that knows no database."""
+    if isinstance(content, Outcome):
+        return Answer(content, 0)
+    endpoint, began = delivery.hook.endpoint, time.monotonic()
+    try:
+        outcome = webhook.post(endpoint, str(delivery.event_id), content, timezone.now())
+    except Exception as error:
+        outcome = attempts.ours(error, delivery=delivery.pk)
+    return Answer(outcome, round((time.monotonic() - began) * 1000))
+
+
+def _record(answers: Sequence[tuple[HookDelivery, Answer]], now: datetime) -> None:
+    for delivery, answer in answers:
+        tried = {"at": now.isoformat(), "ms": answer.ms, "answer": answer.outcome.said[:300]}
+        kept = [*delivery.tried, tried][-MOST_KEPT:]
+        state = attempts.record(delivery, answer.outcome, now, once=delivery.is_sample, tried=kept)
+        logger.info("hooks.tried", delivery=delivery.pk, hook=delivery.hook_id, state=state)
+    arrived = {delivery.hook_id for delivery, answer in answers if answer.outcome.arrived}
+    failed = {delivery.hook_id for delivery, answer in answers if not delivery.is_sample} - arrived
+    Hook.objects.filter(pk__in=arrived, failing_since__isnull=False).update(failing_since=None)
+    Hook.objects.filter(pk__in=failed, failing_since=None).update(failing_since=now)
+    too_long = Hook.objects.filter(pk__in=failed, failing_since__lte=now - PATIENCE, paused_at=None)
+    if too_long.update(paused_at=now):
+        logger.warning("hooks.paused", hooks=sorted(failed))
+
+
+# --- What people do -----------------------------------------------------------------------------------
+
+
+def again(delivery: HookDelivery, now: datetime) -> bool:
+    """Sends one again at once, whether or not it had arrived; False where it is being tried just now."""
+    if not attempts.begin_anew(HookDelivery.objects.filter(pk=delivery.pk), now):
+        return False
+    bell.ring()
+    return True
+
+
+def resume(hook: Hook, now: datetime) -> int:
+    """Goes on with a hook that was paused: what waits is tried at once, and for another day. Returns how much waits."""
+    Hook.objects.filter(pk=hook.pk).update(paused_at=None, failing_since=None)
+    waiting = attempts.begin_anew(hook.deliveries.filter(state=HookDelivery.State.WAITING), now)
+    bell.ring()
+    return waiting

@@ -1,0 +1,328 @@
+"""A use of a tool: one text at most, whoever asks how often."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from smsadmin.agents import running
+from smsadmin.agents.models import AgentCall, AIAgent, Attachment, Invocation
+from smsadmin.agents.running import Answer, CallFacts, use
+from smsadmin.core.errors import CATALOGUE
+from smsadmin.resends import making
+from smsadmin.resends.models import Resend
+from smsadmin.sending.models import Message
+from tests.factories import (
+    RECIPIENT,
+    make_action,
+    make_ai_agent,
+    make_attachment,
+    make_version,
+    make_workspace,
+)
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+CALL = CallFacts("call-1", RECIPIENT, "+12025550100", "inbound")
+DATE = {"date": "2 January"}
+
+
+def ask(attachment: Attachment, arguments: Any = DATE, call: CallFacts = CALL, **more: Any) -> Answer:
+    return use(attachment.agent, attachment, arguments, call, **{"dialect": "other", "now": NOW, **more})
+
+
+def test_a_use_becomes_a_message_and_is_answered_at_once(attachment: Attachment) -> None:
+    answer = ask(attachment)
+
+    message = Message.objects.get()
+    assert (answer.status, answer.ok, answer.say) == ("queued", True, "The text is on its way.")
+    assert (message.body, message.recipient, message.trigger) == ("Booked for 2 January", RECIPIENT, "agent")
+    assert message.origin["tool"] == "send_booking"
+    assert (message.object_type, message.object_id) == ("call", "call-1")
+    made = Invocation.objects.get()
+    assert (made.outcome, made.message, made.arguments) == ("accepted", message.pk, {**DATE, "to": RECIPIENT})
+    call = AgentCall.objects.get()
+    assert (call.party, call.number, call.direction) == (RECIPIENT, "+12025550100", "inbound")
+    assert made.call == call
+    assert message.origin["call_pk"] == call.pk
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(7, "7"), (2.0, "2"), (1.5, "1.5"), (True, "true"), ("{{date}}", "{{date}}")]
+)
+def test_what_has_a_text_is_inserted_as_it_is_and_never_read_as_a_token(
+    attachment: Attachment, value: Any, text: str
+) -> None:
+    ask(attachment, {"date": value})
+    assert Message.objects.get().body == f"Booked for {text}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "named"),
+    [
+        ({}, "arguments_missing", "date"),
+        ({"date": ""}, "arguments_missing", "date"),
+        ({"date": None}, "arguments_missing", "date"),
+        ({"date": ["2"]}, "arguments_no_text", "date"),
+        ({"date": {"day": 2}}, "arguments_no_text", "date"),
+        ({"date": "2", "from": "+1"}, "arguments_unknown", "from"),
+        ({"date": "2", "to": RECIPIENT}, "arguments_unknown", "to"),
+        ({"date": "x" * 501}, "arguments_too_long", "date"),
+        (None, "arguments_unreadable", ""),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_named(
+    attachment: Attachment, arguments: Any, code: str, named: str
+) -> None:
+    answer = ask(attachment, arguments)
+    assert (answer.status, answer.code) == ("rejected", code)
+    assert named in answer.say
+    assert Invocation.objects.get().outcome == "unusable"
+    assert not Message.objects.exists()
+
+
+def test_fixed_values_are_not_the_agents_to_give(attachment: Attachment) -> None:
+    attachment.variables = {"date": {"source": "fixed", "value": "Monday"}}
+    assert ask(attachment, DATE).code == "arguments_unknown"
+    ask(attachment, {})
+    assert Message.objects.get().body == "Booked for Monday"
+
+
+def test_the_agent_never_says_who_sends_unless_the_attachment_opens_it(agent: AIAgent) -> None:
+    action = make_action(
+        agent.workspace,
+        sender_kind="property",
+        sender_property="Contact.line",
+        message="Hello",
+        object_type="call",
+    )
+    attachment = make_attachment(agent, action, tool_name="hello")
+    assert ask(attachment, {"contact_line": "+12025550100"}).code == "arguments_unknown"
+    assert ask(attachment, {}).code == "sender_required"
+    attachment.variables = {"Contact.line": {"source": "agent", "name": "line"}}
+    answer = ask(attachment, {"line": "+12025559999"}, call=CallFacts("call-2", RECIPIENT))
+    assert answer.code == "number_not_in_integration"
+
+
+def test_the_recipient_may_be_an_argument_that_the_usual_checks_look_at(attachment: Attachment) -> None:
+    attachment.recipient = Attachment.Recipient.ARGUMENT
+    assert ask(attachment).code == "arguments_missing"
+    assert ask(attachment, {**DATE, "to": "not a number"}).code == "recipient_not_e164"
+    assert ask(attachment, {**DATE, "to": "+1 (312) 555-0199"}).ok
+    assert Message.objects.get(status="queued").recipient == "+13125550199"
+
+
+def test_what_the_action_calls_its_recipient_is_the_recipient(agent: AIAgent) -> None:
+    action = make_action(agent.workspace, message="We texted {{Contact.Phone}}")
+    ask(make_attachment(agent, action, tool_name="told"), {})
+    assert Message.objects.get().body == f"We texted {RECIPIENT}"
+
+
+def test_names_come_from_properties_of_related_records_however_they_are_spelt(agent: AIAgent) -> None:
+    text = "{{Contact.FirstName}} {{contact.lastname}}, {{Deal.Name | default('none')}}"
+    attachment = make_attachment(agent, make_action(agent.workspace, message=text), tool_name="named")
+    ask(attachment, {"contact_first_name": "Ada", "contact_lastname": "Byron"})
+    assert Message.objects.get().body == "Ada Byron, none"
+
+
+def test_an_action_that_keeps_no_values_keeps_none_of_the_agents(agent: AIAgent) -> None:
+    action = make_action(agent.workspace, object_type="call", message="Code {{code}}", hide_values=True)
+    attachment = make_attachment(agent, action, tool_name="code")
+    ask(attachment, {"code": "4711"})
+    ask(attachment, {"codes": "4711"}, call=replace(CALL, call_id="call-2"))
+    kept = list(Invocation.objects.order_by("pk").values_list("arguments", flat=True))
+    assert kept == [{"to": RECIPIENT}, {}]
+
+
+def test_what_was_refused_can_be_sent_again_to_the_same_number(attachment: Attachment) -> None:
+    attachment.agent.build_mode = True
+    attachment.agent.save()
+    ask(attachment)
+    message = Message.objects.get()
+    again = making.request(message, Resend.Which.PRESENT)
+    assert again
+    assert (again.config.recipient_property, making.recipient(again)) == ("inputs.recipient", RECIPIENT)
+    resend = Resend(pk=uuid4(), workspace=message.workspace)
+    assert making.finished(again, resend, message, again.record).build_mode
+    assert again.origin["agent_name"] == attachment.agent.name
+
+
+# --- Once ---------------------------------------------------------------------------------------------
+
+
+def test_the_same_wish_within_ten_minutes_is_answered_as_before(attachment: Attachment) -> None:
+    first, again = ask(attachment), ask(attachment, now=NOW + timedelta(minutes=9))
+    assert (again.status, again.say, again.message_id) == (first.status, first.say, first.message_id)
+    assert again.repeated
+    assert [each.outcome for each in Invocation.objects.order_by("pk")] == ["accepted", "repeated"]
+    later = ask(attachment, now=NOW + timedelta(minutes=11))
+    assert later.code == "too_many_texts"
+    assert Message.objects.count() == 1
+
+
+def test_another_call_is_another_wish(attachment: Attachment) -> None:
+    ask(attachment)
+    assert ask(attachment, call=replace(CALL, call_id="call-2")).ok
+    assert Message.objects.count() == 2
+
+
+def test_an_id_of_the_platforms_is_answered_as_before_for_as_long_as_the_call_lasts(
+    attachment: Attachment,
+) -> None:
+    attachment.most_per_call = 3
+    first = ask(attachment, external_id="tool-1")
+    again = ask(attachment, {"date": "3 January"}, external_id="tool-1", now=NOW + timedelta(hours=1))
+    assert again.message_id == first.message_id
+    assert ask(attachment, {"date": "3 January"}, external_id="tool-2").message_id != first.message_id
+    assert ask(attachment, call=replace(CALL, call_id="call-2"), external_id="tool-1").repeated is False
+
+
+def test_an_id_that_is_used_again_without_a_call_is_the_same_for_the_same_text_alone(
+    attachment: Attachment,
+) -> None:
+    attachment.most_per_call = 2
+    nowhere = CallFacts(party=RECIPIENT)
+    first = ask(attachment, call=nowhere, external_id="call_0")
+    assert ask(attachment, {"date": "3 January"}, call=nowhere, external_id="call_0").ok
+    later = NOW + timedelta(hours=5)
+    assert ask(attachment, call=nowhere, external_id="call_0", now=later).message_id == first.message_id
+    assert Message.objects.count() == 2
+
+
+def test_a_call_has_so_many_texts_and_no_more(attachment: Attachment) -> None:
+    attachment.most_per_call = 2
+    codes = [ask(attachment, {"date": str(day)}).code for day in range(3)]
+    assert codes == ["", "", "too_many_texts"]
+
+
+def test_what_was_refused_is_not_counted(attachment: Attachment) -> None:
+    assert ask(attachment, call=CallFacts("call-1")).code == "recipient_missing"
+    assert ask(attachment).ok
+
+
+def test_without_a_call_a_recipient_has_so_many_texts_an_hour(attachment: Attachment) -> None:
+    one, other = CallFacts(party=RECIPIENT), CallFacts(party="+13125550199")
+    assert ask(attachment, call=one).ok
+    assert ask(attachment, {"date": "3"}, call=one).code == "too_many_texts"
+    assert ask(attachment, {"date": "3"}, call=other).ok
+    assert ask(attachment, {"date": "3"}, call=one, now=NOW + timedelta(minutes=61)).ok
+
+
+@pytest.mark.parametrize("after", ["the use", "the message"])
+def test_a_worker_that_takes_over_sends_what_was_not_sent_and_nothing_twice(
+    attachment: Attachment, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept = running.accept
+
+    def killed(*args: Any) -> Message:
+        if after == "the message":
+            accept(*args)
+        raise SystemExit
+
+    with monkeypatch.context() as broken:
+        broken.setattr(running, "accept", killed)
+        with pytest.raises(SystemExit):
+            ask(attachment)
+    answer = ask(attachment, now=NOW + timedelta(minutes=1))
+    assert (answer.status, answer.repeated, answer.message_id) == (
+        "queued",
+        True,
+        str(Message.objects.get().pk),
+    )
+    assert Invocation.objects.get(outcome="accepted").message == Message.objects.get().pk
+
+
+def test_a_refusal_is_asked_anew_once_the_action_was_changed(attachment: Attachment) -> None:
+    action = attachment.action
+    action.enabled = False
+    action.save()
+    assert [ask(attachment).code for _ in range(2)] == ["action_disabled", "action_disabled"]
+    assert Message.objects.count() == 1
+    action.enabled = True
+    assert ask(attachment).ok
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.services
+@pytest.mark.parametrize(("texts", "most", "made"), [(1, 1, 1), (20, 3, 3)])
+def test_twenty_at_once_make_no_more_than_they_may(texts: int, most: int, made: int) -> None:
+    attachment = make_attachment(make_ai_agent(make_workspace())[0], most_per_call=most)
+    start = threading.Barrier(20)
+
+    def one(number: int) -> Answer:
+        start.wait()  # before the first query: there are fewer connections than threads
+        try:
+            found = Attachment.objects.select_related("agent", "action__current").get(pk=attachment.pk)
+            return ask(found, {"date": str(number % texts)})
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(one, range(20)))
+
+    assert Message.objects.count() == made
+    assert sum(answer.ok for answer in answers) == (20 if texts == 1 else made)
+
+
+# --- Who may ----------------------------------------------------------------------------------------
+
+
+def _agent_off(attachment: Attachment) -> None:
+    attachment.agent.enabled = False
+
+
+def _archived(attachment: Attachment) -> None:
+    attachment.agent.enabled, attachment.agent.archived_at = False, NOW
+
+
+def _attachment_off(attachment: Attachment) -> None:
+    attachment.enabled = False
+
+
+@pytest.mark.parametrize(
+    ("switch", "code"), [(_agent_off, "agent_off"), (_archived, "agent_off"), (_attachment_off, "tool_off")]
+)
+def test_what_is_off_says_so(attachment: Attachment, switch: Callable[[Attachment], None], code: str) -> None:
+    switch(attachment)
+    answer = ask(attachment)
+    assert (answer.status, answer.code) == ("rejected", code)
+    assert answer.say
+    assert not Message.objects.exists()
+
+
+def test_build_mode_of_the_agent_texts_test_numbers_alone(attachment: Attachment) -> None:
+    attachment.agent.build_mode = True
+    assert ask(attachment).code == "test_numbers_only"
+
+
+def test_a_rehearsal_says_the_same_and_writes_nothing(attachment: Attachment) -> None:
+    answer, rehearsal = running.rehearse(attachment.agent, attachment, DATE, CALL)
+    assert (answer.status, answer.say) == ("queued", "The text is on its way.")
+    assert rehearsal
+    assert rehearsal.draft.body == "Booked for 2 January"
+    refused, nothing = running.rehearse(attachment.agent, attachment, {}, CALL)
+    assert (refused.code, nothing) == ("arguments_missing", None)
+    assert not Message.objects.exists()
+    assert not Invocation.objects.exists()
+    assert not AgentCall.objects.exists()
+
+
+def test_the_next_version_of_the_action_is_what_is_sent(attachment: Attachment) -> None:
+    sender = attachment.action.current.sender_number
+    make_version(attachment.action, sender_number=sender, object_type="call", message="See you on {{date}}")
+    ask(attachment)
+    assert Message.objects.get().body.startswith("See you on")
+
+
+def test_every_error_has_a_sentence_that_can_be_said() -> None:
+    from smsadmin.agents.speaking import ERRORS, OUTCOMES
+
+    assert set(ERRORS) == set(CATALOGUE)
+    for sentence in map(str, [*ERRORS.values(), *OUTCOMES.values()]):
+        assert "\n" not in sentence
+        assert not any(sign.isdigit() or sign == "_" for sign in sentence)

@@ -1,0 +1,117 @@
+"""Requests that nobody would write, made from the description: each is answered as it says, none breaks anything."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import schemathesis
+from django.conf import LazySettings
+from django.test.client import ClientHandler
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from smsadmin.api import openapi
+from smsadmin.consent import opting
+from smsadmin.consent.models import Source
+from smsadmin.directory.models import Number
+from smsadmin.flows import bell
+from smsadmin.incoming.models import InboundMessage
+from smsadmin.sending.models import Message
+from tests.api.conftest import Program
+from tests.factories import make_action, make_message
+from tests.flows.making import make_flow
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+#: The same ones each time, and as many as take a few seconds.
+SAME = settings(
+    max_examples=6,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+GONE = "+13125550177"
+
+
+@pytest.fixture
+def real(number: Number) -> dict[str, Any]:
+    """What the parameters of paths may name."""
+    workspace = number.workspace
+    message = make_message(workspace, number=number)
+    InboundMessage.objects.create(
+        workspace=workspace,
+        connection=number.connection,
+        number=number,
+        at=message.received_at,
+        provider_id="1",
+    )
+    opting.opt_out(workspace.pk, GONE, opting.Said(Source.TEXT, message.received_at, words="STOP"))
+    return {
+        "action": make_action(workspace, sender_number=number).pk,
+        "message": str(message.pk),
+        "flow": make_flow(workspace, sender=number).pk,
+        "user": number.agents.get().pk,
+    }
+
+
+def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The product as a WSGI application, in the transaction of the test."""
+    response = ClientHandler(enforce_csrf_checks=True)(environ)
+    start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+    return [response.content]
+
+
+def named(case: Any, real: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of the path with what is there in their place: chance would hardly hit it."""
+    number = GONE if "opt-outs" in case.path else "+12025550101"
+    return {
+        name: value if name == "run" else real.get(name, number)
+        for name, value in (case.path_parameters or {}).items()
+    }
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_whatever_is_asked_is_answered_as_described(
+    program: Program,
+    real: dict[str, Any],
+    settings: LazySettings,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: GenerationMode,
+) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 1_000_000
+    monkeypatch.setattr(bell, "ring", lambda: None)
+    described = schemathesis.openapi.from_dict(openapi.document())
+    described.app = app
+    asked: set[str] = set()
+    for found in described.get_all_operations():
+        operation = found.ok()
+        asked.add(operation.definition.raw["operationId"])
+
+        @SAME
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def ask(case: Any) -> None:
+            if mode is GenerationMode.POSITIVE:
+                case.path_parameters = named(case, real)
+            case.call_and_validate(headers=program.headers, checks=CHECKS)
+
+        with suppress(Unsatisfiable):  # nothing can be wrong where nothing is given
+            ask()
+    assert asked == {
+        each["operationId"] for methods in openapi.document()["paths"].values() for each in methods.values()
+    }
+    assert (Message.objects.count() > 1) == (mode is GenerationMode.POSITIVE)
