@@ -37,8 +37,6 @@ from tests.pages import (
     HOOK,
     PAGES,
     PASSWORD,
-    TWILIO_KEY,
-    TWILIO_TOKEN,
     WEBHOOK_ADDRESS,
     WEBHOOK_TOKEN,
     House,

@@ -85,7 +85,8 @@ def docs(request: HttpRequest) -> HttpResponse:
         "introduction": marked(drawn.document["info"]["description"]),
         "codes": [(code, status, marked(words)) for code, (status, words) in CODES.items()],
         "most": settings.API_REQUESTS_PER_MINUTE,
-        "base": settings.BASE_URL,
+        "environment": f"export SMSADMIN={settings.BASE_URL} SMSADMIN_KEY=smsadmin_…",
+        "openapi": "openapi.json",
         "causes": reverse("help-errors"),
     }
     template = "api/docs.html" if getattr(request, "workspace", None) else "api/docs_public.html"

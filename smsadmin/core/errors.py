@@ -145,8 +145,8 @@ class NumberInProxyMode(SendError):
         "{sender} is used by the Aircall Messaging API (proxy mode), so it cannot text from here."
     )
     routed_text = gettext_noop(
-        "The route “{route}” leads to {sender}, which is used by the Aircall Messaging API (proxy mode), so nothing was "
-        "sent."
+        "The route “{route}” leads to {sender}, which is used by the Aircall Messaging API (proxy mode), so nothing "
+        "was sent."
     )
     fix = gettext_noop(
         "Remove the number's Messaging API configuration in Aircall, then choose “Ask Aircall again” beside the number."

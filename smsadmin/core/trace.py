@@ -39,7 +39,9 @@ STEPS: dict[str, str] = {
 #: The sentences of steps that did not refuse; a refusal speaks through its error.
 SENTENCES: dict[str, str] = {
     "action.inline": gettext_noop("Configured in the workflow itself"),
-    "action.program": gettext_noop("Asked for by the program with the API key “{key}”, without a saved action"),
+    "action.program": gettext_noop(
+        "Asked for by the program with the API key “{key}”, without a saved action"
+    ),
     "action.form": gettext_noop("“{action}”, as it stands in the form"),
     "action.classic": gettext_noop("The classic action, configured in the workflow itself"),
     "action.saved": gettext_noop("“{action}”, version {version}, is on"),

@@ -265,7 +265,8 @@ _GLOSSARY = (
         "connection",
         gettext_lazy("Connection"),
         gettext_lazy(
-            "An account at Aircall, Callr or Twilio or a HubSpot portal that this workspace works with, and its credentials."
+            "An account at Aircall, Callr or Twilio or a HubSpot portal that this workspace works with, and its "
+            "credentials."
         ),
     ),
     (

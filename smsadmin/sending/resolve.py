@@ -164,8 +164,13 @@ def _given_sender(draft: Draft) -> Step:
         draft.number = draft.book.by_e164.get(given)
         if draft.number is None:
             raise errors.NumberNotInIntegration(sender=given)
-        say = "sender.asked" if "key" in draft.ask.origin else "sender.given"
-        return passed("sender", say, sender=given, name=draft.number.name)
+        by_program = _is_a_programs(draft)
+        return passed(
+            "sender",
+            "sender.asked" if by_program else "sender.given",
+            sender=given,
+            name=draft.number.name,
+        )
     return _named_sender(draft, given)
 
 
@@ -179,8 +184,13 @@ def _named_sender(draft: Draft, given: str) -> Step:
     draft.number = draft.book.named(draft.ask.config.sender_connection_id, given)
     if draft.number is None:
         raise errors.SenderIdNotApproved(value=given, country="")
-    say = "sender.asked_name" if "key" in draft.ask.origin else "sender.name"
-    return passed("sender", say, sender=draft.number.e164)
+    by_program = _is_a_programs(draft)
+    return passed("sender", "sender.asked_name" if by_program else "sender.name", sender=draft.number.e164)
+
+
+def _is_a_programs(draft: Draft) -> bool:
+    """Whether a program with an API key names the sender, and not a step of a call flow."""
+    return "key" in draft.ask.origin
 
 
 def _sender_for_none(draft: Draft) -> Step:

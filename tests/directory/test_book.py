@@ -66,11 +66,11 @@ def test_a_book_is_read_once_within_its_time_and_anew_after_it(
     workspace, settings, django_assert_num_queries
 ):
     settings.CONFIGURATION_TTL = 60
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         book.of(workspace.pk)
         book.of(workspace.pk)
     cache.forget()
     settings.CONFIGURATION_TTL = 0
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         book.of(workspace.pk)
         book.of(workspace.pk)
