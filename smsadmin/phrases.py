@@ -55,7 +55,9 @@ PHRASES = (
     gettext_noop("Synthflow accepts the key."),
     gettext_noop("Synthflow refused the API key (HTTP {status})."),
     gettext_noop("Synthflow did not answer: {reason}."),
+    gettext_noop("Synthflow refuses the API key of the account."),
     gettext_noop("Synthflow asked to slow down."),
+    gettext_noop("Synthflow took too long to tell everything."),
     gettext_noop("Synthflow's answer is not in the form it documents."),
     gettext_noop("Synthflow's list of {name} is not in the form it documents."),
     gettext_noop("Synthflow has no record of this call."),
@@ -69,6 +71,10 @@ PHRASES = (
     gettext_noop("Twilio accepts the credentials, and says that the account is {status}."),
     gettext_noop("Twilio refused the credentials (HTTP 401)."),
     gettext_noop("Twilio refused the API key (HTTP 401)."),
+    gettext_noop(
+        "Twilio accepts the API key, and refused the Auth Token (HTTP {status}): signatures cannot be checked, so "
+        "nothing that Twilio tells is believed. Enter the token that the Twilio Console shows."
+    ),
     gettext_noop("Twilio was not asked: {reason}."),
     gettext_noop("Twilio did not answer: {reason}."),
     gettext_noop("Twilio asked to slow down."),

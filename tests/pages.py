@@ -859,7 +859,7 @@ FORMS = {
     "classic-moved",
     "hubspot-action-compare", "hubspot-action-create",
     "thread-read", "thread-unread", "thread-close", "thread-reopen",
-    "fetch-host-remove", "flow-start-remove", "message-ask", "attachment-switch",
+    "fetch-host-remove", "flow-start-remove", "message-ask", "attachment-switch", "agent-call-again",
 }  # fmt: skip
 
 

@@ -5,12 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django import forms
-from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import Count
 from django.http import HttpResponse
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from smsadmin.actions import troubles, usage
@@ -18,37 +14,15 @@ from smsadmin.actions.models import Action
 from smsadmin.actions.standing import State, state_of
 from smsadmin.core.ids import first_uuid7
 from smsadmin.dashboard.pages import render_page
+from smsadmin.dashboard.shelf import shelf
 from smsadmin.sending.filters import GROUPS, log_url
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Role, Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-PER_PAGE = 50
 #: Of more messages than these, only the newest are counted.
 MOST_COUNTED = 100_000
-
-#: The tabs of the list; the archive is out of the way.
-SHOW = {
-    "": Q(archived_at=None),
-    State.ON: Q(enabled=True),
-    State.OFF: Q(enabled=False, archived_at=None),
-    State.ARCHIVED: Q(archived_at__isnull=False),
-}
-
-
-class ActionFilter(forms.Form):
-    """Which actions to list; what cannot be read filters nothing."""
-
-    q = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=80)
-    show = forms.ChoiceField(
-        choices=[(name, name) for name in SHOW], required=False, widget=forms.HiddenInput
-    )
-
-    def named(self, actions: QuerySet[Action]) -> QuerySet[Action]:
-        """The actions that have the text in their names, in every state."""
-        text = self.cleaned_data.get("q")
-        return actions.filter(name__icontains=text) if text else actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +57,12 @@ class Row:
 @viewer_required
 def actions(request: WorkspaceRequest) -> HttpResponse:
     """The actions by name, a page at a time; htmx asks for the list alone."""
-    chosen = ActionFilter(request.GET)
-    chosen.is_valid()
-    show = chosen.cleaned_data.get("show", "")
-    named = chosen.named(Action.objects.filter(workspace=request.workspace))
-    related = named.select_related("current__sender_number", "current__created_by")
-    listed = related.filter(SHOW[show]).order_by(Lower("name"), "pk")
-    page = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
-    rows, capped = _rows(request.workspace, page.object_list)
+    rows = Action.objects.filter(workspace=request.workspace)
+    found = shelf(request, rows, rows.select_related("current__sender_number", "current__created_by"))
+    lines, capped = _rows(request.workspace, found.page.object_list)
     context = {
-        "filter": chosen,
-        "show": show,
-        "counts": named.aggregate(**{name or "all": Count("pk", filter=q) for name, q in SHOW.items()}),
-        "page": page,
-        "rows": rows,
+        **found.context,
+        "rows": lines,
         "days": usage.DAYS,
         "most_counted": MOST_COUNTED if capped else 0,
         "may_edit": request.member.may(Role.EDITOR),

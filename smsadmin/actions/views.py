@@ -17,7 +17,7 @@ from smsadmin.actions.describe import Difference, differences
 from smsadmin.actions.editor import Editor, editor_url, token_rows
 from smsadmin.actions.fields import with_sent_line_ends
 from smsadmin.actions.forms import ActionForm, SwitchForm, initial_of
-from smsadmin.actions.models import Action, ActionVersion
+from smsadmin.actions.models import Action, ActionVersion, ObjectType
 from smsadmin.actions.standing import standing
 from smsadmin.actions.usage import usage
 from smsadmin.agents import presenters as agents
@@ -95,7 +95,7 @@ def _beginning(request: WorkspaceRequest) -> dict[str, Any]:
             ),
         )
         return proposals.beginning(step)
-    return {}
+    return {"object_type": ObjectType.CALL} if request.GET.get("type") == ObjectType.CALL else {}
 
 
 def _named_by(request: WorkspaceRequest, name: str) -> int | None:

@@ -59,7 +59,8 @@ def attachment(request: WorkspaceRequest, pk: int, tool_pk: int) -> HttpResponse
 def _form(request: WorkspaceRequest, shown: Attachment) -> HttpResponse:
     if request.method == "POST":
         return _posted(request, shown)
-    return _page(request, shown, AttachmentForm(shown), RuleForm(initial=shown.rule))
+    stored = shown.rule if shown.when == Attachment.When.AFTER else None
+    return _page(request, shown, AttachmentForm(shown), RuleForm(initial=stored))
 
 
 @editor_required
@@ -128,9 +129,14 @@ def _page(
 @require_POST
 @editor_required
 def switch(request: WorkspaceRequest, pk: int, tool_pk: int) -> HttpResponse:
-    """On or off for this agent alone."""
+    """On or off for this agent alone. What has no rule yet is not switched on: its page asks for one."""
     shown = _own(request, pk, tool_pk)
     shown.enabled = request.POST.get("do") == "on"
+    if shown.enabled and presenters.lacks_rule(shown):
+        messages.warning(
+            request, _("It has no rule yet, so it stays off. Write here after which calls it is sent.")
+        )
+        return redirect("attachment", pk, tool_pk)
     shown.save(update_fields=["enabled"])
     told = {"action": shown.action.name, "agent": shown.agent.name}
     if shown.enabled:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django import forms
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -131,11 +130,11 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list; `newer` and `older` are addresses, "" where it ends."""
+    """One page of a list; `previous` and `next` are addresses, "" where it ends."""
 
     rows: Sequence[Any]
-    newer: str = ""
-    older: str = ""
+    previous: str = ""
+    next: str = ""
 
 
 @require_GET
@@ -173,53 +172,62 @@ def newest_of(agent: AIAgent, count: int) -> list[AgentCall]:
 
 
 def rows_of(request: WorkspaceRequest, found: Iterable[AgentCall]) -> list[CallRow]:
-    """Calls as their list shows them. Two queries, however many they are."""
+    """Calls as their list shows them, counted by the database: one query, however much was used in them."""
     listed = reading.calls_for_reader(found, request.member)
-    uses: dict[int, list[tuple[UUID | None, str]]] = defaultdict(list)
-    of_calls = Invocation.objects.filter(call__in=[call.pk for call in listed])
-    for call, message, outcome in of_calls.values_list("call_id", "message", "outcome"):
-        uses[call or 0].append((message, outcome))
-    wanted = {message for each in uses.values() for message, _outcome in each if message}
-    statuses = dict(Message.objects.filter(pk__in=wanted).values_list("pk", "status"))
-    return [_row(call, uses[call.pk], statuses) for call in listed]
-
-
-def _row(call: AgentCall, uses: Iterable[tuple[UUID | None, str]], statuses: Mapping[UUID, str]) -> CallRow:
-    made = {message for message, _outcome in uses if message}
-    texts = Counter(statuses[each] for each in made if each in statuses)
-    refused = sum(message is None and outcome in _REFUSED for message, outcome in uses)
-    return CallRow(call, sorted(texts.items()), refused)
+    status = Subquery(Message.objects.filter(pk=OuterRef("message")).values("status")[:1])
+    uses = Invocation.objects.filter(call__in=[call.pk for call in listed]).annotate(status=status)
+    counted = uses.values_list("call_id", "status").annotate(
+        made=Count("message", distinct=True),
+        refused=Count("pk", filter=Q(message=None, outcome__in=_REFUSED)),
+    )
+    texts: dict[int, dict[str, int]] = defaultdict(dict)
+    refused: Counter[int] = Counter()
+    for call, status_word, made, turned_away in counted.order_by():
+        refused[call] += turned_away
+        if status_word:  # of no message, and of one that the log no longer has, there is none
+            texts[call][status_word] = made
+    return [CallRow(call, sorted(texts[call.pk].items()), refused[call.pk]) for call in listed]
 
 
 def _page_of(
-    found: QuerySet[Any], column: str, here: str, wanted: Mapping[str, str], request: WorkspaceRequest
+    found: QuerySet[Any],
+    column: str,
+    here: str,
+    wanted: Mapping[str, str],
+    request: WorkspaceRequest,
+    *,
+    rising: bool = False,
 ) -> Page:
-    """The page older than the place ?before, or newer than ?after; the newest page for neither."""
+    """The page that goes on from the place ?before, or back from ?after; the first page for neither. The newest come
+    first; `rising`, the oldest do, and ?after goes on."""
+    on, back = ("after", "before") if rising else ("before", "after")
 
-    def turned(**place: Any) -> str:
-        places = {name: f"{getattr(row, column).isoformat()}~{row.pk}" for name, row in place.items()}
-        return f"{here}?{urlencode({**wanted, **places})}"
+    def turned(way: str, row: Any) -> str:
+        return f"{here}?{urlencode({**wanted, way: f'{getattr(row, column).isoformat()}~{row.pk}'})}"
 
-    after, before = (_place(request.GET.get(name, "")) for name in ("after", "before"))
-    if after:
-        newer = found.filter(_beyond(column, "gt", *after)).order_by(column, "pk")
-        listed = list(newer[: PER_PAGE + 1])
+    places = {way: _place(request.GET.get(way, "")) for way in (on, back)}
+    if places[back]:
+        listed = list(_beyond(found, column, back, places[back])[: PER_PAGE + 1])
         if len(listed) > PER_PAGE:
             rows = listed[PER_PAGE - 1 :: -1]
-            return Page(rows, turned(after=rows[0]), turned(before=rows[-1]))
-        before = None
-    older = found.filter(_beyond(column, "lt", *before)) if before else found
-    listed = list(older.order_by(f"-{column}", "-pk")[: PER_PAGE + 1])
+            return Page(rows, turned(back, rows[0]), turned(on, rows[-1]))
+        places[on] = None  # so little is before it that this is the first page
+    listed = list(_beyond(found, column, on, places[on])[: PER_PAGE + 1])
     rows = listed[:PER_PAGE]
     return Page(
         rows,
-        newer=turned(after=rows[0]) if before and rows else "",
-        older=turned(before=rows[-1]) if len(listed) > PER_PAGE else "",
+        previous=turned(back, rows[0]) if places[on] and rows else "",
+        next=turned(on, rows[-1]) if len(listed) > PER_PAGE else "",
     )
 
 
-def _beyond(column: str, way: str, at: datetime, pk: int) -> Q:
-    return Q(**{f"{column}__{way}": at}) | Q(**{column: at, f"pk__{way}": pk})
+def _beyond(found: QuerySet[Any], column: str, way: str, place: tuple[datetime, int] | None) -> QuerySet[Any]:
+    """What lies ?before or ?after the place, the nearest first; all of it for None."""
+    test, sign = ("gt", "") if way == "after" else ("lt", "-")
+    if place:
+        at, pk = place
+        found = found.filter(Q(**{f"{column}__{test}": at}) | Q(**{column: at, f"pk__{test}": pk}))
+    return found.order_by(f"{sign}{column}", f"{sign}pk")
 
 
 def _place(text: str) -> tuple[datetime, int] | None:
@@ -261,29 +269,36 @@ class UseShown:
         if self.use.outcome == Outcome.REPEATED:
             return []
         given = self.use.arguments.items()
-        return [(name, value) for name, value in given if name != TO or not self.is_text]
+        return [(name, as_told(value)) for name, value in given if name != TO or not self.is_text]
 
 
 @require_GET
 @viewer_required
 def call(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """One call: who, when, how it ended, and every use of a tool with what became of its text."""
+    """One call: who, when, how it ended, and every use of a tool with what became of its text, the first one first."""
     found = AgentCall.objects.select_related("agent")
     (shown,) = reading.calls_for_reader(
         [get_object_or_404(found, pk=pk, workspace=request.workspace)], request.member
     )
-    uses = shown.invocations.select_related("attachment__action").order_by("at", "pk")
+    uses = shown.invocations.select_related("attachment__action")
+    page = _page_of(uses, "at", reverse("agent-call", args=[pk]), {}, request, rising=True)
     context = {
         "call": shown,
         "agent": shown.agent,
         "direction": DIRECTIONS.get(shown.direction, ""),
-        "uses": uses_shown(request, list(uses)),
+        "page": page,
+        "uses": uses_shown(request, page.rows),
         "ending": after.of(shown),
-        "collected": list((shown.told.get("variables") or {}).items()),
+        "collected": [(name, as_told(value)) for name, value in (shown.told.get("variables") or {}).items()],
         "executed": shown.told.get("actions") or [],
         "log_url": f"{reverse('log')}?{urlencode({'q': shown.call_id})}",
     }
     return render_page(request, "agents/call.html", context)
+
+
+def as_told(value: Any) -> str:
+    """A value that was told or given, as pages show it: also false and 0 are values."""
+    return str(value).lower() if isinstance(value, bool) else "–" if value in (None, "") else str(value)
 
 
 def uses_shown(request: WorkspaceRequest, found: Iterable[Invocation]) -> list[UseShown]:

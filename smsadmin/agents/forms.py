@@ -29,9 +29,16 @@ LANGUAGES: Any = AIAgent._meta.get_field("language").choices
 MOST_PER_CALL = 20
 #: What each platform signs its calls with, as its own pages call it.
 SIGNING_HELP: dict[str, Any] = {
-    Platform.SYNTHFLOW: gettext_lazy("The secret that Synthflow signs its webhooks with."),
-    Platform.VAPI: gettext_lazy("The secret of the Vapi credential, where it signs by HMAC."),
-    Platform.RETELL: gettext_lazy("The API key of your Retell workspace, with which Retell signs its calls."),
+    Platform.SYNTHFLOW: gettext_lazy(
+        "The secret that Synthflow signs its webhooks with. A webhook that is signed needs no token; tools are called "
+        "with the token."
+    ),
+    Platform.VAPI: gettext_lazy(
+        "The secret of the Vapi credential, where it signs by HMAC. A call that is signed needs no token."
+    ),
+    Platform.RETELL: gettext_lazy(
+        "The API key of your Retell workspace, with which Retell signs its calls. A call that is signed needs no token."
+    ),
 }
 
 
@@ -57,8 +64,8 @@ class AgentForm(forms.Form):
         label=gettext_lazy("Signing secret"),
         required=False,
         help_text=gettext_lazy(
-            "Synthflow, Vapi and Retell can sign their calls: with it each is checked besides its token. "
-            "It is stored encrypted and never shown again."
+            "Synthflow, Vapi and Retell can sign what they send: with this secret the signature counts instead of the "
+            "token. It is stored encrypted and never shown again."
         ),
     )
     build_mode = forms.BooleanField(
@@ -167,13 +174,10 @@ class AgentSettingsForm(AgentForm):
     @property
     def columns(self) -> dict[str, Any]:
         given = self.cleaned_data
-        options = {
-            name: given[name] for name in ("header", "algorithm", "timestamp_header") if given.get(name)
-        }
         return super().columns | {
             "external_id": given.get("external_id", ""),
             "connection": given.get("connection"),
-            "options": options,
+            "options": {name: given[name] for name in self.OPTIONS if given.get(name)},
         }
 
 

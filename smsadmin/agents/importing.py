@@ -19,21 +19,20 @@ from django.utils.translation import gettext as _
 from smsadmin.actions import saving as actions
 from smsadmin.actions.calls import PHONE
 from smsadmin.actions.models import Action, ActionVersion, ObjectType
+from smsadmin.agents import importing_reading as reading
 from smsadmin.agents import saving, tools, variables
-from smsadmin.agents.after.rules import Condition, Fact, Rule, Test
+from smsadmin.agents.after.rules import UNWRITTEN, Condition, Fact, Rule, Test
+from smsadmin.agents.importing_reading import INCALL_SMS, Account
 from smsadmin.agents.models import AIAgent, Attachment, ImportedAction
 from smsadmin.agents.placeholders import OTHER_SYSTEM, Converted, convert
 from smsadmin.core import naming
 from smsadmin.directory.models import Number
-from smsadmin.providers.synthflow.client import Synthflow, SynthflowError
+from smsadmin.providers.synthflow.client import Synthflow
 from smsadmin.providers.told import mapping, text
 from smsadmin.workspaces.models import Connection, User, Workspace
 
-SEND_SMS, INCALL_SMS = "SEND_SMS", "INCALL_SMS"
-KINDS = (SEND_SMS, INCALL_SMS)
 MOST_CONDITION, MOST_DESCRIPTION, MOST_EXAMPLE = 500, 200, 100
-#: Under these names an action's text and condition come back; the first that is there.
-_TEXTS = ("sms_message_text", "message_body", "content", "message")
+#: Under these names an action's condition comes back; the first that is there.
 _CONDITIONS = ("instructions", "trigger_condition", "condition")
 #: What else an action of theirs may say that ours do not.
 _OTHERS = (
@@ -55,6 +54,7 @@ class Way(StrEnum):
 
 #: After every call that was completed.
 COMPLETED = Rule((Condition(Fact.STATUS, Test.IS, value="completed"),)).as_json()
+_RULES: Mapping[Way, Any] = {Way.RULE: UNWRITTEN, Way.COMPLETED: COMPLETED}
 
 
 class Changed(Exception):
@@ -123,10 +123,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to bring in. `ignored`: how many actions are of other types, and are none of ours."""
+    """What there is to bring in. `ignored`: how many actions are of other types, and are none of ours; `is_cut`: there
+    are more than could be read."""
 
     items: Sequence[Item]
     ignored: int = 0
+    is_cut: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -142,8 +144,8 @@ class Plan:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def _ids(item: Item) -> list[tuple[str, str, bool]]:
-    return [(each.model_id, each.condition, each.is_attached) for each in item.agents]
+def _ids(item: Item) -> list[tuple[str, str, Sequence[Mapping[str, Any]], bool]]:
+    return [(each.model_id, each.condition, each.variables, each.is_attached) for each in item.agents]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +170,30 @@ class Done:
 
 
 def plan(connection: Connection, client: Synthflow) -> Plan:
-    """What the account has, and what is here of it. Raises SynthflowError."""
+    """What the account has, as far as it can be read in time, and what is here of it. Raises SynthflowError."""
     ours = _Ours(connection)
-    names: dict[str, str] = {}
-    items, ignored = [], 0
-    for listed in client.actions():
-        if (kind := text(listed.get("action_type")).upper()) not in KINDS:
-            ignored += 1
-            continue
-        action_id = text(listed.get("action_id"), 80)
-        whole = {**listed, **client.action(action_id)}
-        items.append(_item(action_id, kind, whole, list(_attached(whole, client, names)), ours))
-    return Plan(items, ignored)
+    names = {model_id: agent.name for model_id, agent in ours.agents.items()}
+    return _planned(reading.read(connection, client, ours.actions, names), ours)
+
+
+def kept(connection: Connection) -> Plan | None:
+    """What the account had some minutes ago, and what is here of it now; None where nobody looked."""
+    account = reading.kept(connection)
+    return _planned(account, _Ours(connection)) if account else None
+
+
+def check(connection: Connection, client: Synthflow, choices: "Choices") -> Plan:
+    """Reads once more what was chosen: the plan with it, which is the one that was shown unless something changed.
+    Raises SynthflowError."""
+    account = reading.kept(connection)
+    if account is None:
+        return plan(connection, client)
+    return _planned(reading.reread(connection, client, account, choices.ways), _Ours(connection))
+
+
+def _planned(account: Account, ours: "_Ours") -> Plan:
+    items = [_item(each, account.names, ours) for each in account.actions]
+    return Plan(items, account.ignored, account.is_cut)
 
 
 class _Ours:
@@ -196,13 +210,15 @@ class _Ours:
         self.attached = set(pairs)
 
 
-def _item(action_id: str, kind: str, whole: Mapping[str, Any], agents: list[Theirs], ours: _Ours) -> Item:
-    fixed = {**mapping(whole.get(kind)), **mapping(whole.get("parameters_hard_coded"))}
-    body, condition = _first(fixed, _TEXTS), _first(fixed, _CONDITIONS) or text(whole.get("description"))
+def _item(whole: Mapping[str, Any], names: Mapping[str, str], ours: _Ours) -> Item:
+    action_id, fixed = reading.id_of(whole), reading.fixed_of(whole)
+    body = reading.first(fixed, reading.TEXTS)
+    condition = reading.first(fixed, _CONDITIONS) or text(whole.get("description"))
     converted, action = convert(body), ours.actions.get(action_id)
+    agents = list(_attached(whole, names))
     return Item(
         action_id=action_id,
-        kind=kind,
+        kind=reading.kind_of(whole),
         name=text(whole.get("name"), 80).strip() or body[:40].strip() or action_id,
         text=body,
         converted=converted,
@@ -219,40 +235,15 @@ def _met(theirs: Theirs, action: Action | None, ours: _Ours) -> Theirs:
     return Theirs(theirs.model_id, theirs.name, theirs.condition, theirs.variables, known, attached)
 
 
-def _first(found: Mapping[str, Any], names: Sequence[str]) -> str:
-    return next((value for name in names if (value := text(found.get(name)).strip())), "")
-
-
-def _attached(whole: Mapping[str, Any], client: Synthflow, names: dict[str, str]) -> Iterator[Theirs]:
-    """The agents of an action, by whichever of the two lists says so."""
-    input_variables = mapping(whole.get("input_variables"))
-    found: dict[str, dict[str, Any]] = {}
-    for listed in (whole.get("assistants"), input_variables.get("assistants")):
-        for each in listed if isinstance(listed, list) else []:
-            facts = each if isinstance(each, dict) else {"model_id": each}
-            if model_id := text(facts.get("model_id") or facts.get("id"), 80):
-                found.setdefault(model_id, {}).update(facts)
-    for model_id, facts in found.items():
+def _attached(whole: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Theirs]:
+    for model_id, facts in reading.agents_of(whole).items():
         mapped = facts.get("input_variables_mapping")
         yield Theirs(
             model_id,
-            _named(model_id, client, names),
+            names.get(model_id, model_id),
             text(facts.get("trigger_condition"), MOST_CONDITION),
             [each for each in (mapped if isinstance(mapped, list) else []) if isinstance(each, dict)],
         )
-
-
-def _named(model_id: str, client: Synthflow, names: dict[str, str]) -> str:
-    """What the agent is called there; its id where nobody says. Asked once."""
-    if not names.get(model_id):
-        try:
-            found = client.assistant(model_id)
-        except SynthflowError as error:
-            if not error.missing:
-                raise
-            found = {}
-        names[model_id] = _first(found, ("name", "agent_name", "model_name"))[:80] or model_id
-    return names[model_id]
 
 
 def _lost(
@@ -369,7 +360,7 @@ def _attachment(agent: AIAgent, action: Action, item: Item, theirs: Theirs, way:
         tool_name=saving.free_tool_name(agent, action),
         when=Attachment.When.DURING if is_during else Attachment.When.AFTER,
         condition=own,
-        rule=COMPLETED if way == Way.COMPLETED else {},
+        rule=_RULES.get(way, {}),
         variables=_variables(action, item, theirs),
         enabled=way != Way.RULE,
     )

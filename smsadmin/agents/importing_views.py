@@ -13,9 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from smsadmin import phrases
 from smsadmin.agents import importing
 from smsadmin.agents.importing_forms import ImportForm
+from smsadmin.agents.importing_reading import SECONDS
 from smsadmin.agents.models import AIAgent, Attachment, ImportedAction
 from smsadmin.dashboard.pages import render_page
 from smsadmin.providers.synthflow import client as synthflow
+from smsadmin.providers.synthflow.client import Synthflow
 from smsadmin.workspaces.access import editor_required, viewer_required
 from smsadmin.workspaces.models import Connection, Role, Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
@@ -30,37 +32,47 @@ def imports(request: WorkspaceRequest) -> HttpResponse:
     chosen = _chosen(accounts, request.GET.get("connection", ""))
     if chosen is None:
         return _page(request, {"accounts": accounts, "may_own": request.member.may(Role.OWNER)})
+    context = {"accounts": accounts, "connection": chosen}
+    client = synthflow.of(chosen, seconds=SECONDS)
     try:
-        plan = importing.plan(chosen, synthflow.of(chosen, tries=1))
+        if request.method == "POST":
+            return _posted(request, chosen, context, client)
+        plan = importing.plan(chosen, client)
     except synthflow.SynthflowError as error:
         here = f"{reverse('agents-import')}?connection={chosen.pk}"
-        words = phrases.translated(str(error))
-        context = {"accounts": accounts, "connection": chosen, "trouble": words, "here": here}
-        return _page(request, context, 200 if request.method == "GET" else 422)
-    context = {"accounts": accounts, "connection": chosen, "plan": plan}
-    if request.method == "GET":
-        return _page(request, context | {"form": ImportForm(request.workspace, plan)})
-    return _posted(request, chosen, context, ImportForm(request.workspace, plan, request.POST))
+        trouble = {"trouble": phrases.translated(str(error)), "here": here}
+        return _page(request, context | trouble, 200 if request.method == "GET" else 422)
+    return _page(request, context | {"plan": plan, "form": ImportForm(request.workspace, plan)})
 
 
 def _posted(
-    request: WorkspaceRequest, connection: Connection, context: dict[str, Any], form: ImportForm
+    request: WorkspaceRequest, connection: Connection, context: dict[str, Any], client: Synthflow
 ) -> HttpResponse:
+    """Goes by what was read for the page that was posted; what is brought in is read once more. Raises
+    SynthflowError."""
     do = request.POST.get("do", "")
+    plan = importing.kept(connection) or importing.plan(connection, client)
+    form = ImportForm(request.workspace, plan, request.POST)
+    context = context | {"plan": plan, "form": form}
+    if plan.seen != request.POST.get("seen"):
+        return _changed(request, context, plan)
     if not form.is_valid() or do not in ("confirm", "import"):
-        return _page(request, context | {"form": form}, 200 if do == "back" else 422)
-    if do == "confirm" and form.choices.seen == form.plan.seen:
-        return render_page(request, "agents/import_confirm.html", context | {"form": form})
+        return _page(request, context, 200 if do == "back" else 422)
+    if do == "confirm":
+        return render_page(request, "agents/import_confirm.html", context)
+    now = importing.check(connection, client, form.choices)
     try:
-        done = importing.apply(connection, form.plan, form.choices, request.user)
+        done = importing.apply(connection, now, form.choices, request.user)
     except importing.Changed:
-        changed = _(
-            "Something changed since you looked, at Synthflow or here. Nothing was brought in: look again."
-        )
-        fresh = ImportForm(request.workspace, form.plan)
-        return _page(request, context | {"form": fresh, "changed": changed}, 422)
+        return _changed(request, context, now)
     messages.success(request, _words(done))
     return redirect(f"{reverse('agents-import-done')}?connection={connection.pk}")
+
+
+def _changed(request: WorkspaceRequest, context: dict[str, Any], plan: importing.Plan) -> HttpResponse:
+    words = _("Something changed since you looked, at Synthflow or here. Nothing was brought in: look again.")
+    form = ImportForm(request.workspace, plan)
+    return _page(request, context | {"plan": plan, "form": form, "changed": words}, 422)
 
 
 def _words(done: importing.Done) -> str:

@@ -5,52 +5,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django import forms
-from django.core.paginator import Paginator
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Lower
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.http import HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from smsadmin.agents import presenters
 from smsadmin.agents.models import AgentCall, AIAgent, Attachment, Invocation
 from smsadmin.core.status import TROUBLE
 from smsadmin.dashboard.pages import render_page
+from smsadmin.dashboard.shelf import shelf
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-PER_PAGE = 50
 DAYS = 7
 #: Of more uses than these, only the newest are counted.
 MOST_COUNTED = 50_000
 
-#: The tabs of the list; the archive is out of the way.
-SHOW = {
-    "": Q(archived_at=None),
-    "on": Q(enabled=True),
-    "off": Q(enabled=False, archived_at=None),
-    "archived": Q(archived_at__isnull=False),
-}
 #: Uses that were refused before there was a message.
 REFUSED = frozenset({Invocation.Outcome.REFUSED, Invocation.Outcome.TOO_MANY, Invocation.Outcome.UNUSABLE})
-
-
-class AgentFilter(forms.Form):
-    """Which agents to list; what cannot be read filters nothing."""
-
-    q = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=80)
-    show = forms.ChoiceField(
-        choices=[(name, name) for name in SHOW], required=False, widget=forms.HiddenInput
-    )
-
-    def named(self, agents: QuerySet[AIAgent]) -> QuerySet[AIAgent]:
-        """The agents that have the text in their names, in every state."""
-        text = self.cleaned_data.get("q")
-        return agents.filter(name__icontains=text) if text else agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +47,10 @@ class Row:
 @viewer_required
 def agents(request: WorkspaceRequest) -> HttpResponse:
     """The agents by name, a page at a time; htmx asks for the list alone."""
-    chosen = AgentFilter(request.GET)
-    chosen.is_valid()
-    show = chosen.cleaned_data.get("show", "")
-    named = chosen.named(AIAgent.objects.filter(workspace=request.workspace)).defer("secrets")
-    page = Paginator(named.filter(SHOW[show]).order_by(Lower("name"), "pk"), PER_PAGE).get_page(
-        request.GET.get("page")
-    )
+    found = shelf(request, AIAgent.objects.filter(workspace=request.workspace).defer("secrets"))
     context = {
-        "filter": chosen,
-        "show": show,
-        "counts": named.aggregate(**{name or "all": Count("pk", filter=q) for name, q in SHOW.items()}),
-        "page": page,
-        "rows": _rows(list(page.object_list)),
+        **found.context,
+        "rows": _rows(list(found.page.object_list)),
         "days": DAYS,
         "has_calls": AgentCall.objects.filter(workspace=request.workspace).exists(),
         "may_edit": request.member.may(Role.EDITOR),

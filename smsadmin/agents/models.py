@@ -98,7 +98,7 @@ class Attachment(models.Model):
         _("what it does"), max_length=300, blank=True
     )  # empty: made from the action's name
     condition = models.CharField(_("condition"), max_length=500, blank=True)  # empty: the action's own
-    #: Of one that is sent after the call, as smsadmin.agents.after.rules reads it; {}: always.
+    #: Of one that is sent after the call, as smsadmin.agents.after.rules reads it; {}: always; UNWRITTEN there: never.
     rule: Any = models.JSONField(default=dict)
     recipient = models.CharField(_("recipient"), max_length=8, choices=Recipient, default=Recipient.CALLER)
     variables: Any = models.JSONField(default=dict)
@@ -142,14 +142,14 @@ class AgentCall(models.Model):
     last_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)  # when we were told that it is over
     duration = models.PositiveIntegerField(null=True)  # seconds
-    #: What the platform told of its end, as smsadmin.agents.after.story reads it: no transcript, no recording.
+    #: What the platform told of its end, as smsadmin.agents.after.keeping has it: no transcript, no recording.
     told: Any = models.JSONField(default=dict)
     confirmed_at = models.DateTimeField(null=True)  # when the platform's API said the same
     after = models.CharField(max_length=7, choices=After, default=After.NONE)
     problem = models.CharField(max_length=300, blank=True)  # why its end could not be dealt with
     looks = models.PositiveSmallIntegerField(default=0)
     next_look_at = models.DateTimeField(null=True)
-    values_gone_at = models.DateTimeField(null=True)  # what was told was deleted, by age
+    values_gone_at = models.DateTimeField(null=True)  # what was told was deleted, by age or to hide it
     number_gone_at = models.DateTimeField(null=True)  # the numbers were deleted, by age
 
     class Meta:

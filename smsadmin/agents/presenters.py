@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from smsadmin.actions.models import Action
-from smsadmin.agents import rendering, tools
+from smsadmin.agents import rendering, saving, tools
 from smsadmin.agents.advice import Advice, advise
 from smsadmin.agents.after import rules
+from smsadmin.agents.after.running import TRUSTS
 from smsadmin.agents.models import AIAgent, Attachment
 from smsadmin.agents.rendering import Snippet
 from smsadmin.agents.tools import Tool
@@ -49,6 +50,19 @@ class Attached:
     schema: str = ""
     snippets: Sequence[Snippet] = field(default_factory=list)
 
+    @property
+    def is_after(self) -> bool:
+        return self.attachment.when == Attachment.When.AFTER
+
+    @property
+    def lacks_rule(self) -> bool:
+        return lacks_rule(self.attachment)
+
+    @property
+    def lacks_token(self) -> bool:
+        """Whether the set-up is shown with a place for the token, which nobody can read again."""
+        return any(rendering.NO_TOKEN in each.code for each in self.snippets)
+
 
 def attached(agent: AIAgent, token: str = "") -> list[Attached]:
     """What the agent may use, by the name of the tool; with the set-up of its platform, `token` filled in."""
@@ -83,6 +97,8 @@ def of(attachment: Attachment, token: str = "") -> Attached:
 def obstacle(attachment: Attachment) -> str:
     """Why an agent that is on cannot use it now; "" where it can."""
     action = attachment.action
+    if lacks_rule(attachment):
+        return _("It has no rule yet: write after which calls it is sent, then switch it on.")
     if not attachment.enabled:
         return _("It is switched off for this agent.")
     if action.archived_at:
@@ -90,6 +106,11 @@ def obstacle(attachment: Attachment) -> str:
     if not action.enabled:
         return _("Its action is switched off.")
     return "" if action.current else _("Its action says nothing yet.")
+
+
+def lacks_rule(attachment: Attachment) -> bool:
+    """Whether nobody has said yet after which calls it is sent: it was brought in so."""
+    return attachment.when == Attachment.When.AFTER and rules.is_unwritten(attachment.rule)
 
 
 def _with_agent(attachment: Attachment, agent: AIAgent) -> Attachment:
@@ -141,6 +162,33 @@ def holders(action: Action) -> list[Holder]:
 def end_address(agent: AIAgent) -> str:
     """Where the agent's platform tells that a call is over."""
     return f"{settings.BASE_URL}{reverse('agent-webhook', args=[agent.public_id])}"
+
+
+def end_proof(agent: AIAgent) -> str:
+    """Why what is told there is believed."""
+    told = {"platform": agent.get_platform_display()}
+    if agent.platform in saving.SIGNING:
+        return _("%(platform)s signs what it tells there, so no token is needed.") % told
+    return _("What is told there counts where the agent's token comes with it: Authorization: Bearer …")
+
+
+def end_doubt(agent: AIAgent) -> str:
+    """Why what is told there is not believed, or nothing is sent by it; "" where neither is so."""
+    told = {"platform": agent.get_platform_display()}
+    if agent.platform in saving.SIGNING and not agent.secrets.get("signing"):
+        words = _(
+            "Enter the secret that %(platform)s signs with under Settings: until then what it tells there is refused, "
+            "unless the agent's token comes with it."
+        )
+        return words % told
+    if agent.platform == AIAgent.Platform.SYNTHFLOW and not (
+        agent.connection_id or agent.options.get(TRUSTS)
+    ):
+        return _(
+            "Synthflow signs the id of a call, not what it tells of it: nothing is sent after a call until its account "
+            "is chosen under Settings, so that it can be asked."
+        )
+    return ""
 
 
 def mcp_address() -> str:

@@ -1,15 +1,19 @@
 """Deleting what calls of agents know of people once it has become old: values, numbers, or all of it."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from smsadmin.agents.after.keeping import bare
 from smsadmin.agents.models import AgentCall, Invocation
 from smsadmin.incoming.purging import What
 from smsadmin.workspaces.models import Workspace
+
+#: What the digest of a use becomes once nobody is to tell what it was of.
+NOTHING = UUID(int=0)
 
 
 def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000) -> int:
@@ -33,9 +37,11 @@ def _deleted(rows: QuerySet[Any], column: str, most: int) -> int:
 
 
 def _emptied_uses(uses: QuerySet[Invocation], most: int) -> int:
-    """The arguments are values and numbers both, so they go with whichever goes first."""
+    """The arguments are values and numbers both, so they go with whichever goes first; and so does what is made from
+    them."""
     ids = list(uses.order_by("at", "pk").values_list("pk", flat=True)[:most])
-    return Invocation.objects.filter(pk__in=ids).update(arguments={}, said="", values_gone_at=timezone.now())
+    gone = {"arguments": {}, "said": "", "digest": NOTHING, "values_gone_at": timezone.now()}
+    return Invocation.objects.filter(pk__in=ids).update(**gone)
 
 
 def _emptied_calls(calls: QuerySet[AgentCall], what: What, most: int) -> int:
@@ -61,19 +67,9 @@ def _emptied_calls(calls: QuerySet[AgentCall], what: What, most: int) -> int:
 def _forget(call: AgentCall, now: datetime, *, number: bool) -> None:
     """Numbers stand among the values too, so they go together. One that still waits to be looked at has nothing left
     to look at."""
-    call.told = {
-        "proof": call.told.get("proof", ""),
-        "decided": [_bare(each) for each in call.told.get("decided", []) if isinstance(each, dict)],
-    }
-    call.problem = ""
+    call.told, call.problem = bare(call.told), ""
     if call.after == AgentCall.After.WAITING:
         call.after, call.next_look_at = AgentCall.After.NONE, None
     call.values_gone_at = call.values_gone_at or now
     if number:
         call.party, call.number, call.number_gone_at = "", "", now
-
-
-def _bare(decided: Mapping[str, Any]) -> dict[str, Any]:
-    """What was decided, without what it was decided by."""
-    seen = [{**each, "seen": None} for each in decided.get("seen", []) if isinstance(each, dict)]
-    return {**decided, "seen": seen}

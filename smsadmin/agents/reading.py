@@ -32,14 +32,17 @@ def _masked_call(call: AgentCall) -> AgentCall:
 def _masked_use(use: Invocation) -> Invocation:
     masked = copy.copy(use)
     secrets = Secrets((), tuple(str(value) for value in use.arguments.values() if value))
-    masked.arguments = {name: value and masked_number(str(value)) for name, value in use.arguments.items()}
+    masked.arguments = {
+        name: value if value in (None, "") else masked_number(str(value))
+        for name, value in use.arguments.items()
+    }
     masked.said = str(secrets.out_of(use.said))
     return masked
 
 
 def _hidden(told: Mapping[str, Any]) -> dict[str, Any]:
     """What was told of a call's end, of the same shape, without what anybody said: the names and our decisions stay."""
-    hidden = dict(told)
+    hidden = {name: value for name, value in told.items() if name != "facts"}
     if isinstance(told.get("variables"), Mapping):
         hidden["variables"] = dict.fromkeys(told["variables"], MASK)
     if isinstance(told.get("actions"), list):
@@ -53,7 +56,12 @@ def _hidden(told: Mapping[str, Any]) -> dict[str, Any]:
         ]
     if isinstance(told.get("decided"), list):
         hidden["decided"] = [
-            {**each, "seen": [{**seen, "seen": seen.get("seen") and MASK} for seen in each.get("seen") or []]}
+            {**each, "seen": [_hidden_condition(seen) for seen in each.get("seen") or []]}
             for each in told["decided"]
         ]
     return hidden
+
+
+def _hidden_condition(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """A condition without what was seen, and without what that was compared with: where it holds they are the same."""
+    return {**seen, "seen": seen.get("seen") and MASK, "value": seen.get("value") and MASK}

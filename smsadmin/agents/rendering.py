@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,7 +19,7 @@ from smsadmin.agents.tools import TO, Tool
 from smsadmin.core import errors
 
 #: Stands where the token belongs, which is shown once and not kept.
-NO_TOKEN = "TOKEN"  # noqa: S105
+NO_TOKEN = "YOUR_AGENT_TOKEN"  # noqa: S105
 #: Answers come at once; this is for slow networks. Synthflow counts in seconds, Retell in milliseconds.
 PATIENCE = 8
 
@@ -67,21 +68,27 @@ def responses(tool: Tool) -> Json:
     return {"type": "function", **_strict(tool)}
 
 
-def vapi(tool: Tool, base_url: str = "", token: str = NO_TOKEN) -> Json:
-    """A function tool with the server that it calls."""
-    server = {"url": f"{base_url}{reverse('agent-tools')}", "headers": _bearer(token)}
+def vapi(tool: Tool, base_url: str = "", token: str = NO_TOKEN, signed_by: UUID | None = None) -> Json:
+    """A function tool with the server that it calls: with the token, or `signed_by` the agent of this public id, by a
+    credential that Vapi keeps."""
+    url = f"{base_url}{reverse('agent-tools')}{_query(signed_by)}"
+    server = (
+        {"url": url, "credentialId": "CREDENTIAL_ID"}
+        if signed_by
+        else {"url": url, "headers": _bearer(token)}
+    )
     return {"type": "function", "function": _function(tool), "server": server}
 
 
-def retell(tool: Tool, base_url: str = "", token: str = NO_TOKEN) -> Json:
-    """A custom function."""
+def retell(tool: Tool, base_url: str = "", token: str = NO_TOKEN, signed_by: UUID | None = None) -> Json:
+    """A custom function: with the token, or `signed_by` the agent of this public id, which needs none."""
     return {
         "type": "custom",
         "name": tool.name,
         "description": tool.description,
-        "url": f"{base_url}{reverse('agent-tool', args=[tool.name])}",
+        "url": f"{base_url}{reverse('agent-tool', args=[tool.name])}{_query(signed_by)}",
         "method": "POST",
-        "headers": _bearer(token),
+        **({} if signed_by else {"headers": _bearer(token)}),
         "parameters": tool.schema,
         "args_at_root": False,
         "speak_after_execution": True,
@@ -114,14 +121,14 @@ def synthflow(tool: Tool, base_url: str = "", token: str = NO_TOKEN) -> Json:
     }
 
 
-def synthflow_attachment(tool: Tool) -> Json:
-    """The body that binds the action to an agent, with its condition."""
+def synthflow_attachment(tool: Tool, agent_id: str = "") -> Json:
+    """The body that binds the action to the agent of Synthflow's id, with its condition."""
     item = {
         "action_id": "ACTION_ID",
         "attachment_type": "during",
         "trigger_condition": tool.condition or tool.description,
     }
-    return {"model_id": "AGENT_ID", "items": [item]}
+    return {"model_id": agent_id or "AGENT_ID", "items": [item]}
 
 
 def mcp(tool: Tool) -> Json:
@@ -167,6 +174,11 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+def _query(public_id: UUID | None) -> str:
+    """What names the agent of a call that is signed."""
+    return f"?agent={public_id}" if public_id else ""
+
+
 # --- Answers ------------------------------------------------------------------------------------------
 
 
@@ -192,11 +204,17 @@ def _detail(found: Answer) -> str:
 
 
 def setup(agent: AIAgent, tool: Tool, base_url: str, token: str = "") -> list[Snippet]:
-    """What is copied into the agent's platform so that it uses the tool. Without a token its place is marked."""
-    return SETUPS[Platform(agent.platform)](tool, base_url, token or NO_TOKEN)
+    """What is copied into the agent's platform so that it uses the tool. Without a token its place is marked; where the
+    platform signs its calls and the secret is known, both ways are there."""
+    return SETUPS[Platform(agent.platform)](agent, tool, base_url, token or NO_TOKEN)
 
 
-def _synthflow(tool: Tool, base_url: str, token: str) -> list[Snippet]:
+def _signer(agent: AIAgent) -> UUID | None:
+    """Whom an address names whose calls are signed; None where the token is shown."""
+    return agent.public_id if agent.secrets.get("signing") else None
+
+
+def _synthflow(agent: AIAgent, tool: Tool, base_url: str, token: str) -> list[Snippet]:
     return [
         Snippet(
             _("Make the action"),
@@ -207,25 +225,47 @@ def _synthflow(tool: Tool, base_url: str, token: str) -> list[Snippet]:
         Snippet(
             _("Attach it to the agent"),
             "json",
-            _pretty(synthflow_attachment(tool)),
-            _("POST it to /actions/attach, with the id that the first answer gave and the agent's own id."),
+            _pretty(synthflow_attachment(tool, agent.external_id)),
+            _("POST it to /actions/attach, with the id that the first answer gave.")
+            if agent.external_id
+            else _(
+                "POST it to /actions/attach, with the id that the first answer gave and the agent's own id."
+            ),
         ),
     ]
 
 
-def _vapi(tool: Tool, base_url: str, token: str) -> list[Snippet]:
+def _vapi(agent: AIAgent, tool: Tool, base_url: str, token: str) -> list[Snippet]:
     note = _(
         "POST it to Vapi's API at /tool, or enter the same as a custom tool, and add it to the assistant."
     )
-    return [Snippet(_("Make the tool"), "json", _pretty(vapi(tool, base_url, token)), note)]
+    with_token = _pretty(vapi(tool, base_url, token))
+    if not (signer := _signer(agent)):
+        return [Snippet(_("Make the tool"), "json", with_token, note)]
+    credential = _(
+        "CREDENTIAL_ID stands for the Vapi credential whose secret was entered here. No token is needed."
+    )
+    signed = _pretty(vapi(tool, base_url, signed_by=signer))
+    return [
+        Snippet(_("Make the tool, signed by Vapi"), "json", signed, f"{note} {credential}"),
+        Snippet(_("Or make it with the token"), "json", with_token, note),
+    ]
 
 
-def _retell(tool: Tool, base_url: str, token: str) -> list[Snippet]:
+def _retell(agent: AIAgent, tool: Tool, base_url: str, token: str) -> list[Snippet]:
     note = _("Add it to the tools of the agent's response engine, or enter the same as a custom function.")
-    return [Snippet(_("Add the custom function"), "json", _pretty(retell(tool, base_url, token)), note)]
+    with_token = _pretty(retell(tool, base_url, token))
+    if not (signer := _signer(agent)):
+        return [Snippet(_("Add the custom function"), "json", with_token, note)]
+    by_itself = _("Retell signs each call by itself; no token is needed.")
+    signed = _pretty(retell(tool, base_url, signed_by=signer))
+    return [
+        Snippet(_("Add the custom function, signed by Retell"), "json", signed, f"{note} {by_itself}"),
+        Snippet(_("Or add it with the token"), "json", with_token, note),
+    ]
 
 
-def _openai(tool: Tool, base_url: str, token: str) -> list[Snippet]:
+def _openai(agent: AIAgent, tool: Tool, base_url: str, token: str) -> list[Snippet]:
     chat = _("Put it into “tools” of a request to Chat Completions.")
     flat = _("Put it into “tools” of a request to the Responses API.")
     called = _("Hand the model's tool calls to smsadmin as they came, with who the call is with.")
@@ -249,7 +289,7 @@ def _openai(tool: Tool, base_url: str, token: str) -> list[Snippet]:
     ]
 
 
-def _mcp(tool: Tool, base_url: str, token: str) -> list[Snippet]:
+def _mcp(agent: AIAgent, tool: Tool, base_url: str, token: str) -> list[Snippet]:
     server = {"type": "http", "url": f"{base_url}{reverse('mcp')}", "headers": _bearer(token)}
     note = _("Add it to the client's configuration: it finds every tool of this agent by itself.")
     listed = _(
@@ -261,7 +301,7 @@ def _mcp(tool: Tool, base_url: str, token: str) -> list[Snippet]:
     ]
 
 
-def _other(tool: Tool, base_url: str, token: str) -> list[Snippet]:
+def _other(agent: AIAgent, tool: Tool, base_url: str, token: str) -> list[Snippet]:
     body = {"call_id": "CALL_ID", "user_phone_number": "+12025550123", **_examples(tool)}
     url = f"{base_url}{reverse('agent-tool', args=[tool.name])}"
     note = _("Any program calls it like this; call_id is what makes a repeated call safe.")
@@ -271,7 +311,7 @@ def _other(tool: Tool, base_url: str, token: str) -> list[Snippet]:
     ]
 
 
-SETUPS: dict[Platform, Callable[[Tool, str, str], list[Snippet]]] = {
+SETUPS: dict[Platform, Callable[[AIAgent, Tool, str, str], list[Snippet]]] = {
     Platform.SYNTHFLOW: _synthflow,
     Platform.VAPI: _vapi,
     Platform.RETELL: _retell,

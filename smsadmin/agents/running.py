@@ -8,7 +8,7 @@ worker that takes over what another one left.
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from jsonschema import Draft202012Validator
 
 from smsadmin.actions.calls import CALL_ID
@@ -23,8 +24,7 @@ from smsadmin.actions.models import ActionVersion, ObjectType
 from smsadmin.agents import speaking, tools, variables
 from smsadmin.agents.models import AgentCall, AIAgent, Attachment, Invocation
 from smsadmin.agents.tools import MOST_VALUE, TO, Tool
-from smsadmin.core import numbers, tokens
-from smsadmin.core.ids import key16
+from smsadmin.core import errors, numbers, tokens
 from smsadmin.core.message import ActionConfig, Record, SendRequest
 from smsadmin.core.status import Status
 from smsadmin.sending.accept import accept
@@ -33,13 +33,20 @@ from smsadmin.sending.log import storable
 from smsadmin.sending.models import Message
 from smsadmin.sending.rehearse import Rehearsal
 from smsadmin.sending.rehearse import rehearse as rehearsed
-from smsadmin.sending.resolve import INPUTS
 
 #: So long the same text to the same recipient in the same call is the same wish.
 SAME_WITHIN = timedelta(minutes=10)
 #: Where no call is known, so long what one recipient gets counts as one call's.
 CALL_OF_NONE = timedelta(hours=1)
-RECIPIENT = "recipient"
+#: Under inputs, whatever an action calls its recipient.
+RECIPIENT = variables.RECIPIENT
+#: Texts that surely left nobody are not counted, but a call has so many times its texts as tries at most.
+TRIES = 3
+UNSENT = (Status.REJECTED, Status.FAILED, Status.EXPIRED, Status.CANCELLED)
+#: Dialects whose external ids never name two uses of a call: Vapi's tool calls (Vapi docs: custom tools), and our own
+#: uses after a call. Others may count from one in every completion of a model.
+AFTER = "after"
+UNIQUE_IDS = frozenset({AIAgent.Platform.VAPI.value, AFTER})
 #: Nothing that a number is written with is longer.
 _LONGEST_RECIPIENT = 100
 #: Of arguments that cannot be used so many are kept, to be looked at.
@@ -121,8 +128,9 @@ def use(
     `dialect` says who asked in which form, `external_id` is the platform's own id of this use. Raises DatabaseError
     where nothing could be written: then nothing was sent, and the same use may be made again.
     """
-    began, now = time.monotonic(), now or timezone.now()
-    row = call_of(agent, call, now)
+    began, now, call = time.monotonic(), now or timezone.now(), _storable(call)
+    # A use after the call teaches nothing: its row has what is proven of the call, and the rest may be anybody's.
+    row = call_of(agent, CallFacts(call.call_id) if dialect == AFTER else call, now)
     plan = _planned(agent, attachment, arguments, call, row)
     use = Invocation(
         workspace_id=agent.workspace_id,
@@ -132,13 +140,13 @@ def use(
         tool_name=attachment.tool_name,
         at=now,
         dialect=dialect,
-        external_id=storable(external_id[:120]),
+        external_id=storable(external_id)[:120],
         digest=_digest(attachment, row, plan, arguments),
         arguments=storable(_noted(attachment, plan, arguments)),
     )
     first = _entered(use, plan, agent, attachment)
     if first.outcome:
-        answer = _told(first)
+        answer = _told(first, agent)
     elif isinstance(plan, Refused):  # it is the first's to be answered, and says something else
         answer = plan.answer
     else:
@@ -151,6 +159,7 @@ def rehearse(
 ) -> tuple[Answer, Rehearsal | None]:
     """What a first use in a call would be answered, without sending, counting or writing anything; and the steps of
     its message, None where it would not come to one."""
+    call = _storable(call)
     plan = _planned(agent, attachment, arguments, call, None)
     if isinstance(plan, Refused):
         return plan.answer, None
@@ -162,18 +171,21 @@ def rehearse(
 
 
 def call_of(agent: AIAgent, call: CallFacts, now: datetime) -> AgentCall | None:
-    """The row of the call that this is about, made where it is new, with what is now known of it; None for no id."""
-    if not (call_id := storable(call.call_id.strip()[:120])):
+    """The row of the call that this is about, made where it is new, with what is now known of it; None for no id. What
+    was known stays, and once its numbers were deleted, by age, none is learnt anew."""
+    if not (call_id := call.call_id.strip()[:120]):
         return None
     known = {
-        "direction": storable(call.direction[:8]),
-        "party": storable(_spelt(call.party)[:20]),
-        "number": storable(_spelt(call.number)[:20]),
+        "direction": call.direction[:8],
+        "party": _spelt(call.party)[:20],
+        "number": _spelt(call.number)[:20],
     }
     first = {**known, "workspace_id": agent.workspace_id, "first_at": now, "last_at": now}
     row, is_new = AgentCall.objects.get_or_create(agent=agent, call_id=call_id, defaults=first)
     if is_new:
         return row
+    if row.number_gone_at:
+        known = {}
     learnt = {name: value for name, value in known.items() if value and not getattr(row, name)}
     for name, value in {**learnt, "last_at": max(row.last_at, now)}.items():
         setattr(row, name, value)
@@ -183,17 +195,19 @@ def call_of(agent: AIAgent, call: CallFacts, now: datetime) -> AgentCall | None:
 
 def config_of(version: ActionVersion) -> ActionConfig:
     """What the version asks for, to whomever the agent talks with or names."""
-    return replace(version.config(), recipient_property=f"{INPUTS}.{RECIPIENT}")
+    return replace(version.config(), recipient_property=variables.TOLD_RECIPIENT)
 
 
 def record_of(version: ActionVersion, call_id: str, recipient: str, values: Mapping[str, str]) -> Record:
     """The values by path as the record that the version is about; of a call it has the call's id. What the action calls
-    its recipient is the recipient here too."""
+    its recipient is the recipient here too. That is written last: nothing that an agent says stands in its place."""
     is_call = version.object_type == ObjectType.CALL
     own: dict[str, str | None] = {CALL_ID: call_id or None} if is_call else {}
-    related: dict[str, dict[str, str | None]] = {INPUTS: {RECIPIENT: recipient}}
-    named = {version.recipient_property: recipient} if version.recipient_property else {}
-    for path, value in {**values, **named}.items():
+    related: dict[str, dict[str, str | None]] = {}
+    recipients = dict.fromkeys(
+        filter(None, (version.recipient_property, variables.TOLD_RECIPIENT)), recipient
+    )
+    for path, value in {**values, **recipients}.items():
         first, rest = variables.parts(path, version.object_type)
         properties = related.setdefault(tokens.key(first), {}) if first else own
         properties[rest] = value or None
@@ -212,12 +226,12 @@ def _planned(
 ) -> Plan | Refused:
     """What the use asks for, or why it cannot be had."""
     try:
-        return _plan(agent, attachment, arguments, call.party or (row.party if row else ""))
+        return _plan(agent, attachment, arguments, call.party, row.party if row else "")
     except Refused as refusal:
         return refusal
 
 
-def _plan(agent: AIAgent, attachment: Attachment, arguments: Arguments, party: str) -> Plan:
+def _plan(agent: AIAgent, attachment: Attachment, arguments: Arguments, party: str, known_party: str) -> Plan:
     version = attachment.action.current
     if not agent.enabled or agent.archived_at:
         raise _refusal(agent, "agent_off")
@@ -226,7 +240,10 @@ def _plan(agent: AIAgent, attachment: Attachment, arguments: Arguments, party: s
     if arguments is None:
         raise _refusal(agent, "arguments_unreadable", outcome=Outcome.UNUSABLE)
     given = _read(agent, tools.of(attachment), arguments)
-    recipient = _spelt(given.pop(TO) if attachment.recipient == Attachment.Recipient.ARGUMENT else party)
+    if attachment.recipient == Attachment.Recipient.ARGUMENT:
+        recipient = _spelt(given.pop(TO))
+    else:
+        recipient = _party(agent, _spelt(party), known_party)
     said = tools.said(attachment, version).items()
     values = {
         need.path: setting.value if setting.source == "fixed" else given.get(setting.name, "")
@@ -234,6 +251,14 @@ def _plan(agent: AIAgent, attachment: Attachment, arguments: Arguments, party: s
         if setting.source != "nobody"
     }
     return Plan(version, recipient, values, {**given, TO: recipient})
+
+
+def _party(agent: AIAgent, said: str, known: str) -> str:
+    """Whom the call is with. The first number of a call stands for as long as it lasts: a use that names another one is
+    refused, for a call has one other party, and whoever makes the uses of it must not choose whom they text."""
+    if numbers.E164.fullmatch(said) and numbers.E164.fullmatch(known) and said != known:
+        raise _refusal(agent, "other_party")
+    return said or known
 
 
 def _read(agent: AIAgent, tool: Tool, arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -268,11 +293,17 @@ def _text(value: Any) -> Any:
 
 def _listed(names: list[str]) -> str:
     """As a sentence names them: few, short, and on one line."""
-    return ", ".join(" ".join(name.split())[:40] for name in names[:5]) + (", …" if len(names) > 5 else "")
+    return ", ".join(" ".join(storable(name).split())[:40] for name in names[:5]) + (
+        ", …" if len(names) > 5 else ""
+    )
 
 
 def _refusal(agent: AIAgent, code: str, outcome: str = Outcome.REFUSED, **names: str) -> Refused:
     return Refused(code, speaking.sentence(code, agent.language, **names), outcome)
+
+
+def _storable(call: CallFacts) -> CallFacts:
+    return CallFacts(*map(storable, astuple(call)))
 
 
 def _spelt(given: str) -> str:
@@ -303,13 +334,15 @@ def _digest(
     attachment: Attachment, row: AgentCall | None, plan: Plan | Refused, arguments: Arguments
 ) -> UUID:
     """The same for the same text to the same recipient in the same call. What was refused is asked anew once somebody
-    has changed the action or switched it on."""
+    has changed the action or switched it on. Keyed: it is kept for longer than numbers and texts, and must not betray
+    them to whoever tries all that there are."""
     said: list[Any]
     if isinstance(plan, Refused):
         said = [plan.code, arguments]
     else:
         said = [plan.version.pk, attachment.action.enabled, plan.recipient, plan.values]
-    return key16(attachment.pk, row.pk if row else "", json.dumps(said, sort_keys=True, default=str))
+    wish = json.dumps([attachment.pk, row.pk if row else None, *said], sort_keys=True, default=str)
+    return UUID(bytes=salted_hmac("smsadmin.agents.running", wish, algorithm="sha256").digest()[:16])
 
 
 # --- Once ---------------------------------------------------------------------------------------------
@@ -324,8 +357,8 @@ def _entered(use: Invocation, plan: Plan | Refused, agent: AIAgent, attachment: 
             return first
         if isinstance(plan, Refused):
             _close(use, plan.answer, plan.outcome)
-        elif _count(use, plan) >= attachment.most_per_call:
-            _close(use, _refusal(agent, "too_many_texts").answer, Outcome.TOO_MANY)
+        elif why_not := _too_many(use, plan, attachment.most_per_call):
+            _close(use, _refusal(agent, why_not).answer, Outcome.TOO_MANY)
         use.save()
     return use
 
@@ -339,33 +372,45 @@ def _lock(use: Invocation) -> None:
 
 
 def _earlier(use: Invocation) -> Invocation | None:
-    """A platform's own id means the same use for as long as its call lasts. Without a call it does only for the same
-    text, for some platforms count their ids from one in every conversation."""
+    """The first use with the same wish: lately the same text, or of a call the same text under the same id of the
+    platform's, however late. Ids that are never given twice mean the same use whatever it says."""
     uses = Invocation.objects.filter(agent=use.agent_id, attachment=use.attachment_id, call=use.call_id)
-    uses = uses.exclude(outcome=Outcome.REPEATED).order_by("pk")
-    same = Q(digest=use.digest)
-    if use.external_id:
-        named = uses.filter(external_id=use.external_id)
-        if first := (named if use.call_id else named.filter(same)).first():
-            return first
-    return uses.filter(same, at__gt=use.at - SAME_WITHIN).first()
+    lately, text, named = Q(at__gt=use.at - SAME_WITHIN), Q(digest=use.digest), Q(external_id=use.external_id)
+    same = text & lately
+    if use.external_id and use.dialect in UNIQUE_IDS:
+        same |= named if use.call_id else named & lately
+    elif use.external_id and use.call_id:
+        same |= named & text
+    return uses.filter(same).exclude(outcome=Outcome.REPEATED).order_by("pk").first()
 
 
-def _count(use: Invocation, plan: Plan) -> int:
-    """How many texts of this attachment the call has had, those under way included."""
+def _too_many(use: Invocation, plan: Plan, most: int) -> str:
+    """Why the call may not have another text of this attachment; "" where it may. Those under way count, and those that
+    surely left nobody do only as tries."""
     uses = Invocation.objects.filter(attachment=use.attachment_id, outcome__in=(Outcome.ACCEPTED, ""))
     if use.call_id:
-        return uses.filter(call=use.call_id).count()
-    lately = uses.filter(agent=use.agent_id, call=None, at__gt=use.at - CALL_OF_NONE)
-    return lately.filter(**{f"arguments__{TO}": plan.recipient}).count()
+        uses = uses.filter(call=use.call_id)
+    else:
+        lately = uses.filter(agent=use.agent_id, call=None, at__gt=use.at - CALL_OF_NONE)
+        uses = lately.filter(**{f"arguments__{TO}": plan.recipient})
+    made = list(uses.values_list("message", flat=True)[: most * TRIES])
+    if len(made) < most:
+        return ""
+    unsent = Message.objects.filter(pk__in=filter(None, made), status__in=UNSENT).count()
+    if len(made) - unsent >= most:
+        return "too_many_texts"
+    return "too_many_tries" if len(made) >= most * TRIES else ""
 
 
 def _close(use: Invocation, answer: Answer, outcome: str) -> None:
     use.outcome, use.code, use.said = outcome, answer.code[:40], answer.say[:300]
 
 
-def _told(first: Invocation) -> Answer:
-    """The answer that a use was given."""
+def _told(first: Invocation, agent: AIAgent) -> Answer:
+    """The answer that a use was given, or what has become of its text since."""
+    made = first.message if first.outcome == Outcome.ACCEPTED else None
+    if made and (message := Message.objects.filter(pk=made).first()):
+        return _of_message(message, first, agent)
     held = "held" if first.code else "queued"
     status = held if first.outcome == Outcome.ACCEPTED else "rejected"
     return Answer(status, first.said, first.code, invocation=first)
@@ -423,12 +468,14 @@ def _request(
 
 
 def _of_message(message: Message, first: Invocation, agent: AIAgent) -> Answer:
-    """What the log has of it, as an answer: it may have gone on its way meanwhile."""
-    known = {Status.REJECTED: "rejected", Status.HELD: "held"}
-    status = known.get(Status(message.status), "queued")
-    code = "" if status == "queued" else message.error_code.lower()
-    say = speaking.sentence(code if status == "rejected" else status, agent.language)
-    return Answer(status, say, code, message, first)
+    """What the log has of it, as an answer: it may have gone on its way meanwhile, or have failed."""
+    now = Status(message.status)
+    status = (
+        "held" if now == Status.HELD else "rejected" if now in (*UNSENT, Status.UNDELIVERED) else "queued"
+    )
+    code = "" if status == "queued" else message.error_code.lower() or message.status
+    word = errors.ProviderUnknown.code if now == Status.UNKNOWN else code if status == "rejected" else status
+    return Answer(status, speaking.sentence(word, agent.language), code, message, first)
 
 
 def _since(began: float) -> int:

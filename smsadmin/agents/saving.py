@@ -59,13 +59,12 @@ def create(
 
 @sensitive_variables("signing")
 def change(agent: AIAgent, columns: Mapping[str, Any], *, signing: str = "") -> None:
-    """Saves these columns; a signing secret that is not given stays as it is. Raises NameTaken."""
+    """Saves these columns. A signing secret that is not given stays as it is, unless the platform is another one.
+    Raises NameTaken."""
+    kept = agent.secrets if columns["platform"] == agent.platform else {}
+    agent.secrets = {**kept, "signing": signing} if signing else kept
     for name, value in columns.items():
         setattr(agent, name, value)
-    if signing:
-        agent.secrets = {**agent.secrets, "signing": signing}
-    if agent.platform not in SIGNING:
-        agent.secrets = {}
     try:
         with transaction.atomic():
             agent.save(update_fields=[*columns, "secrets"])

@@ -24,6 +24,8 @@ OUTCOMES: dict[str, Words] = {
     "agent_off": _("I am not allowed to send texts at the moment."),
     "tool_off": _("I am not allowed to send this text at the moment."),
     "too_many_texts": _("I have already sent this text as often as I may in this call."),
+    "too_many_tries": _("I have tried to send this text as often as I may in this call."),
+    "other_party": _("I can only text the number that this call is with."),
     "too_many_requests": _(
         "I have tried to send too many texts in a short time. It may work again in a minute."
     ),

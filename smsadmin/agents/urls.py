@@ -3,6 +3,7 @@
 from django.urls import path
 
 from smsadmin.agents import attaching, calls, importing_views, listing, views
+from smsadmin.agents.after import again
 
 urlpatterns = [
     path("", listing.agents, name="ai-agents"),
@@ -11,6 +12,7 @@ urlpatterns = [
     path("import/done/", importing_views.import_done, name="agents-import-done"),
     path("calls/", calls.calls, name="agent-calls"),
     path("calls/<int:pk>/", calls.call, name="agent-call"),
+    path("calls/<int:pk>/again/", again.look_again, name="agent-call-again"),
     path("uses/", calls.uses, name="agent-uses"),
     path("attach/<int:pk>/", attaching.attach_to, name="attach-to"),
     path("<int:pk>/", views.agent, name="ai-agent"),

@@ -15,14 +15,21 @@ from typing import Any, Literal
 from smsadmin.actions.calls import CALL_ID
 from smsadmin.actions.models import ActionVersion, ObjectType
 from smsadmin.core import tokens
+from smsadmin.sending.resolve import INPUTS
 
-#: What calls carry beside the arguments, so that no variable can be called so (dialects.flat).
-RESERVED = frozenset(
+#: What calls carry beside the arguments (dialects.flat): the platform says it, and no agent.
+CALL_FACTS = frozenset(
     {
-        *("to", "call_id", "twilio_call_sid", "direction"),
+        *("call_id", "twilio_call_sid", "direction"),
         *("user_phone_number", "from_phone_number", "to_phone_number"),
     }
 )
+#: No variable can be called so. Besides, what requests have at their root: the number and the tool (dialects.flat), the
+#: arguments and the call (dialects.retell).
+RESERVED = CALL_FACTS | {"to", "tool", "args", "call"}
+#: How the recipient is handed over, whatever an action calls it (running.config_of).
+RECIPIENT = "recipient"
+TOLD_RECIPIENT = f"{INPUTS}.{RECIPIENT}"
 NAME = re.compile(r"[a-z0-9_]{1,64}")
 MOST_NAME = 64
 
@@ -67,7 +74,8 @@ def needed(version: ActionVersion) -> list[Need]:
             path = f"{token.object}.{token.property}"
             use = found.setdefault(key_of(path, version.object_type), _Use(path))
             use.has_default = use.has_default and token.fallback is not None
-    found.pop(key_of(version.recipient_property, version.object_type), None)
+    for path in (version.recipient_property, TOLD_RECIPIENT):
+        found.pop(key_of(path, version.object_type), None)
     if version.object_type == ObjectType.CALL:  # known of every call: nobody has to say it
         found.pop(key_of(CALL_ID, version.object_type), None)
     return list(_named(found.values()))

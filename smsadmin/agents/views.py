@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from smsadmin.actions.models import Action
-from smsadmin.agents import calls, presenters, saving
+from smsadmin.agents import calls, presenters, rendering, saving
 from smsadmin.agents.forms import AddForm, AgentForm, AgentSettingsForm
 from smsadmin.agents.models import AIAgent
 from smsadmin.dashboard.pages import render_page
@@ -89,8 +89,12 @@ def _page(request: WorkspaceRequest, shown: AIAgent, *, token: str = "") -> Http
         "has_actions": Action.objects.filter(workspace=request.workspace, archived_at=None).exists(),
         "recent": newest,
         "end_address": presenters.end_address(shown),
+        "end_proof": presenters.end_proof(shown),
+        "end_doubt": presenters.end_doubt(shown),
+        "end_tone": "warning" if any(each.is_after for each in attached) else "info",
         "mcp_address": presenters.mcp_address(),
         "mcp": presenters.mcp_configuration(token),
+        "no_token": rendering.NO_TOKEN,
         "is_signed": bool(shown.secrets.get("signing")),
         "may_sign": shown.platform in saving.SIGNING,
         "base_is_local": installation.BASE_URL.startswith("http://"),

@@ -8,14 +8,15 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
 
 from smsadmin.actions import catalogue
 from smsadmin.actions.models import ActionVersion, ObjectType
-from smsadmin.agents.running import RECIPIENT
+from smsadmin.agents.variables import TOLD_RECIPIENT
 from smsadmin.api import rows
 from smsadmin.api.bodies import fault, faulty
 from smsadmin.api.description.parts import KEY_HEADER, MOST_KEY, REPLAYED
-from smsadmin.api.endpoint import Call
+from smsadmin.api.endpoint import Call, token_of
 from smsadmin.api.problems import Problem, bad_parameter, not_found
 from smsadmin.core import errors, tokens
 from smsadmin.core.message import ActionConfig, Record, SendRequest, paths
@@ -37,8 +38,9 @@ from smsadmin.workspaces.models import Connection
 Json = dict[str, Any]
 Values = dict[str, str | None]
 
-#: Beside the caller's own inputs: to whom the text goes, in place of the action's own recipient.
-_TO = f"{INPUTS}.{RECIPIENT}"
+#: Among the inputs: to whom the text goes, in place of the action's own recipient.
+_TO = TOLD_RECIPIENT
+_RECIPIENT = _TO.removeprefix(f"{INPUTS}.")
 #: What a caller may give values of, besides the record itself.
 _BESIDE = {*ObjectType.values, INPUTS}
 #: What of a request tells it from another one with the same key; not the request itself, which holds a number.
@@ -64,7 +66,7 @@ def of_action(request: Call, action: int, body: Json, *, repeatable: bool = True
         workspace_id=workspace_id,
         trigger=API,
         key=_scoped_key(request) if repeatable else "",
-        record=_record(body, about, {RECIPIENT: to} if to else {}),
+        record=_record(body, about, {_RECIPIENT: to} if to else {}),
         origin=_origin(request, action, body),
         build_mode=request.key.test,
         **configured,
@@ -77,7 +79,7 @@ def no_action(action: int) -> Problem:
 
 def of_text(request: Call, body: Json) -> SendRequest:
     """A text without a saved action. It is a value, so that nothing in it is read as a token."""
-    given: Values = {RECIPIENT: body["to"], "text": body["text"], "send_as": body.get("send_as")}
+    given: Values = {_RECIPIENT: body["to"], "text": body["text"], "send_as": body.get("send_as")}
     holds = body.get("at_quota") == "hold"
     config = ActionConfig(
         **_sender(request.key.workspace_id, body["from"]),
@@ -142,15 +144,25 @@ def _texts(given: Mapping[str, Any]) -> Values:
 
 def _origin(request: Call, action: int | None, body: Json) -> Json:
     key = request.key
-    written = json.dumps([action, body], sort_keys=True)
-    mark = salted_hmac("smsadmin.api.asking", written, algorithm="sha256").hexdigest()[:32]
-    flags = {"test": key.test, NAMED: action is not None and "to" in body}
-    told = {name: True for name, holds in flags.items() if holds}
-    return {"key": key.prefix, "key_name": key.name, _MARK: mark, **told}
+    told: Json = {"key": key.prefix, "key_name": key.name, _MARK: _mark(request, [action, body])}
+    if key.test:
+        told["test"] = True
+    if action is not None and "to" in body:
+        told[NAMED] = True
+    return told
+
+
+@sensitive_variables()
+def _mark(request: Call, asked: Any) -> str:
+    """By the key's own token, which is kept nowhere and comes with every repeat: so nobody can try numbers on it, and
+    it outlives every secret of ours."""
+    written = json.dumps(asked, sort_keys=True)
+    made = salted_hmac("smsadmin.api.asking", written, secret=token_of(request), algorithm="sha256")
+    return made.hexdigest()[:32]
 
 
 def _scoped_key(request: Call) -> str:
-    """What a repeat is known by. What was asked for as a test does not stand in the way of the real thing."""
+    """What a repeat is known by, among those of the same API key: programs know nothing of each other's."""
     given = request.headers.get(KEY_HEADER, "").strip()
     if not given:
         detail = f"Send {KEY_HEADER}, the same for the same event: a repeat then sends nothing twice."
@@ -158,7 +170,7 @@ def _scoped_key(request: Call) -> str:
     if len(given) > MOST_KEY or not (given.isascii() and given.isprintable() and " " not in given):
         detail = f"Give at most {MOST_KEY} characters of ASCII without spaces."
         raise bad_parameter(KEY_HEADER, given[:100], detail)
-    return f"{'test' if request.key.test else 'live'}:{given}"
+    return f"{request.key.prefix}:{given}"
 
 
 # --- Records of HubSpot ------------------------------------------------------------------------------
@@ -223,8 +235,8 @@ def _accepted(ask: SendRequest, request: Call) -> Message:
     try:
         ask = completed(ask, request)
     except errors.SendError as error:
-        return refuse(ask, error, request.now)
-    return accept(ask, request.now)
+        return refuse(ask, error)
+    return accept(ask)
 
 
 def _demand_same(first: Message, ask: SendRequest) -> None:

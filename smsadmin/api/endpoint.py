@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
 from redis.exceptions import RedisError
 
 from smsadmin.api import keys, limiting
@@ -36,6 +37,22 @@ class Call(HttpRequest):
 
     key: Key
     now: datetime
+
+
+@sensitive_variables()
+def token_of(request: HttpRequest) -> str:
+    """What the call carries as its bearer token; "" without one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.casefold() == "bearer" else ""
+
+
+def only_live(request: Call, what: str) -> None:
+    """Raises the Problem (403) of a key in test mode where what is asked for would change more than tests."""
+    if request.key.test:
+        detail = (
+            f"The key {request.key.prefix} is in test mode, and {what}. Use a key that is not in test mode."
+        )
+        raise Problem(403, "TEST_KEY", detail)
 
 
 def endpoint(scope: KeyScope) -> Callable[[View], View]:
@@ -137,12 +154,12 @@ def _out_of_scope(key: Key, scope: KeyScope) -> Problem:
     return Problem(403, "KEY_SCOPE", detail, scope=str(scope))
 
 
+@sensitive_variables("token")
 def _key(request: HttpRequest, now: datetime) -> Key:
     """The key of the call; raises the Problem (401) of one without a key that is in force."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.casefold() != "bearer" or not token.strip():
+    if not (token := token_of(request)):
         raise _unauthorized("KEY_MISSING", "Send a key: Authorization: Bearer smsadmin_…", error="")
-    key = keys.of_token(token.strip())
+    key = keys.of_token(token)
     if key is None:
         raise _unauthorized("KEY_UNKNOWN", "No key has this token. Make one under Settings, API keys.")
     if key.revoked_at:

@@ -10,7 +10,7 @@ from django.forms import CharField
 from django.http import HttpResponse, JsonResponse
 
 from smsadmin.api import asking, bodies, named, rows
-from smsadmin.api.endpoint import Call, endpoint, writing
+from smsadmin.api.endpoint import Call, endpoint, only_live, writing
 from smsadmin.api.models import KeyScope
 from smsadmin.api.named import NUMBER_IS, USER_IS
 from smsadmin.api.parameters import MOST_ROWS, PAGE, Id, MessageCursor, Moment, OneOf, Query, is_id
@@ -46,6 +46,8 @@ def cancel(request: Call, message: UUID) -> HttpResponse:
     """Takes a held message out for good; one that was cancelled before stays so."""
     Query.of(request)
     found = _found(request, message)
+    if not found.origin.get("test"):
+        only_live(request, "no program in test mode asked for this message")
     if found.status == Status.HELD:
         intervene.cancel([found], None, request.now, who=f"API key {request.key.name}")
         found.refresh_from_db(fields=["status"])

@@ -9,7 +9,7 @@ from django.http import HttpResponse, JsonResponse
 
 from smsadmin.api import bodies, rows
 from smsadmin.api.description.opt_outs import MOST_REASON
-from smsadmin.api.endpoint import Call, endpoint, writing
+from smsadmin.api.endpoint import Call, endpoint, only_live, writing
 from smsadmin.api.models import Key, KeyScope
 from smsadmin.api.parameters import MOST_ROWS, PAGE, OneOf, PlaceCursor, Query
 from smsadmin.api.parameters import Number as WholeNumber
@@ -20,6 +20,8 @@ from smsadmin.consent.opting import Said
 from smsadmin.sending.log import storable
 
 Json = dict[str, Any]
+
+_ARE_REAL = "opt-outs hold for every message"
 
 
 class ListQuery(Query):
@@ -41,6 +43,7 @@ def opt_outs(request: Call) -> HttpResponse:
 def add(request: Call) -> HttpResponse:
     """Opts a number out; one that is out already stays so."""
     Query.of(request)
+    only_live(request, _ARE_REAL)
     body = bodies.read(request, "AddOptOut")
     is_news = opting.opt_out(request.key.workspace_id, body["number"], _said(request, body["reason"]))
     found = _found(request, body["number"])
@@ -66,6 +69,7 @@ class LiftQuery(Query):
 @writing(KeyScope.OPT_OUTS, "DELETE")
 def lift(request: Call, number: str) -> HttpResponse:
     """Lets a number be texted again; one that is back in already stays so."""
+    only_live(request, _ARE_REAL)
     reason = storable(LiftQuery.of(request)["reason"])
     _found(request, number)
     if opting.opt_in(request.key.workspace_id, number, _said(request, reason)):

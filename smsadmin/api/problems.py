@@ -22,6 +22,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "KEY_REVOKED": (401, "The key was revoked."),
     "KEY_EXPIRED": (401, "The key has expired."),
     "KEY_SCOPE": (403, "The key is not made for this: `scope` is the one it would need."),
+    "TEST_KEY": (403, "The key is in test mode, and this would change more than tests."),
     "NOT_FOUND": (404, "There is no such address, or no such thing in the key's workspace."),
     "METHOD_NOT_ALLOWED": (405, "The address takes other methods: `Allow` names them."),
     "NOT_ACCEPTABLE": (406, "Answers are JSON, and `Accept` does not allow that."),

@@ -120,20 +120,24 @@ def _test_synthflow(connection: Connection) -> Result:
 
 
 def _test_twilio(connection: Connection) -> Result:
-    """Twilio docs: the account itself, by its Auth Token. Where an API key sends, it is asked with that one too."""
+    """Twilio docs: the account itself, by its Auth Token. Where an API key sends, that one decides."""
     client = twilio(connection)
+    if client.key_sid:
+        by_key = client.ping()
+        if by_key.status == 401:
+            return Result(State.REJECTED, "Twilio refused the API key (HTTP 401).")
+        if by_key.status not in (200, 403):  # some keys may send, and read no numbers
+            return Result(State.UNREACHABLE, twilio_client.words(by_key))
     answer = client.account()
-    if answer.status == 200 and client.key_sid:
-        answer_by_key = client.ping()
-        if answer_by_key.status not in (200, 403):  # some keys may send, and read no numbers
-            refused = answer_by_key.status == 401
-            words = (
-                "Twilio refused the API key (HTTP 401)." if refused else twilio_client.words(answer_by_key)
-            )
-            return Result(State.REJECTED if refused else State.UNREACHABLE, words)
     if answer.status == 200:
         return _of_account(answer.body if isinstance(answer.body, dict) else {})
     refused = answer.status in (401, 403)
+    if refused and client.key_sid:  # texts go on: the state is of what sends
+        return Result(
+            State.WORKING,
+            f"Twilio accepts the API key, and refused the Auth Token (HTTP {answer.status}): signatures cannot be "
+            "checked, so nothing that Twilio tells is believed. Enter the token that the Twilio Console shows.",
+        )
     return Result(State.REJECTED if refused else State.UNREACHABLE, twilio_client.words(answer))
 
 

@@ -11,6 +11,7 @@ from smsadmin.connections.form_base import MOST_REQUESTS, ConnectionForm, Kind, 
 from smsadmin.connections.models import ErrorCode
 from smsadmin.pacing import account
 from smsadmin.providers.twilio import options as twilio
+from smsadmin.providers.twilio.codes import TOO_MANY
 from smsadmin.workspaces.models import Connection
 
 
@@ -177,6 +178,9 @@ class ErrorCodeForm(forms.Form):
         help_text=gettext_lazy(
             "It decides what the log says, what fixes it, and whether it may be sent again."
         ),
+        error_messages={
+            "invalid_choice": gettext_lazy("This code cannot mean that here. Choose another reason.")
+        },
     )
     again = forms.ChoiceField(
         label=gettext_lazy("Tried again"),
@@ -192,3 +196,11 @@ class ErrorCodeForm(forms.Form):
         super().__init__(*args, **options)
         error: Any = self.fields["error"]
         error.choices = meanings
+
+    def clean_code(self) -> int:
+        code: int = self.cleaned_data["code"]
+        if code == TOO_MANY:
+            raise ValidationError(
+                _("It comes with HTTP 429, which is always waited for: it cannot be changed.")
+            )
+        return code

@@ -18,7 +18,6 @@ from smsadmin import cache, phrases
 from smsadmin.connections.models import ErrorCode
 from smsadmin.connections.twilio_forms import ErrorCodeForm
 from smsadmin.core import numbers
-from smsadmin.core.errors import CATALOGUE
 from smsadmin.dashboard.pages import render_page
 from smsadmin.incoming import addresses, webhooks
 from smsadmin.incoming.models import InboundMessage, ProviderCall
@@ -82,14 +81,27 @@ def _missing(connection: Connection) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A number as Twilio has it now: where it has its texts told, and whether that is here."""
+    """A number as Twilio has it now: where it has its texts told, and whether that is here. Where it has an
+    `application`, that one says where, and the address is not called."""
 
     sid: str
     e164: str
     name: str
     sms_url: str
+    sms_method: str
+    application: str
     can_text: bool
     calls_us: bool
+
+    @property
+    def by_get(self) -> bool:
+        """Whether the address is called by GET, which ours does not answer."""
+        return self.sms_method.upper() == "GET"
+
+    @property
+    def tells(self) -> str:
+        """Whom it tells of its texts, as Twilio has it."""
+        return self.application or self.sms_url
 
     @property
     def shown(self) -> str:
@@ -117,7 +129,11 @@ def incoming(request: WorkspaceRequest, pk: int) -> HttpResponse:
         page = {**context, "lines": lines, "none_chosen": none}
         return render_page(request, "connections/twilio_incoming.html", page, status=422)
     if request.POST.get("do") != "set":
-        page = {**context, "chosen": chosen, "replaces": [each for each in chosen if _is_replaced(each)]}
+        page = {
+            **context,
+            "chosen": chosen,
+            "replaces": [each for each in chosen if _is_replaced(each, inbound)],
+        }
         return render_page(request, "connections/twilio_incoming_set.html", page)
     _set(request, connection, chosen, inbound)
     return redirect("twilio-incoming", connection.pk)
@@ -129,27 +145,33 @@ def _lines(connection: Connection, inbound: str) -> Iterator[Line]:
     client.repeats = 0
     for found in client.numbers(lambda _read, _total: None):
         capabilities = found.get("capabilities")
-        sms_url = text(found.get("sms_url"), 500)
+        sms_url, application = text(found.get("sms_url"), 500), text(found.get("sms_application_sid"), 40)
+        method = text(found.get("sms_method"), 10)
         yield Line(
             sid=text(found.get("sid"), 40),
             e164=text(found.get("phone_number"), 20),
             name=text(found.get("friendly_name"), 120),
             sms_url=sms_url,
+            sms_method=method,
+            application=application,
             can_text=isinstance(capabilities, dict) and capabilities.get("sms") is True,
-            calls_us=sms_url == inbound,
+            calls_us=sms_url == inbound and not application and method.upper() != "GET",
         )
 
 
-def _is_replaced(line: Line) -> bool:
-    return bool(line.sms_url) and not line.calls_us
+def _is_replaced(line: Line, inbound: str) -> bool:
+    return bool(line.tells) and line.tells != inbound
 
 
 def _set(request: WorkspaceRequest, connection: Connection, chosen: list[Line], inbound: str) -> None:
     """One number after the other: what was done before one that fails holds."""
     client, done = registry.twilio(connection), 0
     for line in chosen:
+        form = {"SmsUrl": inbound, "SmsMethod": "POST"}
+        if line.application:
+            form["SmsApplicationSid"] = ""  # it would be asked in place of the address
         try:
-            client.change_number(line.sid, {"SmsUrl": inbound, "SmsMethod": "POST"})
+            client.change_number(line.sid, form)
         except TwilioError as error:
             told = {"number": line.shown, "why": phrases.translated(str(error))}
             messages.error(request, _("%(number)s could not be changed. %(why)s") % told)
@@ -178,6 +200,11 @@ class Row:
     later: bool
     changed: ErrorCode | None
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether no table is asked for it."""
+        return self.code == codes.TOO_MANY
+
 
 @require_http_methods(["GET", "POST"])
 @owner_required
@@ -187,7 +214,9 @@ def error_codes(request: WorkspaceRequest, pk: int) -> HttpResponse:
     own = {each.code: each for each in _own_codes(request)}
     if request.method == "POST" and request.POST.get("do") == "reset":
         return _reset(request, connection)
-    form = ErrorCodeForm(_meanings(), request.POST or None, initial=_initial(request, own))
+    initial = _initial(request, own)
+    code = _code(request.POST.get("code", "")) or int(initial.get("code", 0))
+    form = ErrorCodeForm(_meanings(code), request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         return _saved(request, connection, form)
     context = {"connection": connection, "rows": _rows(own), "form": form, "changed": len(own)}
@@ -215,16 +244,21 @@ def _name(error: str) -> str:
     return str(NAMES.get(error, error))
 
 
-def _meanings() -> list[tuple[str, str]]:
-    return [(code, _name(code)) for code in codes.MEANINGS if code in CATALOGUE]
+def _meanings(code: int) -> list[tuple[str, str]]:
+    """What one of Twilio's codes may be said to mean."""
+    return [(error, _name(error)) for error in codes.meanings_of(code)]
+
+
+def _code(given: str) -> int:
+    """One of Twilio's codes as it came with a request; 0 for what is none."""
+    return int(given) if given.isascii() and given.isdigit() and len(given) == 5 else 0
 
 
 def _initial(request: WorkspaceRequest, own: dict[int, ErrorCode]) -> dict[str, str | int]:
     """What the form begins with: the code of the address as it is now."""
-    given = request.GET.get("code", "")
-    code = int(given) if given.isascii() and given.isdigit() and len(given) == 5 else 0
+    code = _code(request.GET.get("code", ""))
     row = _row(code, own.get(code))
-    if not code:
+    if not code or row.is_fixed:
         return {"again": codes.Again.NO}
     again = codes.Again.LATER if row.later else codes.Again.NO
     return {"code": code, "error": row.error, "again": again, "note": row.changed.note if row.changed else ""}
@@ -244,13 +278,11 @@ def _saved(request: WorkspaceRequest, connection: Connection, form: ErrorCodeFor
 
 
 def _reset(request: WorkspaceRequest, connection: Connection) -> HttpResponse:
-    code = request.POST.get("code", "")
-    if code.isascii() and code.isdigit() and len(code) == 5:
-        found = ErrorCode.objects.filter(workspace=request.workspace, code=int(code)).first()
-        if found:
-            found.delete()
-            cache.forget()
-            messages.success(request, _("%(code)s means what is shipped again.") % {"code": code})
+    code = _code(request.POST.get("code", ""))
+    if found := ErrorCode.objects.filter(workspace=request.workspace, code=code).first():
+        found.delete()
+        cache.forget()
+        messages.success(request, _("%(code)s means what is shipped again.") % {"code": code})
     return redirect("error-codes", connection.pk)
 
 

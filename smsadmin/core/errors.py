@@ -423,10 +423,13 @@ class RecipientOptedOut(SendError):
 
 class OnlyTestNumbers(SendError):
     code = "TEST_NUMBERS_ONLY"
-    text = gettext_noop("{recipient} is not a verified test number, and only those are texted in build mode.")
+    text = gettext_noop(
+        "{recipient} is not a verified test number, and only those are texted in build mode, or with a key in test "
+        "mode."
+    )
     fix = gettext_noop(
-        "Verify the number as a test number, or leave build mode: in the settings, or in the flow where only the flow "
-        "is in it."
+        "Verify the number as a test number, or leave build mode: in the settings, or in the flow or the AI agent "
+        "where only that is in it. A program whose API key is in test mode needs one that is not."
     )
     stage, place = Stage.CHECK, "test-numbers"
 
@@ -594,10 +597,20 @@ class RateLimited(SendError):
 
 
 class ProviderRejected(SendError):
+    """`may_not_send` where the credentials are good for other things."""
+
     code = "PROVIDER_REJECTED"
     text = gettext_noop("{provider} refused the message: {answer} (HTTP {http_status}).")
+    key_text = gettext_noop(
+        "{provider} accepts the credentials, and does not let them send messages: {answer} (HTTP {http_status}). Give "
+        "the API key that permission in the provider's portal, or enter one that has it."
+    )
     fix = gettext_noop("Read the provider's answer: correct what it names, or wait where it names a limit.")
     whose, stage, status, place = Whose.PROVIDER, Stage.DISPATCH, Status.FAILED, "message"
+
+    @classmethod
+    def sentence(cls, facts: Mapping[str, object]) -> str:
+        return cls.key_text if facts.get("may_not_send") else cls.text
 
 
 class AccountInBuildMode(SendError):

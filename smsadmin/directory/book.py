@@ -36,6 +36,14 @@ class Book:
             return self.by_name.get((connection_id, name.casefold()))
         return _only([found for (_pk, each), found in self.by_name.items() if each == name.casefold()])
 
+    def phone(self, connection_id: int | None, e164: str) -> Number | None:
+        """The phone number, that of the account where several accounts have it."""
+        found = self.by_e164.get(e164)
+        if found is None or connection_id in (None, found.connection_id):
+            return found
+        same = (each for each in self.numbers.values() if each.e164 == e164 and not each.gone_at)
+        return next((each for each in same if each.connection_id == connection_id), found)
+
     @property
     def only_pool(self) -> Number | None:
         """What the workspace's account picks, where it has one such account and no more."""

@@ -40,22 +40,23 @@ def runs(request: Call, flow: int) -> HttpResponse:
     Query.of(request)
     found, asked = _flow(request, flow), _asked(request)
     key, body = _key(request, asked), key16(json.dumps(asked, sort_keys=True))
-    begun = starting.begun(found, _named(key)) or _begun(found, asked, key, body)
+    named = _named(key, test=request.key.test)
+    begun = starting.begun(found, named) or _begun(found, asked, key, named, body, test=request.key.test)
     if begun.asked != body:
         detail = f"The key “{key}” was used with another body. Give each event a key of its own."
         raise Problem(422, "IDEMPOTENCY_KEY_REUSED", detail)
-    told = {"id": str(begun.pk), "state": begun.state, "url": _address(begun)}
+    told = {"id": str(begun.pk), "state": begun.state, "url": _address(begun), "test": begun.test}
     return JsonResponse(told, status=202, headers={"Location": told["url"]})
 
 
-def _begun(flow: Flow, asked: Mapping[str, Any], key: str, body: UUID) -> FlowRun:
+def _begun(flow: Flow, asked: Mapping[str, Any], key: str, named: str, body: UUID, *, test: bool) -> FlowRun:
     if not flow.enabled or flow.current is None:
         raise Problem(409, "FLOW_OFF", f"The flow “{flow.name}” is off. Switch it on, then ask again.")
     cause = FlowRun.Cause.CALLR if "run" in asked else FlowRun.Cause.API
     branch, context = _branch(flow.current, asked), _context(flow, asked, key)
     if unknown := running.unknown(flow.current, branch, context):
         raise _missing(unknown[0])
-    return starting.begin(flow, flow.current, cause, branch, context, _named(key), asked=body)
+    return starting.begin(flow, flow.current, cause, branch, context, named, asked=body, test=test)
 
 
 def _missing(step: Step) -> Problem:
@@ -69,9 +70,9 @@ def _missing(step: Step) -> Problem:
     )
 
 
-def _named(key: str) -> str:
-    """The key among those of calls and texts."""
-    return f"api:{key}"
+def _named(key: str, *, test: bool) -> str:
+    """The key among those of calls and texts. What was tried does not stand in the way of the real thing."""
+    return f"{'api-test' if test else 'api'}:{key}"
 
 
 @endpoint(KeyScope.FLOWS)
@@ -182,6 +183,7 @@ def _told(run: FlowRun) -> dict[str, Any]:
         "cause": run.cause,
         "branch": run.branch,
         "rehearsal": run.dry,
+        "test": run.test,
         "received_at": _moment(run.received_at),
         "finished_at": _moment(run.finished_at),
         "error": run.error or None,

@@ -174,8 +174,9 @@ class Effects:
                 "version": run.version.number,
                 "run": str(run.pk),
                 "step": _path(key),
+                **({"test": True} if run.test else {}),
             },
-            build_mode=flow.build_mode or _is_tried(run),
+            build_mode=flow.build_mode or run.test or _is_tried(run),
         )
 
     @sensitive_variables()

@@ -6,50 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django import forms
-from django.core.paginator import Paginator
-from django.db.models import Count, Prefetch, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import Count, Prefetch
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from smsadmin.core.ids import first_uuid7
 from smsadmin.dashboard.pages import render_page
+from smsadmin.dashboard.shelf import shelf
 from smsadmin.flows import presenters
 from smsadmin.flows.models import Flow, FlowRun, Start
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-PER_PAGE = 50
 DAYS = 7
 #: Of more runs than these, only the newest are counted.
 MOST_COUNTED = 100_000
-
-#: The tabs of the list; the archive is out of the way.
-SHOW = {
-    "": Q(archived_at=None),
-    "on": Q(enabled=True),
-    "off": Q(enabled=False, archived_at=None),
-    "archived": Q(archived_at__isnull=False),
-}
-
-
-class FlowFilter(forms.Form):
-    """Which flows to list; what cannot be read filters nothing."""
-
-    q = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=64)
-    show = forms.ChoiceField(
-        choices=[(name, name) for name in SHOW], required=False, widget=forms.HiddenInput
-    )
-
-    def named(self, flows: QuerySet[Flow]) -> QuerySet[Flow]:
-        """The flows that have the text in their names, in every state."""
-        text = self.cleaned_data.get("q")
-        return flows.filter(name__icontains=text) if text else flows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +46,14 @@ class Row:
 @viewer_required
 def flows(request: WorkspaceRequest) -> HttpResponse:
     """The flows by name, a page at a time; htmx asks for the list alone."""
-    chosen = FlowFilter(request.GET)
-    chosen.is_valid()
-    show = chosen.cleaned_data.get("show", "")
-    named = chosen.named(Flow.objects.filter(workspace=request.workspace))
+    rows = Flow.objects.filter(workspace=request.workspace)
     starts = Prefetch("starts", Start.objects.select_related("number"))
-    listed = named.select_related("current__created_by").defer("current__source").prefetch_related(starts)
-    page = Paginator(listed.filter(SHOW[show]).order_by(Lower("name"), "pk"), PER_PAGE).get_page(
-        request.GET.get("page")
-    )
-    rows, capped = _rows(page.object_list)
+    shown = rows.select_related("current__created_by").defer("current__source").prefetch_related(starts)
+    found = shelf(request, rows, shown)
+    lines, capped = _rows(found.page.object_list)
     context = {
-        "filter": chosen,
-        "show": show,
-        "counts": named.aggregate(**{name or "all": Count("pk", filter=q) for name, q in SHOW.items()}),
-        "page": page,
-        "rows": rows,
+        **found.context,
+        "rows": lines,
         "days": DAYS,
         "most_counted": MOST_COUNTED if capped else 0,
         "starters": presenters.starters(),

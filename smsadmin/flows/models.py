@@ -149,6 +149,9 @@ class FlowRun(models.Model):
     cause = models.CharField(max_length=12, choices=Cause)
     branch = models.CharField(max_length=80)  # the one it began with
     dry = models.BooleanField(default=False)  # rehearsed: nothing was sent, and nothing fetched
+    test = models.BooleanField(
+        default=False, db_default=False
+    )  # asked for by a key in test mode: only verified test numbers are texted
     context: Any = models.JSONField(
         default=dict
     )  # what expressions see: call, sms, run, scenario, now; given results

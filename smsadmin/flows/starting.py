@@ -58,11 +58,13 @@ def begin(
     dry: bool = False,
     by: User | None = None,
     asked: UUID | None = None,
+    test: bool = False,
 ) -> FlowRun:
     """The run of the flow with this key: begun now, and rung for on commit, or as it was begun before (`is_repeated`).
 
     `context` is what expressions see (flows.language.context), and under "given" the results of voice actions, by
     variable ("$dial") or by action ("dial@v1"). A rehearsal (`dry`) is not rung for: whoever asks takes it at once.
+    A `test` texts verified test numbers alone.
     """
     now = timezone.now()
     seen: dict[str, Any] = storable({"now": facts.now(now), **context})
@@ -81,6 +83,7 @@ def begin(
             "dry": dry,
             "by": by,
             "asked": asked,
+            "test": test,
             "next_at": now + LEFT_ALONE if dry else now,
         },
     )

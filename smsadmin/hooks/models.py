@@ -42,6 +42,11 @@ class Hook(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_served(self) -> bool:
+        """Whether what happens is posted. A sample is in any case."""
+        return self.enabled and self.paused_at is None
+
 
 class HookEvent(models.Model):
     """Something that happened, as it is told: written with what it tells of, both or neither."""
@@ -91,7 +96,10 @@ class HookDelivery(AttemptedDelivery):
         return f"{self.event_id} to {self.hook_id} ({self.state})"
 
     def may_again(self, now: datetime) -> bool:
-        """Whether sending it again would do something: it is not being tried, nor about to be for the first time."""
+        """Whether sending it again would do something: it is not being tried, nor about to be for the first time, and
+        its hook is served."""
+        if not (self.hook.is_served or self.is_sample):
+            return False
         return self.answered_at is not None and not self.is_being_tried(now)
 
 

@@ -47,7 +47,7 @@ class About:
             [each.data[name] for each in told if name in each.data] for name in ("inbound", "crossing")
         )
         return cls(
-            Message.objects.select_related("action").in_bulk(messages) if messages else {},
+            Message.objects.select_related("action", "version").in_bulk(messages) if messages else {},
             InboundMessage.objects.select_related("number").in_bulk(inbound) if inbound else {},
             Crossing.objects.in_bulk(crossings) if crossings else {},
         )
@@ -113,7 +113,14 @@ def _of_row(message: Message, hook: Hook) -> dict[str, Any]:
 
 def _text(message: Message) -> str | None:
     """None of a text that is a secret, or was deleted."""
-    return None if message.trigger == VERIFICATION else message.body or None
+    return None if _is_secret(message) else message.body or None
+
+
+def _is_secret(message: Message) -> bool:
+    """A code, or what its action has deleted once it is settled, as a form says that is tried before it is saved."""
+    if message.version:
+        return message.version.hide_values
+    return message.trigger == VERIFICATION or bool(message.inputs.get("config", {}).get("hide_values"))
 
 
 def _number(e164: str, hook: Hook) -> str | None:
@@ -123,7 +130,7 @@ def _number(e164: str, hook: Hook) -> str | None:
 def _error(code: str, message: Message | None, hook: Hook) -> dict[str, Any]:
     """The sentence may name the recipient or what a record holds, so it is of the contents."""
     error = CATALOGUE.get(code)
-    is_known = message is not None and message.error_code == code and message.trigger != VERIFICATION
+    is_known = message is not None and message.error_code == code and not _is_secret(message)
     return {
         "code": code,
         "owner": error.whose.value if error else "",

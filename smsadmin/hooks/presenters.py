@@ -138,7 +138,7 @@ def page_of(
 ) -> Page:
     """The page older than the id `before`, or newer than `after`; the newest for neither. `with_answers`: an answer may
     repeat what it was told, so it is shown whole to those alone who may see numbers and texts."""
-    found = deliveries.select_related("event")
+    found = deliveries.select_related("event", "hook")
     if after.isdecimal():
         newest = list(found.filter(pk__gt=int(after)).order_by("pk")[: PER_PAGE + 1])
         if len(newest) > PER_PAGE:

@@ -176,8 +176,11 @@ def resume(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @operator_required
 def again(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Sends one event again, under the id it had."""
-    delivery = get_object_or_404(HookDelivery, pk=pk, hook__workspace=request.workspace)
-    if delivering.again(delivery, timezone.now()):
+    found = HookDelivery.objects.select_related("hook")
+    delivery = get_object_or_404(found, pk=pk, hook__workspace=request.workspace)
+    if not (delivery.is_sample or delivery.hook.is_served):
+        messages.error(request, _not_served(delivery.hook))
+    elif delivering.again(delivery, timezone.now()):
         messages.success(request, _("It is sent again now, under the id it had."))
     else:
         messages.info(request, _("It is being tried just now."))
@@ -190,6 +193,9 @@ def replay(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Sends again what happened within a span of time: the first form is answered by how many that are, the second,
     which says so, sends them."""
     shown, now = _own(request, pk), timezone.now()
+    if not shown.is_served:
+        messages.error(request, _not_served(shown))
+        return _to_log(pk)
     if request.method == "GET":
         form = (
             ReplayForm(request.GET) if "since" in request.GET else ReplayForm(initial=ReplayForm.usual(now))
@@ -207,6 +213,12 @@ def replay(request: WorkspaceRequest, pk: int) -> HttpResponse:
     words = ngettext("%(n)s event is sent again.", "%(n)s events are sent again.", number)
     messages.success(request, words % {"n": number})
     return _to_log(pk)
+
+
+def _not_served(shown: Hook) -> str:
+    if shown.enabled:
+        return _("“%(name)s” is paused, so nothing was sent again: resume it first.") % {"name": shown.name}
+    return _("“%(name)s” is off, so nothing was sent again: switch it on first.") % {"name": shown.name}
 
 
 def _to_log(pk: int) -> HttpResponse:

@@ -20,7 +20,6 @@ from smsadmin.providers.callr import webhooks as callr
 from smsadmin.providers.callr.lookup import look_up
 from smsadmin.providers.told import Said
 from smsadmin.providers.twilio import webhooks as twilio
-from smsadmin.sending import log
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
 from smsadmin.workspaces.access import operator_required
@@ -37,7 +36,9 @@ def _of_callr(connection: Connection, provider_id: str) -> Said:
 
 
 def _of_twilio(connection: Connection, provider_id: str) -> Said:
-    return twilio.said(twilio.of_message(registry.twilio(connection).message(provider_id)))
+    client = registry.twilio(connection)
+    client.repeats = 0  # somebody waits
+    return twilio.said(twilio.of_message(client.message(provider_id)))
 
 
 #: What the kinds of accounts that can be asked by an id say of it.
@@ -66,7 +67,7 @@ def ask(message: Message) -> bool:
         return lookups.look_up(message, timezone.now())
     said = _ASKED[message.connection.kind](message.connection, message.provider_id)
     now = timezone.now()
-    moved = log.receipt(message, meaning.receipt(message, said, ASKED), now)
+    moved = meaning.take(message, said, ASKED, now)
     charges.keep(message, said.price, now)
     if moved:
         settled.send(sender=Message, ids=[message.pk])

@@ -1,9 +1,10 @@
 """What messages cost, where their provider says so: Twilio does a while after a message is sent, in its list alone."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from smsadmin.core.ids import first_uuid7
@@ -19,31 +20,26 @@ from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
 
-#: How old a message is whose price is asked for, at least and at most.
-YOUNGEST, OLDEST = timedelta(minutes=2), timedelta(days=2)
-#: Pages of an account's list that are read at a time.
-_MOST_PAGES = 10
+#: How old a message is whenever its price is asked for. What has none by the last of them has none.
+AGES = [timedelta(minutes=2), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24)]
+#: Older ones are not asked for, as where this program was stopped meanwhile.
+OLDEST = timedelta(days=2)
+#: Messages of an account that are asked for at a time, and pages of its list that are read for them.
+_MOST_AT_ONCE, _MOST_PAGES = 2_000, 10
 
 
 def keep(message: Message, price: Price | None, now: datetime) -> None:
     """Keeps the price of a message; the newest one that was told holds."""
     if price is not None:
-        Charge.objects.update_or_create(
-            message=message.pk,
-            defaults={
-                "workspace_id": message.workspace_id,
-                "amount": price.amount,
-                "currency": price.currency,
-                "at": now,
-            },
-        )
+        _write([_charge(message, price, now)])
 
 
 def of(message: Message) -> Charge | None:
     """What the message cost, as far as its provider has said. Only Twilio does."""
     if message.connection is None or message.connection.kind != Connection.Kind.TWILIO:
         return None
-    return Charge.objects.filter(message=message.pk, workspace=message.workspace_id).first()
+    priced = Charge.objects.filter(message=message.pk, workspace=message.workspace_id, amount__isnull=False)
+    return priced.first()
 
 
 def gather() -> int:
@@ -59,35 +55,82 @@ def gather() -> int:
 
 
 def _gathered(connection: Connection, now: datetime) -> int:
-    wanted = _without_price(connection, now)
+    wanted = _due(connection, now)
     if not wanted:
         return 0
-    oldest = min(message.received_at for message in wanted.values())
-    since = {"DateSent>": f"{oldest:%Y-%m-%d}"}
-    listed = registry.twilio(connection).messages(_MOST_PAGES, **since)
-    return _kept(wanted, (twilio.said(twilio.of_message(each)) for each in listed), now)
+    told = _told(connection, wanted)
+    for sid, said in told.items():
+        if said.segments != (wanted[sid].provider_segments or wanted[sid].segments):
+            log.counted(wanted[sid].pk, said.segments)
+    prices = {sid: said.price for sid, said in told.items() if said.price}
+    _write([_charge(wanted[sid], price, now) for sid, price in prices.items()])
+    _put_off([message for sid, message in wanted.items() if sid not in prices], now)
+    return len(prices)
 
 
-def _without_price(connection: Connection, now: datetime) -> dict[str, Message]:
-    """Messages of the account that left a while ago, and not long ago, by the provider's id."""
+def _due(connection: Connection, now: datetime) -> dict[str, Message]:
+    """The oldest messages of the account that left, and whose price is to be asked for now, by the provider's id."""
+    settled = Q(amount__isnull=False) | Q(next_look_at=None) | Q(next_look_at__gt=now)
     found = Message.objects.filter(
+        ~Exists(Charge.objects.filter(settled, message=OuterRef("pk"))),
         workspace=connection.workspace_id,
-        pk__range=(first_uuid7(now - OLDEST), first_uuid7(now - YOUNGEST)),
+        pk__range=(first_uuid7(now - OLDEST), first_uuid7(now - AGES[0])),
         status__in=sorted(LEFT),
         connection=connection,
     ).exclude(provider_id="")
-    messages = {each.provider_id: each for each in found.only("pk", "workspace", "provider_id", "segments")}
-    known = Charge.objects.filter(message__in=[each.pk for each in messages.values()])
-    priced = set(known.values_list("message", flat=True))
-    return {sid: each for sid, each in messages.items() if each.pk not in priced}
+    columns = ("pk", "workspace", "provider_id", "claimed_at", "segments", "provider_segments")
+    return {each.provider_id: each for each in found.only(*columns).order_by("pk")[:_MOST_AT_ONCE]}
 
 
-def _kept(wanted: dict[str, Message], listed: Iterable[Said], now: datetime) -> int:
-    left = dict(wanted)
-    for said in listed:
-        if (message := left.get(said.id)) and said.price:
-            keep(left.pop(said.id), said.price, now)
-            log.counted(message.pk, said.segments)
-        if not left:
+def _told(connection: Connection, wanted: Mapping[str, Message]) -> dict[str, Said]:
+    """What the list says of these messages, read from the days on which they left. Raises TwilioError."""
+    times = [message.claimed_at or message.received_at for message in wanted.values()]
+    last = max(times) + timedelta(
+        days=1
+    )  # one that waits at Twilio is listed under the day on which it left there
+    days = {"DateSent>": f"{min(times):%Y-%m-%d}", "DateSent<": f"{last:%Y-%m-%d}"}
+    told: dict[str, Said] = {}
+    for each in registry.twilio(connection).messages(_MOST_PAGES, **days):
+        said = twilio.said(twilio.of_message(each))
+        if said.id in wanted:
+            told[said.id] = said
+        if len(told) == len(wanted):
             break
-    return len(wanted) - len(left)
+    return told
+
+
+def _charge(message: Message, price: Price, now: datetime) -> Charge:
+    known = {"amount": price.amount, "currency": price.currency, "at": now}
+    return Charge(message=message.pk, workspace_id=message.workspace_id, **known)
+
+
+def _write(charges: list[Charge]) -> None:
+    columns = ["amount", "currency", "at"]
+    Charge.objects.bulk_create(
+        charges, batch_size=500, update_conflicts=True, unique_fields=["message"], update_fields=columns
+    )
+
+
+def _put_off(messages: list[Message], now: datetime) -> None:
+    """Those without a price are asked for at their next age, and after the last one never. A price that came meanwhile
+    stays."""
+    waiting = [
+        Charge(
+            message=message.pk,
+            workspace_id=message.workspace_id,
+            at=now,
+            next_look_at=_next_look(message.received_at, now),
+        )
+        for message in messages
+    ]
+    Charge.objects.bulk_create(
+        waiting,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["message"],
+        update_fields=["next_look_at"],
+    )
+
+
+def _next_look(received_at: datetime, now: datetime) -> datetime | None:
+    return next((received_at + age for age in AGES if received_at + age > now), None)

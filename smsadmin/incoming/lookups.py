@@ -5,23 +5,27 @@ says the same, at about the time, and that is none of our others is the one; any
 sees what was listed.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from smsadmin.core import segments
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
 from smsadmin.directory.models import Number
 from smsadmin.incoming import charges, meaning, outside
+from smsadmin.incoming.models import LookUp
 from smsadmin.incoming.receipts import LONGEST_WAIT, says
 from smsadmin.providers import registry
 from smsadmin.providers.base import AccountError
 from smsadmin.providers.told import Said
 from smsadmin.providers.twilio import lookup
+from smsadmin.providers.twilio.options import Options
 from smsadmin.sending import log
 from smsadmin.sending.models import Event, Message
 from smsadmin.sending.signals import settled
@@ -33,23 +37,36 @@ logger = structlog.get_logger(__name__)
 AFTER = [timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1)]
 #: After that long nothing is looked for by itself any more, as where this program was stopped meanwhile.
 WITHIN = timedelta(hours=6)
-#: Messages of one account that are looked for at a time.
-MOST_AT_ONCE = 50
+#: A look that Twilio did not answer is no look: it is made again after that.
+AFTER_FAILURE = timedelta(minutes=1)
+#: Messages of one account that are looked for at a time, and the seconds after which none is begun any more.
+MOST_AT_ONCE, LONGEST_TURN = 50, 60.0
+#: Nobody else looks for a message for so long: longer than a turn and the slowest answers to its last look.
+LEASE = timedelta(minutes=5)
 #: The most of what was listed that a timeline shows.
 _MOST_SHOWN = 10
 
 
 def run(now: datetime | None = None) -> int:
     """Looks for what is due; returns how many messages were settled."""
-    now, done = now or timezone.now(), 0
-    for connection in Connection.objects.filter(kind=Connection.Kind.TWILIO, lost_at=None):
-        for message in _due(connection, now):
-            try:
-                done += look_up(message, now)
-            except AccountError as error:
-                logger.warning("lookup.failed", connection=connection.pk, error=str(error))
-                log.looked_up(message.pk, now, listed=(), failure=str(error))
-                break  # the others of the account would not be answered either
+    LookUp.objects.filter(since__lt=(now or timezone.now()) - WITHIN).delete()
+    accounts = Connection.objects.filter(kind=Connection.Kind.TWILIO, lost_at=None)
+    return sum(_searched(connection, now or timezone.now()) for connection in accounts)
+
+
+def _searched(connection: Connection, now: datetime) -> int:
+    """Looks for what is due of one account; returns how many messages were settled."""
+    done, ends = 0, time.monotonic() + LONGEST_TURN
+    for message in _due(connection, now):
+        if time.monotonic() > ends or not _claimed(message, now):
+            continue
+        try:
+            done += look_up(message, now)
+        except AccountError as error:
+            logger.warning("lookup.failed", connection=connection.pk, error=str(error))
+            _failed(message, str(error), now)
+            break  # the others of the account would not be answered either
+        _answered(message)
     return done
 
 
@@ -72,11 +89,11 @@ def look_up(message: Message, now: datetime) -> bool:
     at = message.claimed_at or message.finished_at or message.received_at
     number = Number.objects.filter(pk=message.number_id or 0).first()
     sender_id = number.provider_id if number else ""
-    listed = lookup.listed(
-        registry.twilio(message.connection), message.recipient, message.sender, sender_id, at
-    )
+    client = registry.twilio(message.connection)
+    client.repeats = 0  # somebody waits, or the next sweep looks
+    listed = lookup.listed(client, message.recipient, message.sender, sender_id, at)
     free = _free(message, listed)
-    same = [each for each in free if says(message, lookup.text_of(each))]
+    same = [each for each in free if _says(message, lookup.text_of(each))]
     if len(same) == 1 and not _has_double(message, at):
         return _settled(message, same[0], now)
     log.looked_up(message.pk, now, listed=[_shown(each, each in same) for each in free[:_MOST_SHOWN]])
@@ -90,23 +107,42 @@ def listed_for(message: Message) -> list[Event]:
 
 def _due(connection: Connection, now: datetime) -> list[Message]:
     """The account's unknown messages whose next look is due."""
+    searched = LookUp.objects.filter(message=OuterRef("pk"))
     unknown = Message.objects.filter(
+        ~Exists(searched.filter(Q(next_look_at=None) | Q(next_look_at__gt=now))),
         workspace=connection.workspace_id,
         status=Status.UNKNOWN,
         pk__gte=first_uuid7(now - LONGEST_WAIT),
         connection=connection,
         provider_id="",
         finished_at__range=(now - WITHIN, now - AFTER[0]),
-    ).exclude(recipient="")
-    found = list(unknown.select_related("connection").order_by("pk")[: MOST_AT_ONCE * len(AFTER)])
-    looks = log.look_ups(message.pk for message in found)
-    return [each for each in found if _is_due(each, looks.get(each.pk, ()), now)][:MOST_AT_ONCE]
+    )
+    due = unknown.exclude(recipient="").select_related("connection")
+    return list(due.order_by("pk")[:MOST_AT_ONCE])
 
 
-def _is_due(message: Message, looks: Sequence[Event], now: datetime) -> bool:
-    if len(looks) >= len(AFTER) or message.finished_at is None:
-        return False
-    return now >= message.finished_at + AFTER[len(looks)]
+def _claimed(message: Message, now: datetime) -> bool:
+    """Whether this sweep looks for it: of several one does."""
+    first = LookUp(message=message.pk, since=message.finished_at or now, next_look_at=now)
+    LookUp.objects.bulk_create([first], ignore_conflicts=True)
+    free = LookUp.objects.filter(message=message.pk, next_look_at__lte=now)
+    return bool(free.update(next_look_at=now + LEASE))
+
+
+def _answered(message: Message) -> None:
+    """The next look comes at its time, and after the last one none."""
+    for search in LookUp.objects.filter(message=message.pk):
+        search.looks, search.error = search.looks + 1, ""
+        search.next_look_at = search.since + AFTER[search.looks] if search.looks < len(AFTER) else None
+        search.save(force_update=True)
+
+
+def _failed(message: Message, why: str, now: datetime) -> None:
+    """Its timeline says so once, however often the same comes of it."""
+    search = LookUp.objects.filter(message=message.pk)
+    if search.exclude(error=why[:300]).update(error=why[:300]):
+        log.looked_up(message.pk, now, listed=(), failure=why)
+    search.update(next_look_at=now + AFTER_FAILURE)
 
 
 def _free(message: Message, listed: Sequence[Said]) -> list[Said]:
@@ -132,7 +168,18 @@ def _has_double(message: Message, at: datetime) -> bool:
         provider_id="",
         claimed_at__range=(at - lookup.NEAR, at + lookup.NEAR),
     ).exclude(pk=message.pk)
-    return any(says(each, message.body) for each in nameless.only("body", "characters", "values_gone_at"))
+    found = nameless.select_related("connection").only("body", "characters", "values_gone_at", "connection")
+    return any(_says(each, message.body) for each in found)
+
+
+def _says(message: Message, body: str) -> bool:
+    """As receipts.says; where Twilio replaces look-alikes, also with those replaced."""
+    if says(message, body):
+        return True
+    assert message.connection
+    if message.values_gone_at or not Options.read(message.connection.options).smart_encoded:
+        return False
+    return segments.to_gsm(message.body).text.split() == segments.to_gsm(body).text.split()
 
 
 def _settled(message: Message, said: Said, now: datetime) -> bool:
@@ -141,7 +188,7 @@ def _settled(message: Message, said: Said, now: datetime) -> bool:
         return False
     message.provider_id = said.id
     outside.was_ours(message.connection_id or 0, said.id)
-    moved = log.receipt(message, meaning.receipt(message, said, log.LOOKED_UP), now)
+    moved = meaning.take(message, said, log.LOOKED_UP, now)
     charges.keep(message, said.price, now)
     if moved:
         settled.send(sender=Message, ids=[message.pk])

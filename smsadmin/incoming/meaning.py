@@ -1,6 +1,11 @@
-"""What a call or an answer of a provider means for a message: its word, and the error where it did not arrive."""
+"""What a call or an answer of a provider means for a message: its word, the error where it did not arrive, and what is
+learnt from that."""
+
+from datetime import datetime
 
 from smsadmin.connections import error_codes
+from smsadmin.consent.hearing import heard_from_provider
+from smsadmin.core import errors
 from smsadmin.core.errors import SendError
 from smsadmin.core.status import Status
 from smsadmin.providers.told import Said
@@ -10,9 +15,15 @@ from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection
 
 
-def receipt(message: Message, said: Said, event: str) -> log.Receipt:
-    """What is said of the message, by this event."""
-    return log.Receipt(said.word, said.means, event, said.said_at, said.segments, _error(message, said))
+def take(message: Message, said: Said, event: str, now: datetime) -> bool:
+    """Takes what is said of the message, by this event, for a delivery report; whether that moved it. Who opted out at
+    the provider has opted out here."""
+    error = _error(message, said)
+    receipt = log.Receipt(said.word, said.means, event, said.said_at, said.segments, error)
+    moved = log.receipt(message, receipt, now)
+    if message.connection and isinstance(error, errors.RecipientOptedOut):
+        heard_from_provider(message.connection, message.recipient, error, now)
+    return moved
 
 
 def _error(message: Message, said: Said) -> SendError | None:

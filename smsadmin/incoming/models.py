@@ -205,17 +205,34 @@ class Webhook(models.Model):
         return f"webhook of {self.connection_id} ({self.state})"
 
 
+class LookUp(models.Model):
+    """The search for an unknown message in its provider's list, while it may go on. It names nobody."""
+
+    message = models.UUIDField(primary_key=True)
+    since = models.DateTimeField(db_index=True)  # when the message became unknown
+    looks = models.PositiveSmallIntegerField(default=0)  # that were answered, in vain
+    next_look_at = models.DateTimeField(null=True)  # also the end of a look that is under way; None: no more
+    error = models.CharField(max_length=300, blank=True)  # why the last one failed
+
+    def __str__(self) -> str:
+        return f"{self.looks} looks for {self.message}"
+
+
 class Charge(models.Model):
-    """What a message cost, as its provider says. It names nobody, and goes with its message."""
+    """What a message cost, as its provider says; also that it does not say, or not yet. It names nobody, and goes with
+    its message."""
 
     message = models.UUIDField(primary_key=True)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="charges")
-    amount = models.DecimalField(max_digits=12, decimal_places=6)
-    currency = models.CharField(max_length=3)  # ISO 4217
+    amount = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    currency = models.CharField(max_length=3, blank=True)  # ISO 4217
     at = models.DateTimeField()  # when the provider said so
+    next_look_at = models.DateTimeField(
+        null=True
+    )  # of one without an amount; None: it is not asked for any more
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "at"], name="charges_by_age")]
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f} {self.currency}"
+        return f"{self.amount.normalize():f} {self.currency}" if self.amount is not None else "no price"

@@ -6,6 +6,7 @@ the limits here; no limit counts them, for they cannot be stopped.
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Count, Sum
 
@@ -13,6 +14,8 @@ from smsadmin.core.segments import measure
 from smsadmin.directory.models import Number
 from smsadmin.incoming import wires
 from smsadmin.incoming.models import OutsideMessage, ProviderCall
+from smsadmin.providers.told import Said
+from smsadmin.sending.models import Message
 
 _MOST_MEDIA = 100
 
@@ -33,8 +36,11 @@ def use(number: Number, since: datetime, until: datetime) -> Use:
 
 
 def keep(call: ProviderCall) -> None:
-    """Keeps the message of a call that is none of ours, once."""
+    """Keeps the message of a call that is none of ours, once. One that names a message which nobody has any more was
+    ours, and deleted: that stays gone."""
     said = wires.said(call)
+    if _was_deleted(said):
+        return
     OutsideMessage.objects.get_or_create(
         connection_id=call.connection_id,
         provider_id=said.id or call.fingerprint.hex,
@@ -50,6 +56,13 @@ def keep(call: ProviderCall) -> None:
             "at": said.created_at or said.said_at or call.at,
         },
     )
+
+
+def _was_deleted(said: Said) -> bool:
+    try:
+        return not Message.objects.filter(pk=UUID(said.ours)).exists()
+    except ValueError:
+        return False
 
 
 def was_ours(connection_id: int, provider_id: str) -> None:

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from smsadmin.consent.hearing import heard_from_provider
-from smsadmin.core import errors, segments
+from smsadmin.core import segments
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
 from smsadmin.incoming import meaning, outside, wires
@@ -48,10 +47,7 @@ def handle(call: ProviderCall, now: datetime) -> Result:
 
 
 def _noted(call: ProviderCall, message: Message, said: Said, now: datetime) -> Result:
-    receipt = meaning.receipt(message, said, call.event)
-    moved = log.receipt(message, receipt, now)
-    if isinstance(receipt.error, errors.RecipientOptedOut):
-        heard_from_provider(call.connection, message.recipient, receipt.error, now)
+    moved = meaning.take(message, said, call.event, now)
     return Result(Outcome.MOVED if moved else Outcome.NOTED, message.pk, said.word)
 
 

@@ -58,7 +58,8 @@ def handle(call: ProviderCall, now: datetime) -> Result:
     )
     if is_new:
         telling.received(inbound, now)
-        hear(inbound, now, asks=said.asks, answered=bool(said.asks) and _answers_itself(call))
+        asks = said.asks or (said.keyword if _answers_itself(call) else "")
+        hear(inbound, now, asks=asks, answered=bool(asks))
         # Whoever is told may fail, and makes up for it later: what was heard holds all the same.
         tell = partial(received.send_robust, sender=InboundMessage, inbound=inbound)
         transaction.on_commit(tell, robust=True)
@@ -66,8 +67,8 @@ def handle(call: ProviderCall, now: datetime) -> Result:
 
 
 def _answers_itself(call: ProviderCall) -> bool:
-    """Whether the provider answers STOP, START and HELP: a second answer would be one too many, and one to STOP is
-    refused."""
+    """Whether the provider acts on STOP, START and HELP itself, and answers: a second answer would be one too many, and
+    one to STOP is refused."""
     return Options.read(call.connection.options).answers_keywords
 
 

@@ -18,7 +18,8 @@ class Endpoint(models.Model):
     """An address of somebody else's program that webhooks are posted to.
 
     Secrets: {"secret"} signs; {"previous"} does so too until `previous_until`, so that the other side has time to
-    change over. The address itself may carry a key, so lists name its host alone.
+    change over, and so do those before, {"earlier"}, each until its own time. The address itself may carry a key, so
+    lists name its host alone.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="endpoints")

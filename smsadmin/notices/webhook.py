@@ -32,14 +32,26 @@ def new_secret() -> str:
 
 @sensitive_variables()
 def renew(endpoint: Endpoint, now: datetime) -> str:
-    """Gives the endpoint a new secret and returns it; the one before signs too for CHANGE_OVER. Does not save."""
-    secret = new_secret()
-    if before := endpoint.secrets.get("secret"):
-        endpoint.secrets, endpoint.previous_until = {"secret": secret, "previous": before}, now + CHANGE_OVER
+    """Gives the endpoint a new secret and returns it; those before sign too for CHANGE_OVER after each was replaced.
+    Does not save."""
+    secret, before = new_secret(), endpoint.secrets.get("secret")
+    if before:
+        kept: dict[str, Any] = {"secret": secret, "previous": before, "earlier": _earlier(endpoint, now)}
+        endpoint.secrets = kept
+        endpoint.previous_until = now + CHANGE_OVER
     else:
         endpoint.secrets = {"secret": secret}
     endpoint.made_at = now
     return secret
+
+
+def _earlier(endpoint: Endpoint, now: datetime) -> list[tuple[str, float]]:
+    """The secrets before the present one that sign still, the newest first, each with the Unix time until which."""
+    if endpoint.previous_until is None:
+        return []
+    kept: dict[str, Any] = endpoint.secrets
+    found = [(kept["previous"], endpoint.previous_until.timestamp()), *kept.get("earlier", ())]
+    return [(secret, until) for secret, until in found if now.timestamp() < until]
 
 
 def forget_previous(now: datetime) -> None:
@@ -71,11 +83,9 @@ def body(kind: str, at: datetime, data: Mapping[str, Any], **more: Any) -> bytes
 
 
 def signed(endpoint: Endpoint, identifier: str, body: bytes, now: datetime) -> dict[str, str]:
-    """The three headers; two signatures while a secret is being changed."""
+    """The three headers; a signature by each secret while one is being changed."""
     timestamp = str(int(now.timestamp()))
-    keys = [endpoint.secrets["secret"]]
-    if endpoint.previous_until and now < endpoint.previous_until:
-        keys.append(endpoint.secrets["previous"])
+    keys = [endpoint.secrets["secret"], *(secret for secret, _until in _earlier(endpoint, now))]
     return {
         "webhook-id": identifier,
         "webhook-timestamp": timestamp,

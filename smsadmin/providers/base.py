@@ -1,7 +1,7 @@
 """A provider is an adapter: an `Sms` in, a `Result` out. It raises nothing it can foresee."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from smsadmin.core.errors import SendError
 from smsadmin.core.message import Accepted, Sms
@@ -39,7 +39,8 @@ class Result:
 
     `retry_in` (seconds) says that the message surely never left and why it may be tried again: `reason` is
     "rate_limited", "unreachable" or "credential", where the account is refused as a whole. `learnt` are facts about the
-    number that the answer proved; `plan_refused`: the account's plan may be why it was refused.
+    number that the answer proved; `plan_refused`: the account's plan may be why it was refused. `about` is who is the
+    cause, where the answer says more of that than its error or reason does.
     """
 
     exchange: Exchange
@@ -50,6 +51,7 @@ class Result:
     detail: str = ""
     learnt: dict[str, bool] = field(default_factory=dict)
     plan_refused: bool = False
+    about: Literal["", "sender", "account"] = ""
     requests: int = 1  # how many it took, where one was not enough
 
 

@@ -71,7 +71,12 @@ class Said:
     pool_id: str = ""  # of the sender that it has in the directory, where the provider picked the number
     ours: str = ""  # our own id of the message, where the provider was told it and tells it back
     code: int = 0  # of the error, where the provider has codes for them
-    asks: str = ""  # of a text that came in: "stop", "start" or "help", where the provider took it for that
+    asks: str = (
+        ""  # of a text that came in: "stop", "start" or "help", where the provider says it took it for that
+    )
+    keyword: str = (
+        ""  # likewise, where it is one of those that the provider takes for that unless told otherwise
+    )
     price: Price | None = None
 
     @property

@@ -259,7 +259,7 @@ def _sent(workspace_id: int, now: datetime) -> list[tuple[int | None, int | None
     began = started_at(Window.MONTH, now)
     of_month = Message.objects.filter(
         workspace=workspace_id,
-        pk__gte=first_uuid7(began - recount.LONGEST_HOLD),
+        pk__gte=first_uuid7(began - recount.LATEST),
         accepted_at__gte=began,
         accepted_at__lt=resets_at(Window.MONTH, now),
         refunded_at=None,

@@ -21,8 +21,9 @@ from smsadmin.core.windows import Moment, Window, resets_at, started_at
 from smsadmin.quotas.models import Counter, Kept, Scope, Unit
 from smsadmin.sending.models import Message
 
-#: A message that was held is counted long after it came in; no action holds one for longer (actions.forms).
-LONGEST_HOLD = timedelta(days=7)
+#: So long after it came in a message may be counted: once it is released, which is within 7 days (actions.forms), and
+#: anew each time that it goes on from another sender, which it does no later than this (routing.failover).
+LATEST = timedelta(days=14)
 #: What a message took: as the provider counted it, where it said so.
 SEGMENTS = Coalesce("provider_segments", "segments")
 
@@ -112,7 +113,7 @@ def window_spans(zone: str, now: datetime) -> dict[str, Span]:
 
 def _messages(span: Span) -> QuerySet[Message]:
     since, until = span
-    oldest = first_uuid7(since - LONGEST_HOLD)
+    oldest = first_uuid7(since - LATEST)
     return Message.objects.filter(_COUNTS, pk__gte=oldest, accepted_at__gte=since, accepted_at__lt=until)
 
 

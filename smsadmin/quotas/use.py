@@ -354,7 +354,7 @@ def refused(position: Position, asked: Chosen) -> Figure:
 def given_back(position: Position, asked: Chosen) -> Figure:
     """The messages that were counted in the window and surely never left, so count no more."""
     messages = _of_holder(position).filter(
-        pk__gte=first_uuid7(asked.began - recount.LONGEST_HOLD),
+        pk__gte=first_uuid7(asked.began - recount.LATEST),
         accepted_at__gte=asked.began,
         accepted_at__lt=asked.ends,
         refunded_at__isnull=False,

@@ -19,10 +19,13 @@ def last_place(workspace: Workspace) -> int:
 @transaction.atomic
 def move(route: Route, step: int) -> bool:
     """Lets a route change places with the one before (-1) or after (1) it; False where there is none."""
-    Workspace.objects.select_for_update().get(
-        pk=route.workspace_id
-    )  # two that move at once are one after the other
-    routes = listing.routes_of(route.workspace)
+    # Two that move at once are one after the other, and each sees what the other has left.
+    workspace = Workspace.objects.select_for_update().get(pk=route.workspace_id)
+    routes = listing.routes_of(workspace)
+    found = next((each for each in routes if each.pk == route.pk), None)
+    if found is None:
+        return False
+    route = found
     if (other := listing.neighbour(route, routes, step)) is None:
         return False
     places = {each.pk: place for place, each in enumerate(routes, 1)}

@@ -14,10 +14,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from smsadmin.core import numbers, segments
 from smsadmin.core.errors import SendError
+from smsadmin.core.ids import first_uuid7
 from smsadmin.core.message import ActionConfig, Record, SendRequest
 from smsadmin.core.status import Status
 from smsadmin.directory import book
@@ -25,21 +26,22 @@ from smsadmin.directory.book import Book
 from smsadmin.directory.facts import first_failing
 from smsadmin.directory.models import Agent, Number
 from smsadmin.directory.naming import said
+from smsadmin.quotas import recount
 from smsadmin.quotas.counting import EVERY, QuotaExceeded
 from smsadmin.quotas.models import Scope
-from smsadmin.routing import faults, matching, scope
+from smsadmin.routing import faults, matching
 from smsadmin.routing.faults import Fault
 from smsadmin.routing.models import Route
 from smsadmin.sending import bell, ledger
 from smsadmin.sending.check import CHECKS
 from smsadmin.sending.filters import CLASSIC
 from smsadmin.sending.log import Claimed, Move
-from smsadmin.sending.models import Event, Message
+from smsadmin.sending.models import Drain, Event, Message
 from smsadmin.sending.quota import CLASSIC_WINDOWS, Demand, has_priority, refusal
 from smsadmin.sending.resolve import Draft, run
 from smsadmin.workspaces.models import Connection
 
-#: So many messages of an account without credentials one sweep looks through, the oldest first.
+#: So many messages of an account without credentials one look goes through, the oldest first.
 MOST_LOOKED_AT = 1_000
 #: And so many it moves.
 MOST_MOVED = 100
@@ -63,7 +65,9 @@ def is_set_up(workspace_id: int) -> bool:
 
 def go_on(claimed: Claimed, holder: UUID, fault: Fault, attempt: dict[str, Any], now: datetime) -> Search:
     """Moves a message that this drain holds and that surely did not leave; its timeline shows the attempt too."""
-    message = Message.objects.get(pk=claimed.pk)
+    message = Message.objects.filter(_may_go_on(now), pk=claimed.pk).first()
+    if message is None:
+        return Search()
     if message.number_id != claimed.number_id:  # it did go on: the answer to the commit was lost
         return Search(to=message.number)
     held = Q(status=Status.SENDING, claim=holder)
@@ -72,20 +76,43 @@ def go_on(claimed: Claimed, holder: UUID, fault: Fault, attempt: dict[str, Any],
 
 def leave(account: Connection, now: datetime) -> int:
     """Moves what an account whose credentials are refused has queued; returns how many went. No drain takes any of it
-    meanwhile, and one that found it before claims nothing of another account's."""
+    meanwhile, and one that found it before claims nothing of another account's.
+
+    It begins where the last look ended, so that what no route can take keeps nothing behind it from going, and is
+    called again at once where as many went as may at a time.
+    """
     if not is_set_up(account.workspace_id):
         return 0
+    drain, _made = Drain.objects.get_or_create(pk=account.pk)
+    messages = list(_leaving(account, drain.left_until, now)[:MOST_LOOKED_AT])
     fault = faults.without_credentials(account.get_kind_display())
-    waiting = Message.objects.filter(number__connection=account, status=Status.QUEUED).order_by("pk")
-    messages = list(waiting.select_related("number__connection", "agent")[:MOST_LOOKED_AT])
-    moves, full, moved = _moves(messages), set[int](), 0
+    moves, full, moved, last = _moves(messages), set[int](), 0, None
     queued = Q(status=Status.QUEUED, connection=account)
     for message in messages:
         found = _moved(message, moves[message.pk], queued, fault, now, full=full)
-        moved += found.to is not None
+        moved, last = moved + (found.to is not None), message.pk
         if moved == MOST_MOVED:
             break
+    is_full = moved == MOST_MOVED
+    there_is_more = is_full or len(messages) == MOST_LOOKED_AT
+    Drain.objects.filter(pk=account.pk).update(left_until=last if there_is_more else None)
+    if is_full:
+        bell.leave(account.pk)
     return moved
+
+
+def _leaving(account: Connection, after: UUID | None, now: datetime) -> QuerySet[Message]:
+    """What an account has queued that may go on elsewhere, the oldest first."""
+    waiting = Message.objects.filter(_may_go_on(now), number__connection=account, status=Status.QUEUED)
+    if after:
+        waiting = waiting.filter(pk__gt=after)
+    return waiting.select_related("number__connection", "agent").order_by("pk")
+
+
+def _may_go_on(now: datetime) -> Q:
+    """The messages that routes are for, and that are still waited for: by their actions, and by what is counted."""
+    in_time = Q(expires_at=None) | Q(expires_at__gt=now)
+    return in_time & Q(routed=True, accepted_at__isnull=False, pk__gte=first_uuid7(now - recount.LATEST))
 
 
 def _moves(messages: Iterable[Message]) -> Mapping[UUID, list[dict[str, Any]]]:
@@ -141,8 +168,6 @@ def _moved(
 ) -> Search:
     """`before` are its earlier moves. `full` are numbers without room, which need not be asked; it learns of more."""
     found, full = Search(), set() if full is None else full
-    if not _may_go_on(message, now):
-        return found
     known = book.of(message.workspace_id)
     for route, to in _candidates(message, before, known, fault):
         if to.pk in full:
@@ -162,12 +187,6 @@ def _moved(
             found.passed_over.append(_passed_over(to, refusal(demand, no_room)))
             full |= {to.pk} if no_room.subject.scope == Scope.NUMBER else set()
     return found
-
-
-def _may_go_on(message: Message, now: datetime) -> bool:
-    """Whether routes are for it, and its action would still wait for it."""
-    in_time = message.expires_at is None or message.expires_at > now
-    return in_time and message.accepted_at is not None and scope.concerned(message)
 
 
 def _candidates(

@@ -32,29 +32,42 @@ OF_SENDER: frozenset[type[SendError]] = frozenset(
     }
 )
 OF_ACCOUNT: frozenset[type[SendError]] = frozenset({errors.CredentialRejected, errors.CountryNotAllowed})
-#: Asking did not come to an end within its time: whatever was tried, nothing was taken.
-GIVEN_UP: frozenset[type[SendError]] = frozenset({errors.ProviderUnavailable, errors.RateLimited})
 #: The server stopped waiting, or put it off (RFC 9110, RFC 8470): what it did by then it does not say.
 _UNCLEAR = (408, 425)
 
 
-def fault_of(result: Result, error: SendError) -> Fault | None:
-    """That of an attempt which ended with the error; None where the message ends with it.
+def of_refusal(result: Result, error: SendError) -> Fault | None:
+    """That of an attempt which was answered and ended with the error; None where the message ends with it.
 
-    A refusal counts where the provider answered the request itself with it. An account in a build mode of its own is
-    no fault: whoever put it there wants nobody texted.
+    A refusal counts where it is the provider's clear answer to the request itself: whatever an error is called, an
+    answer that took the message moves nothing. An account in a build mode of its own is no fault: whoever put it there
+    wants nobody texted.
     """
+    cause = _cause(result, error) if _refused_outright(result) else ""
+    return Fault(error, of_account=cause == "account") if cause else None
+
+
+def _cause(result: Result, error: SendError) -> str:
+    """Who is: "sender", "account", or "" for whoever is none of these."""
     kind = type(error)
-    if kind in GIVEN_UP:
-        return Fault(error, of_account=True)
-    if not _refused_outright(result.exchange.http_status):
+    if kind in OF_ACCOUNT:
+        return result.about or "account"
+    if kind in OF_SENDER:
+        return result.about or "sender"
+    if kind is not errors.ProviderRejected:
+        return ""
+    if result.about or result.plan_refused:  # its words say little: what the adapter found out counts
+        return result.about or "account"
+    return "sender" if result.learnt else ""
+
+
+def of_waiting(result: Result, error: SendError) -> Fault | None:
+    """That of a message which surely did not leave and was to be tried again, once it is not, or waits for its account:
+    nothing was asked, or the provider put it off in a clear answer. It is the account's, but for a sender's full queue.
+    """
+    if result.exchange.http_status is not None and not _refused_outright(result):
         return None
-    is_refusal = kind is errors.ProviderRejected  # whose words say little: what the adapter found out counts
-    if kind in OF_ACCOUNT or (is_refusal and result.plan_refused):
-        return Fault(error, of_account=True)
-    if kind in OF_SENDER or (is_refusal and result.learnt):
-        return Fault(error)
-    return None
+    return Fault(error, of_account=result.about != "sender")
 
 
 def without_credentials(provider: str) -> Fault:
@@ -62,5 +75,6 @@ def without_credentials(provider: str) -> Fault:
     return Fault(errors.CredentialRejected(provider=provider), of_account=True)
 
 
-def _refused_outright(http_status: int | None) -> bool:
-    return http_status is not None and 400 <= http_status < 500 and http_status not in _UNCLEAR
+def _refused_outright(result: Result) -> bool:
+    status = result.exchange.http_status
+    return not result.accepted and status is not None and 400 <= status < 500 and status not in _UNCLEAR

@@ -359,6 +359,7 @@ class TwilioNumber:
     sms: bool = True
     sms_url: str = ""
     sms_method: str = "POST"
+    sms_application_sid: str = ""  # with one, sms_url is not called
 
 
 @dataclass

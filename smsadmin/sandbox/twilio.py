@@ -282,6 +282,7 @@ def change_number(state: State, request: Request, sid: str) -> Response:
     number = _number(state, sid)
     number.sms_url = request.form.get("SmsUrl", number.sms_url)
     number.sms_method = request.form.get("SmsMethod", number.sms_method)
+    number.sms_application_sid = request.form.get("SmsApplicationSid", number.sms_application_sid)
     return json_response(number_json(number, state.now()))
 
 

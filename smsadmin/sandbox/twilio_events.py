@@ -101,7 +101,7 @@ def received(state: State, number: TwilioNumber, sender: str, body: str) -> Mess
     state.messages.append(message)
     state.twilio_messages[message.id] = TwilioMessage(message, updated_at=state.now())
     word = _listen(state, number.e164, sender, body.strip().upper())
-    if number.sms_url:
+    if number.sms_url and not number.sms_application_sid:
         state.scheduler.after(0, partial(_post, state, number.sms_url, _inbound(state, message, word)))
     return message
 

@@ -61,7 +61,7 @@ def number_json(number: TwilioNumber, now: float) -> dict[str, Any]:
         "sms_method": number.sms_method,
         "sms_fallback_url": "",
         "sms_fallback_method": "POST",
-        "sms_application_sid": "",
+        "sms_application_sid": number.sms_application_sid,
         "status_callback": "",
         "address_requirements": "none",
         "api_version": VERSION.strip("/"),

@@ -24,6 +24,13 @@ def ring(connection_id: int) -> None:
     once(drain, connection_id, quiet=settings.DISPATCH_LINGER / 4)
 
 
+def leave(connection_id: int) -> None:
+    """Has more of what an account without credentials has queued go on from other senders."""
+    from smsadmin.sending.tasks import leave as task
+
+    once(task, connection_id, quiet=0)
+
+
 def once(task: Any, *arguments: Any, quiet: float) -> None:
     """Calls a task, unless this process did so less than `quiet` seconds ago. A broken broker is only logged."""
     key, now = (task.name, *arguments), time.monotonic()

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -32,7 +32,7 @@ from smsadmin.providers.base import Provider, Result
 from smsadmin.providers.registry import CARRIERS
 from smsadmin.providers.registry import provider as provider_of
 from smsadmin.routing import failover
-from smsadmin.routing.faults import fault_of, without_credentials
+from smsadmin.routing.faults import of_refusal, of_waiting
 from smsadmin.sending import bell, log
 from smsadmin.sending.log import Claimed, Outcome
 from smsadmin.sending.models import Drain, Message
@@ -264,26 +264,51 @@ def _send_batch(account: Account, batch: Sequence[Claimed]) -> None:
 
 
 def _record(account: Account, answers: Sequence[Answered]) -> None:
-    ended = [(message, _outcome(account.provider, message, result)) for message, result in answers]
-    outcomes = [outcome for message, each in ended if (outcome := _staying(account, message, each))]
-    _patiently(account, partial(log.finish, outcomes, account.holder), len(outcomes))
+    """Writes what came of a batch. What may go on from another sender is moved after that, each by itself: no move
+    keeps the others' outcomes from being written."""
+    outcomes = [(message, _outcome(account.provider, message, result)) for message, result in answers]
+    may_move = _may_move(account, [outcome for _, outcome in outcomes])
+    faulty = [(message, outcome) for message, outcome in outcomes if may_move and outcome.fault]
+    ended = [outcome for _, outcome in outcomes if not (may_move and outcome.fault)]
+    _write(account, ended)
     _slow_down(account, answers)
     _learn(account, answers)
-    ids = [outcome.message_id for outcome in outcomes if outcome.status in SETTLED]
-    if ids:
+    _tell(ended)
+    staying: list[Outcome] = []
+    try:
+        for message, outcome in faulty:
+            if stays := _staying(account, message, outcome):
+                staying.append(stays)
+    finally:
+        _write(account, staying)
+    _tell(staying)
+
+
+def _may_move(account: Account, outcomes: Sequence[Outcome]) -> bool:
+    """Whether any of these may go on from another sender. Where none has a fault nothing is read for that."""
+    if not any(outcome.fault for outcome in outcomes):
+        return False
+    return _patiently(account, partial(failover.is_set_up, account.connection.workspace_id), len(outcomes))
+
+
+def _write(account: Account, outcomes: Sequence[Outcome]) -> None:
+    if outcomes:
+        _patiently(account, partial(log.finish, outcomes, account.holder), len(outcomes))
+
+
+def _tell(outcomes: Sequence[Outcome]) -> None:
+    if ids := [outcome.message_id for outcome in outcomes if outcome.status in SETTLED]:
         settled.send(sender=Message, ids=ids)
 
 
 def _staying(account: Account, message: Claimed, outcome: Outcome) -> Outcome | None:
     """The outcome as it is to be written; None where the message surely did not leave and has gone on from another
     sender, which is written then (routing.failover)."""
-    fault = outcome.fault
-    if fault is None or not failover.is_set_up(account.connection.workspace_id):
-        return outcome
-    move = partial(failover.go_on, message, account.holder, fault, outcome.event, outcome.at)
+    assert outcome.fault
+    move = partial(failover.go_on, message, account.holder, outcome.fault, outcome.event, outcome.at)
     try:
         found = _patiently(account, move, 1)
-    except DatabaseError:
+    except (OperationalError, InterfaceError):  # nobody knows whether it moved, and nothing can be written
         raise
     except Exception:  # it ends as it would have without any route
         logger.exception("dispatch.no_failover", message=str(message.pk))
@@ -352,7 +377,7 @@ def _outcome(provider: Provider, message: Claimed, result: Result | Exception) -
     assert result.error
     if isinstance(result.error, errors.ProviderUnknown):
         return Outcome(message.pk, Status.UNKNOWN, now, event, result.error)
-    fault = fault_of(result, result.error)
+    fault = of_refusal(result, result.error)
     return Outcome(message.pk, Status.FAILED, now, event, result.error, fault=fault)
 
 
@@ -363,7 +388,7 @@ def _again_or_given_up(provider: Provider, message: Claimed, result: Result, now
     if (
         result.reason == "credential"
     ):  # it waits for its account, which is not tried meanwhile, unless it may go on
-        fault = without_credentials(provider.name)
+        fault = of_waiting(result, errors.CredentialRejected(provider=provider.name))
         return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now, counts=False, fault=fault)
     if result.reason == "rate_limited":
         return _slowed_down(provider, message, result, now)
@@ -371,19 +396,19 @@ def _again_or_given_up(provider: Provider, message: Claimed, result: Result, now
         wait = timedelta(seconds=(result.retry_in or 0) * attempts**2)
         return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait)
     error = errors.ProviderUnavailable(provider=provider.name, reason=result.detail, attempts=attempts)
-    return Outcome(message.pk, Status.FAILED, now, event, error, fault=fault_of(result, error))
+    return Outcome(message.pk, Status.FAILED, now, event, error, fault=of_waiting(result, error))
 
 
 def _slowed_down(provider: Provider, message: Claimed, result: Result, now: datetime) -> Outcome:
     """A limit is about the account, so the message waits however often it is met, for a day. The longer it has waited
     the later it is tried again: a provider that names no time is not asked every other second all day."""
-    age, event = now - message.accepted_at, result.exchange.as_json()
+    age, event = now - message.accepted_at, {**result.exchange.as_json(), "reason": result.reason}
     if age < SLOWED_DOWN:
         wait = max(timedelta(seconds=result.retry_in or 0), min(age / 20, LONGEST_BACK_OFF))
         return Outcome(message.pk, Status.QUEUED, now, event, next_attempt_at=now + wait, counts=False)
-    times = log.times_answered(message.pk, 429) + 1
+    times = log.times_slowed_down(message.pk) + 1
     error = errors.RateLimited(provider=provider.name, attempts=times)
-    return Outcome(message.pk, Status.FAILED, now, event, error, fault=fault_of(result, error))
+    return Outcome(message.pk, Status.FAILED, now, event, error, fault=of_waiting(result, error))
 
 
 def _learn(account: Account, answers: Sequence[Answered]) -> None:
@@ -402,7 +427,7 @@ def _learn(account: Account, answers: Sequence[Answered]) -> None:
     elif connection.plan_refused_at and any(result.accepted for result in answered):
         connection.plan_refused_at = None
         connection.save(update_fields=["plan_refused_at"])
-    if any(r.reason == "credential" or isinstance(r.error, errors.CredentialRejected) for r in answered):
+    if any(result.reason == "credential" for result in answered):
         connection.mark(Connection.State.REJECTED, "Refused while sending")
         account.end()  # where there are new credentials by now, the next turn has them
     elif connection.state != Connection.State.WORKING and any(r.accepted for r in answered):
@@ -431,6 +456,13 @@ def _leave_lost(now: datetime) -> None:
             failover.leave(lost, now)
         except Exception:  # it waits on, and everybody else goes on
             logger.exception("dispatch.no_failover", connection=lost.pk)
+
+
+def leave(connection_id: int) -> None:
+    """The same for one account, unless its credentials are good again."""
+    lost = Connection.objects.filter(pk=connection_id, lost_at__isnull=False).first()
+    if lost:
+        failover.leave(lost, timezone.now())
 
 
 def _without_credentials(now: datetime) -> list[uuid.UUID]:

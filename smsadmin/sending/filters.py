@@ -24,7 +24,7 @@ from smsadmin.core.status import LEFT, SETTLED, TROUBLE, Status
 from smsadmin.dashboard.templatetags.ui import STATUSES
 from smsadmin.directory import naming
 from smsadmin.directory.models import Agent, Number
-from smsadmin.quotas.recount import LONGEST_HOLD
+from smsadmin.quotas.recount import LATEST
 from smsadmin.sending import search
 from smsadmin.sending.codes import NAMES
 from smsadmin.sending.models import Message, Reply
@@ -373,9 +373,10 @@ class MessageFilter(django_filters.FilterSet):
         return messages.filter(pk__lt=first_uuid7(max(value, _EPOCH)))
 
     def by_counted_from(self, messages: QuerySet[Message], name: str, value: datetime) -> QuerySet[Message]:
-        """What counts against quotas from that moment on, released messages included, however long they were held."""
+        """What counts against quotas from that moment on, late ones included: those that were released, or went on
+        from another sender."""
         value = max(value, _EPOCH)
-        came_in = first_uuid7(max(value - LONGEST_HOLD, _EPOCH))
+        came_in = first_uuid7(max(value - LATEST, _EPOCH))
         return messages.filter(self._counts, accepted_at__gte=value, pk__gte=came_in)
 
     def by_counted_until(self, messages: QuerySet[Message], name: str, value: datetime) -> QuerySet[Message]:

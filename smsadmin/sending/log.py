@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from smsadmin.privacy.masking import Secrets, secrets_of
 from smsadmin.quotas import counting
 from smsadmin.quotas.counting import Change
 from smsadmin.quotas.models import Scope
+from smsadmin.routing import scope
 from smsadmin.routing.faults import Fault
 from smsadmin.sending import inputs
 from smsadmin.sending.models import Event, Message, Reply
@@ -170,6 +172,7 @@ def _row(draft: Draft) -> Message:
         proxy=bool(number and number.proxy_mode and ask.via == "any"),
         media=list(ask.media),
         wait_minutes=ask.config.wait_minutes,
+        routed=scope.concerns(ask),
         trace=storable([step.as_json() for step in draft.trace]),
         original=ask.original,
     )
@@ -239,12 +242,13 @@ def _claimed(row: dict[str, Any]) -> Claimed:
     return Claimed(row["pk"], row["attempts"], row["accepted_at"], row["number_id"], Sms(**parts))
 
 
-def times_answered(message_id: UUID, http_status: int) -> int:
-    """How many attempts at a message were answered with this status, from the sender that it has now."""
+def times_slowed_down(message_id: UUID) -> int:
+    """How many attempts at a message met a limit of its provider, from the sender that it has now: attempts say so as
+    their `reason`; those of earlier versions have HTTP 429."""
     events = Event.objects.filter(message_id=message_id)
     moved = events.filter(kind=Event.Kind.MOVED).order_by("-pk").values_list("pk", flat=True).first()
     attempts = events.filter(kind=Event.Kind.ATTEMPT, pk__gt=moved or 0)
-    return attempts.filter(data__status=http_status).count()
+    return attempts.filter(Q(data__reason="rate_limited") | Q(data__status=429)).count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -520,12 +524,17 @@ def put_off(ids: Iterable[UUID], until: datetime, error: errors.SendError) -> No
 
 def expired(now: datetime, limit: int = 500) -> list[UUID]:
     """Held messages that found no room in time are given up."""
-    late = Message.objects.filter(status=Status.HELD, expires_at__lte=now)
-    return [
-        message.pk
-        for message in late.only("action_id", "origin")[:limit]
-        if move(message.pk, Status.EXPIRED, now, error=errors.Expired(), asker=asker(message))
-    ]
+    late, error = Message.objects.filter(status=Status.HELD, expires_at__lte=now), errors.Expired()
+    by_asker: dict[str, list[UUID]] = defaultdict(list)
+    with transaction.atomic():
+        for message in late.select_for_update().order_by("pk").only("action_id", "origin")[:limit]:
+            by_asker[asker(message)].append(message.pk)
+        for who, its in by_asker.items():
+            columns = {"finished_at": now, **_reason(error, who)}
+            Message.objects.filter(pk__in=its, status=Status.HELD).update(status=Status.EXPIRED, **columns)
+        ids = [pk for its in by_asker.values() for pk in its]
+        telling.moved(ids, Status.EXPIRED, now, error)
+    return ids
 
 
 def given_up(

@@ -72,6 +72,7 @@ class Message(models.Model):
     )  # by the Messaging API: the only record of it is here
     media: Any = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     wait_minutes = models.PositiveSmallIntegerField(default=0, db_default=0)  # for the receipt (core.message)
+    routed = models.BooleanField(default=False, db_default=False)  # whether routes are for it (routing.scope)
 
     status = models.CharField(max_length=12, default=Status.RECEIVED)
     error_code = models.CharField(max_length=40, blank=True)
@@ -220,6 +221,8 @@ class Drain(models.Model):
     holder = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     last_number_id = models.BigIntegerField(default=0)
+    #: How far the last look for other senders came that did not come to the end (routing.failover.leave).
+    left_until = models.UUIDField(null=True)
 
     def __str__(self) -> str:
         return f"drain of {self.connection_id}"

@@ -161,7 +161,7 @@ def _given_sender(draft: Draft) -> Step:
     if not given:
         return _sender_for_none(draft)
     if numbers.E164.fullmatch(given):
-        draft.number = draft.book.by_e164.get(given)
+        draft.number = draft.book.phone(draft.ask.config.sender_connection_id, given)
         if draft.number is None:
             raise errors.NumberNotInIntegration(sender=given)
         by_program = _is_a_programs(draft)
@@ -400,10 +400,15 @@ def message(draft: Draft) -> Step:
     if not rendered.used:
         return passed("message", "message.plain")
     if draft.ask.config.hide_values:
-        names = dict.fromkeys(f"{used.token.object}.{used.token.property}" for used in rendered.used)
+        names = dict.fromkeys(_written(used.token) for used in rendered.used)
         return passed("message", "message.tokens_hidden", tokens=", ".join(names)[:500])
-    values = [f"{used.token.object}.{used.token.property} = “{used.value}”" for used in rendered.used]
+    values = [f"{_written(used.token)} = “{used.value}”" for used in rendered.used]
     return passed("message", "message.tokens", tokens=", ".join(values)[:500])
+
+
+def _written(token: tokens.Token) -> str:
+    """A property as people write it: one of the record itself without an object."""
+    return f"{token.object}.{token.property}".removeprefix(f"{tokens.ENROLLED}.")
 
 
 _MOST_SHOWN = 10  # characters that a sentence names

@@ -12,6 +12,12 @@ def drain(connection_id: int) -> None:
 
 
 @shared_task(expires=30)
+def leave(connection_id: int) -> None:
+    """Has what an account without credentials has queued go on from other senders, as long as many can."""
+    dispatch.leave(connection_id)
+
+
+@shared_task(expires=30)
 def sweep() -> None:
     """Rings for rows nobody fetched, settles rows whose worker died, and releases held ones."""
     dispatch.sweep()

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q
+
+from smsadmin.agents.models import AIAgent
+from smsadmin.api.models import Key
 from smsadmin.cache import remembered
 from smsadmin.core import errors
 from smsadmin.core.trace import Step, passed
@@ -45,14 +49,14 @@ def test_numbers(draft: Draft) -> Step:
 
 def meanwhile(workspace_id: int, recipients: Mapping[UUID, str]) -> dict[UUID, errors.OnlyTestNumbers]:
     """Of messages that were accepted, by id with their recipients, those that build mode keeps from leaving now: that
-    of the workspace, or that of the flow that asked. A code that verifies a number leaves in either."""
-    standing, flows = of(workspace_id), _flows(workspace_id)
-    if not (standing.build_mode or flows):
+    of the workspace, or that of what asked for them. A code that verifies a number leaves in either."""
+    standing, tried = of(workspace_id), _tried(workspace_id)
+    if not (standing.build_mode or tried):
         return {}
     others = [pk for pk, recipient in recipients.items() if recipient not in standing.verified]
     found = Message.objects.filter(pk__in=others).exclude(trigger=VERIFICATION)
     if not standing.build_mode:
-        found = found.filter(origin__flow__in=flows)
+        found = found.filter(tried)
     return {pk: errors.OnlyTestNumbers(recipient=recipients[pk]) for pk in found.values_list("pk", flat=True)}
 
 
@@ -67,9 +71,20 @@ def _read(workspace_id: int) -> Standing:
     return Standing(on, frozenset(found.values_list("e164", flat=True)))
 
 
-def _flows(workspace_id: int) -> frozenset[int]:
-    """The flows that are in build mode themselves; as old as that."""
-    found = Flow.objects.filter(workspace=workspace_id, build_mode=True)
-    return remembered(
-        ("flows in build mode", workspace_id), lambda: frozenset(found.values_list("pk", flat=True))
-    )
+def _tried(workspace_id: int) -> Q:
+    """What asks for tests alone: flows and agents that are in build mode themselves, and keys in test mode. Empty where
+    the workspace has none; as old as that."""
+    return remembered(("asking for tests alone", workspace_id), lambda: _read_tried(workspace_id))
+
+
+def _read_tried(workspace_id: int) -> Q:
+    found = Q()
+    for name, model in (("flow", Flow), ("agent", AIAgent)):
+        in_build_mode = model._default_manager.filter(workspace=workspace_id, build_mode=True)
+        if ids := list(in_build_mode.values_list("pk", flat=True)):
+            found |= Q(**{f"origin__{name}__in": ids})
+    if Key.objects.filter(
+        workspace=workspace_id, test=True
+    ).exists():  # also a revoked one: what it sent may wait
+        found |= Q(origin__test=True)
+    return found

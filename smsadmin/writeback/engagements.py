@@ -169,6 +169,7 @@ class _Settled:
     pk: UUID
     workspace_id: int
     trigger: str
+    test: str | None
     portal: str | None
     status: str
     ended: datetime | None
@@ -177,9 +178,15 @@ class _Settled:
     state: str | None
     told: str | None
 
+    @property
+    def is_for_records(self) -> bool:
+        """What a program in test mode asked for is none either."""
+        return self.trigger not in NOT_FOR_RECORDS and not self.test
+
 
 def _settled(messages: QuerySet[Message]) -> list[_Settled]:
-    columns = ("pk", "workspace_id", "trigger", KT("origin__portal"), "status", "finished_at")
+    origin = (KT("origin__test"), KT("origin__portal"))
+    columns = ("pk", "workspace_id", "trigger", *origin, "status", "finished_at")
     rows = messages.values_list(
         *columns, "version__hide_values", "engagement__pk", "engagement__state", "engagement__told"
     )
@@ -190,11 +197,7 @@ def _take_down(found: Iterable[_Settled]) -> int:
     """Makes the rows of those that left and have none; returns how many."""
     now = timezone.now()
     new = [each for each in found if each.engagement is None and each.status in LEFT]
-    rows = [
-        _row(each, now)
-        for each in new
-        if each.trigger not in NOT_FOR_RECORDS and portals_of(each.workspace_id)
-    ]
+    rows = [_row(each, now) for each in new if each.is_for_records and portals_of(each.workspace_id)]
     Engagement.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
 

@@ -7,7 +7,7 @@ from django.core.cache import caches
 
 from smsadmin import cache
 from smsadmin.agents.models import AIAgent, Attachment
-from smsadmin.sending import bell
+from smsadmin.sending import bell, refused
 from tests.factories import make_ai_agent, make_attachment, make_workspace
 
 
@@ -17,6 +17,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bell, "ring", lambda *_: None)
     cache.forget()
     caches["api"].clear()
+    monkeypatch.setitem(refused._kept, "rows", 0)
     yield
     cache.forget()
 

@@ -21,6 +21,7 @@ from smsadmin.sending.models import Message, RefusedCall
 from tests.factories import RECIPIENT, make_ai_agent, make_attachment, make_workspace
 
 URL, TOOL = "/agents/tools/", "send_booking"
+ITEM_OF_ANOTHER = {"type": "function_call", "call_id": "c1", "name": "other_tool", "arguments": "{}"}
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 
@@ -75,6 +76,32 @@ def test_to_is_whom_the_call_is_with_where_the_tool_takes_no_number(db: None) ->
     assert Message.objects.get().recipient == RECIPIENT
     both = {"call_id": "c2", "to": "+13125550199", "user_phone_number": RECIPIENT, "date": "2"}
     assert post(token, both, URL + TOOL).json()["error"]["code"] == "arguments_unknown"
+    later = {"call_id": "c1", "to": "+13125550199", "date": "3"}
+    assert post(token, later, URL + TOOL).json()["error"]["code"] == "other_party"
+
+
+def test_headers_prevail_over_a_body_that_a_model_may_have_filled(db: None) -> None:
+    _attachment, token = made("other")
+    headers = {"x_call_id": "c1", "x_caller_number": RECIPIENT}
+    spoofed = {"call_id": "c9", "user_phone_number": "+13125550199"}
+    assert post(token, {**spoofed, "date": "1"}, URL + TOOL, **headers).json()["status"] == "queued"
+    again = post(token, {**spoofed, "call_id": "c8", "date": "2"}, URL + TOOL, **headers).json()
+    assert again["error"]["code"] == "too_many_texts"
+    assert call()[:2] == ("c1", RECIPIENT)
+    named = post(token, {"to": "+13125550199", "date": "3"}, URL + TOOL, **headers).json()
+    assert named["error"]["code"] == "arguments_unknown"
+
+
+def test_headers_that_no_signature_covers_fill_gaps_alone(db: None) -> None:
+    attachment, _token = made("retell", secrets={"signing": "s3"})
+    path = f"{URL}?agent={attachment.agent.public_id}"
+    about = {"call_id": "r1", "direction": "inbound", "from_number": RECIPIENT}
+    body = json.dumps({"name": TOOL, "args": {"date": "1"}, "call": about}).encode()
+    stamp = str(int(datetime.now(UTC).timestamp() * 1000))
+    digest = hmac.new(b"s3", body + stamp.encode(), hashlib.sha256).hexdigest()
+    headers = {"x_retell_signature": f"v={stamp},d={digest}", "x_caller_number": "+13125550199"}
+    assert post("", body, path, **headers).json()["status"] == "queued"
+    assert Message.objects.get().recipient == RECIPIENT
 
 
 def test_a_refusal_is_an_answer_like_others(db: None) -> None:
@@ -98,6 +125,8 @@ def test_an_unknown_tool_and_an_unreadable_body(db: None) -> None:
     _attachment, token = made("other")
     unknown = post(token, {"call_id": "c1"}, URL + "other_tool")
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_tool")
+    named = post(made("openai")[1], ITEM_OF_ANOTHER, URL + TOOL).json()
+    assert named["input"][0]["output"] == "I have no such text to send."
     broken = post(token, '{"date": ', URL + TOOL)
     assert (broken.status_code, broken.json()["error"]["code"]) == (400, "unreadable")
     assert post(token, "[]", URL + TOOL).status_code == 400
@@ -175,6 +204,8 @@ def test_retell_wraps_the_arguments_or_sends_them_alone(db: None) -> None:
     assert post(token, {"name": TOOL, "args": {"date": "1"}, "call": about}).json()["status"] == "queued"
     assert post(token, {"date": "2", "call": about}, URL + TOOL).json()["status"] == "queued"
     assert call() == ("r1", RECIPIENT, "+12025550100", "outbound")
+    bare = post(token, {"name": TOOL, "date": "2", "call": about})
+    assert (bare.status_code, bare.json()["error"]["code"]) == (404, "unknown_tool")
     model = {"name": TOOL, "args": {"date": "3", "to": "+13125550199"}, "call": {"call_id": "r2"}}
     assert post(token, model).json()["error"]["code"] == "arguments_unknown"
 

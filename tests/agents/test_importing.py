@@ -5,7 +5,8 @@ from django.db import IntegrityError
 from django.urls import reverse
 
 from smsadmin.actions.models import Action
-from smsadmin.agents import importing
+from smsadmin.agents import importing, importing_reading
+from smsadmin.agents.after.rules import UNWRITTEN
 from smsadmin.agents.models import AIAgent, Attachment, ImportedAction
 from smsadmin.agents.placeholders import convert
 from smsadmin.providers.synthflow import client
@@ -111,7 +112,7 @@ def test_each_becomes_an_action_and_its_agents(account):
 def test_a_text_after_the_call_is_off_until_its_rule_is_written(account):
     brought_in(account)
     confirmation = attached("Sales calls", "Appointment confirmation")
-    assert (confirmation.when, confirmation.enabled, confirmation.rule) == ("after", False, {})
+    assert (confirmation.when, confirmation.enabled, confirmation.rule) == ("after", False, UNWRITTEN)
     assert confirmation.action.current.condition == "After the caller has confirmed an appointment"
 
 
@@ -235,6 +236,55 @@ def test_listed_confirmed_and_done(editor, account):
     assert "Brought in: 2 actions and 2 agents." in text(done)
     assert "There is nothing to bring in now." in text(editor.get(reverse(PAGE)))
     assert editor.post(reverse(PAGE), {**fields, "do": "import"}).status_code == 422
+
+
+def test_steps_go_by_what_was_read_and_what_was_chosen_is_read_once_more(editor, account, synthflow):
+    page = editor.get(reverse(PAGE))
+    fields = {"number": account.workspace.numbers.get().pk, "seen": page.context["plan"].seen, "take-1": "on"}
+    fields["way-0"] = "rule"
+    synthflow.asked.clear()
+    assert editor.post(reverse(PAGE), {**fields, "do": "confirm"}).status_code == 200
+    assert synthflow.asked == []
+
+    synthflow.state.synthflow_actions["act-address"]["body"]["message_body"] = "Something else"
+    refused = editor.post(reverse(PAGE), {**fields, "do": "import"})
+    assert (refused.status_code, Action.objects.exists()) == (422, False)
+    assert "Something else" in text(refused)
+    assert synthflow.asked == ["/synthflow/v2/actions/act-address?include_assistants=true"]
+    fields["seen"] = refused.context["plan"].seen
+    assert editor.post(reverse(PAGE), {**fields, "do": "import"}).status_code == 302
+
+
+def test_a_long_list_is_read_in_parts_new_ones_first(editor, account, synthflow, monkeypatch):
+    monkeypatch.setattr(importing_reading, "MOST_READ", 1)
+    assert [each.name for each in planned(account).items] == ["Appointment confirmation"]
+    assert "more actions than could be read at once" in text(editor.get(reverse(PAGE)))
+    brought_in(account)
+    assert [each.name for each in planned(account).items] == ["Our address"]
+
+
+def test_what_is_read_when_time_is_over_is_shown(account, monkeypatch):
+    late = client.of(account, seconds=60)
+    whole = late.action
+
+    def slow(action_id):
+        late.until = 0 if action_id == "act-address" else late.until
+        return whole(action_id)
+
+    monkeypatch.setattr(client.Synthflow, "action", lambda self, action_id: slow(action_id))
+    plan = importing.plan(account, late)
+    assert ([each.action_id for each in plan.items], plan.is_cut) == (["act-confirmation"], True)
+    with pytest.raises(client.SynthflowError, match="took too long"):
+        importing.plan(account, late)
+
+
+def test_what_the_list_says_already_is_not_asked_for(account, synthflow, monkeypatch):
+    from smsadmin.sandbox import synthflow as sandbox
+
+    whole = sandbox._action
+    monkeypatch.setattr(sandbox, "_action", lambda action, include_assistants=True: whole(action, True))
+    assert len(planned(account).items) == 2
+    assert not any("/actions/" in each for each in synthflow.asked)
 
 
 def test_nothing_chosen_is_nothing_done(editor, account):

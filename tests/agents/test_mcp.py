@@ -12,6 +12,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from smsadmin.agents import running
 from smsadmin.agents.mcp import protocol, versions
 from smsadmin.agents.models import AgentCall, Attachment, Invocation
 from smsadmin.sending.models import Message, RefusedCall
@@ -262,6 +263,15 @@ def test_without_a_token_that_we_know_nothing_is_told(token: str) -> None:
 def test_pages_of_other_origins_may_not_call(token: str, origin: str, status: int, settings: Any) -> None:
     settings.MCP_ALLOWED_ORIGINS = ["https://inspector.example.com"]
     assert post(token, message("ping"), origin=origin).status_code == status
+
+
+def test_a_fault_of_our_own_is_an_error_like_others(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(running, "use", broken)
+    response = modern(token, "tools/call", {"name": TOOL, "arguments": ARGUMENTS})
+    assert (response.status_code, response.json()["error"]["code"]) == (500, -32603)
 
 
 def test_too_many_requests_are_told_when_to_come_again(token: str, settings: Any) -> None:

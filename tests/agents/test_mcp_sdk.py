@@ -50,8 +50,15 @@ async def talk(url: str, token: str, mode: str) -> dict[str, Any]:
         }
 
 
-@pytest.mark.parametrize(("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25")])
-def test_the_sdk_finds_and_uses_a_tool(live_server: Any, mode: str, version: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "version"),
+    [("auto", "2026-07-28"), ("legacy", "2025-11-25"), ("legacy", "2025-06-18"), ("legacy", "2025-03-26")],
+)
+def test_the_sdk_finds_and_uses_a_tool(
+    live_server: Any, mode: str, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mode == "legacy":  # the client asks for its newest one, unless it is told that this is
+        monkeypatch.setattr("mcp.client.session.LATEST_HANDSHAKE_VERSION", version)
     agent, token = make_ai_agent(make_workspace(), "mcp")
     make_attachment(agent, recipient="argument", most_per_call=2)
 

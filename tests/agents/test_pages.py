@@ -1,5 +1,6 @@
 """The pages of agents: the list, a new one, its token, what it may use and how, tried without sending; by whom."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -9,8 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from smsadmin.agents import credentials
-from smsadmin.agents.models import AIAgent, Attachment, Invocation
+from smsadmin.agents import credentials, rendering
+from smsadmin.agents.after import rules
+from smsadmin.agents.after.keeping import Proof
+from smsadmin.agents.after.running import unproven
+from smsadmin.agents.models import AgentCall, AIAgent, Attachment, Invocation
 from smsadmin.sending.models import Message
 from tests.factories import (
     RECIPIENT,
@@ -174,9 +178,39 @@ def test_a_signing_secret_stays_unless_another_is_given_and_goes_with_its_platfo
     editor.post(url, typed | {"signing": "second"})
     agent.refresh_from_db()
     assert agent.secrets == {"signing": "second"}
-    editor.post(url, {"name": "Line", "platform": "mcp", "language": "de"})
+    editor.post(url, typed | {"platform": "retell"})
     agent.refresh_from_db()
-    assert (agent.secrets, agent.options) == ({}, {})
+    assert (agent.platform, agent.secrets, agent.options) == ("retell", {}, {})
+
+
+def test_what_is_sent_without_proof_stays_allowed_until_somebody_takes_it_back(editor, workspace):
+    agent, _token = make_ai_agent(workspace, "synthflow")
+    url = reverse("ai-agent-settings", args=[agent.pk])
+    typed = {"name": "Line", "platform": "synthflow", "language": "en"}
+
+    allowed = []
+    for posted in (typed | {"acts_unconfirmed": "on"}, typed):
+        editor.post(url, posted)
+        allowed.append(unproven(AgentCall(agent=AIAgent.objects.get(), told={"proof": Proof.ID})) == "")
+        kept = editor.get(url).context["form"]["acts_unconfirmed"].value()
+        assert bool(kept) == allowed[-1]
+
+    assert allowed == [True, False]
+
+
+def test_a_place_for_the_token_is_named_and_a_signed_call_needs_none(editor, workspace):
+    agent, _token = make_ai_agent(workspace, "retell", secrets={"signing": "key"})
+    make_attachment(agent, booking(workspace))
+
+    page = editor.get(reverse("ai-agent", args=[agent.pk]))
+
+    signed, with_token = (json.loads(each.code) for each in page.context["attached"][0].snippets)
+    assert signed["url"].endswith(f"/agents/tools/send_booking?agent={agent.public_id}")
+    assert "headers" not in signed
+    assert with_token["headers"] == {"Authorization": f"Bearer {rendering.NO_TOKEN}"}
+    assert f"where {rendering.NO_TOKEN} stands" in text(page)
+    assert reverse("ai-agent-token", args=[agent.pk]) in page.content.decode()
+    assert rendering.NO_TOKEN not in editor.post(reverse("ai-agent-token", args=[agent.pk])).content.decode()
 
 
 def test_an_agent_is_switched_archived_and_brought_back_off(editor, workspace):
@@ -263,6 +297,40 @@ def test_a_text_after_the_call_is_attached_with_its_rule(editor, workspace):
     assert "the status is “completed”" in text(editor.get(reverse("ai-agent", args=[agent.pk])))
 
 
+def test_a_text_after_every_call_is_confirmed_first(editor, workspace):
+    agent, action = make_ai_agent(workspace)[0], booking(workspace)
+    url = f"{reverse('attach', args=[agent.pk])}?action={action.pk}"
+
+    page = editor.post(url, filled(when="after"))
+    assert (page.status_code, list(page.context["rule"].errors)) == (422, ["always"])
+    assert not Attachment.objects.exists()
+    editor.post(url, filled(when="after", **{"rule-always": "on"}))
+
+    made = Attachment.objects.get()
+    assert made.rule == {}
+    form = editor.get(reverse("attachment", args=[agent.pk, made.pk])).context["rule"]
+    assert form["always"].value() is True
+
+
+def test_what_was_brought_in_without_a_rule_is_not_switched_on_before_it_has_one(editor, workspace):
+    agent = make_ai_agent(workspace)[0]
+    columns = {"when": "after", "rule": rules.UNWRITTEN, "enabled": False}
+    attachment = make_attachment(agent, booking(workspace), **columns)
+    place = [agent.pk, attachment.pk]
+
+    page = editor.post(reverse("attachment-switch", args=place), {"do": "on"}, follow=True)
+    attachment.refresh_from_db()
+    assert (attachment.enabled, page.redirect_chain[-1][0]) == (False, reverse("attachment", args=place))
+    assert "It has no rule yet" in text(page)
+    assert page.context["rule"]["always"].value() is False
+    assert "Write its rule" in text(editor.get(reverse("ai-agent", args=[agent.pk])))
+    editor.post(reverse("attachment", args=place), filled(when="after", **{"rule-always": "on"}))
+    editor.post(reverse("attachment-switch", args=place), {"do": "on"})
+
+    attachment.refresh_from_db()
+    assert (attachment.enabled, attachment.rule) == (True, {})
+
+
 def test_a_renamed_tool_is_said_to_be_set_up_again(editor, workspace):
     attachment = make_attachment(make_ai_agent(workspace)[0], booking(workspace))
     url = reverse("attachment", args=[attachment.agent_id, attachment.pk])
@@ -270,6 +338,14 @@ def test_a_renamed_tool_is_said_to_be_set_up_again(editor, workspace):
     page = editor.post(url, filled(tool_name="new_name"), follow=True)
 
     assert "may still know it as send_booking" in text(page)
+
+
+def test_the_first_action_of_an_agent_begins_as_one_about_a_call(editor, workspace):
+    agent = make_ai_agent(workspace)[0]
+    there = f"{reverse('action-new')}?type=call"
+
+    assert there in editor.get(reverse("ai-agent", args=[agent.pk])).content.decode()
+    assert "Whoever the agent talks with" in text(editor.get(there))
 
 
 def test_an_action_of_another_workspace_is_not_attached(editor, workspace):

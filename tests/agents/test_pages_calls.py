@@ -4,6 +4,8 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -160,12 +162,54 @@ def test_pages_of_calls_lead_on_and_back(editor, attachment, monkeypatch):
     while url:
         page = editor.get(url).context
         seen += [row.call.call_id for row in page["rows"]]
-        last, url = page["page"], page["page"].older
-    back = editor.get(last.newer).context["rows"]
+        last, url = page["page"], page["page"].next
+    back = editor.get(last.previous).context["rows"]
 
     assert sorted(seen) == [f"c{nth}" for nth in range(7)]
     assert [row.call.call_id for row in back] == seen[3:6]
     assert editor.get(reverse("agent-calls"), {"before": "yesterday"}).status_code == 200
+
+
+def test_a_call_with_many_uses_is_read_a_page_at_a_time_and_counted_by_the_database(
+    editor, attachment, monkeypatch
+):
+    monkeypatch.setattr(calls, "PER_PAGE", 3)
+    used(attachment)
+    call = attachment.agent.calls.get()
+    first = call.invocations.get()
+    copies = ["repeated", "repeated", "too_many", "too_many", "", "unusable"]
+    for nth, outcome in enumerate(copies):
+        message = first.message if outcome == "repeated" else None
+        call.invocations.create(workspace=call.workspace, agent=call.agent, tool_name=f"t{nth}", dialect="retell",
+                                at=first.at + timedelta(seconds=nth // 2 + 1), digest=first.digest,
+                                outcome=outcome, message=message)  # fmt: skip
+
+    (row,) = editor.get(reverse("agent-calls")).context["rows"]
+    assert (row.texts, row.refused) == ([("queued", 1)], 4)
+    seen, url = [], reverse("agent-call", args=[call.pk])
+    while url:
+        page = editor.get(url).context
+        assert len(page["uses"]) <= 3
+        seen += [each.use.tool_name for each in page["uses"]]
+        last, url = page["page"], page["page"].next
+    assert seen == ["send_booking", "t0", "t1", "t2", "t3", "t4", "t5"]
+    assert [each.use.tool_name for each in editor.get(last.previous).context["uses"]] == seen[3:6]
+    costs = []
+    for _uses in ("many", "two"):
+        with CaptureQueriesContext(connection) as queries:
+            editor.get(reverse("agent-call", args=[call.pk]))
+        costs.append(len(queries))
+        call.invocations.filter(tool_name__in=seen[2:]).delete()
+    assert costs[0] == costs[1]
+
+
+def test_false_and_nought_are_values(editor, attachment):
+    told = {"variables": {"agreed": False, "children": 0, "note": ""}}
+    call = call_of(attachment.agent, "c3", ended_at=timezone.now(), told=told)
+
+    page = editor.get(reverse("agent-call", args=[call.pk]))
+
+    assert page.context["collected"] == [("agreed", "false"), ("children", "0"), ("note", "–")]
 
 
 def test_uses_without_a_call_have_a_list_of_their_own(editor, attachment):
@@ -182,7 +226,7 @@ def test_viewers_see_neither_numbers_nor_texts_nor_what_was_told(client, workspa
         "variables": {"value": "a secret"},
         "actions": [{"name": "look_up", "error": "no a secret", "values": {"name": "a secret"}}],
         "decided": [{"tool": "t", "holds": True, "seen": [{"fact": "variable", "test": "is", "name": "v",
-                                                            "value": "x", "holds": True, "seen": "a secret"}]}],
+                                                            "value": "a secret", "holds": True, "seen": "a secret"}]}],
     }  # fmt: skip
     call.ended_at = timezone.now()
     call.save()

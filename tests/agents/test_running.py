@@ -1,5 +1,6 @@
 """A use of a tool: one text at most, whoever asks how often."""
 
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from django.db import connection
 
@@ -50,6 +52,8 @@ def test_a_use_becomes_a_message_and_is_answered_at_once(attachment: Attachment)
     assert (call.party, call.number, call.direction) == (RECIPIENT, "+12025550100", "inbound")
     assert made.call == call
     assert message.origin["call_pk"] == call.pk
+    assert "date = “2 January”" in str(message.trace)
+    assert "enrolled_object" not in str(message.trace)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +127,81 @@ def test_what_the_action_calls_its_recipient_is_the_recipient(agent: AIAgent) ->
     assert Message.objects.get().body == f"We texted {RECIPIENT}"
 
 
+@pytest.mark.parametrize("spelt", ["inputs.recipient", "Inputs.Recipient", "in puts.recipient"])
+def test_no_token_of_a_text_can_stand_for_the_recipient(agent: AIAgent, spelt: str) -> None:
+    action = make_action(agent.workspace, object_type="call", message=f"We texted {{{{{spelt}}}}}")
+    attachment = make_attachment(agent, action, tool_name="told")
+    assert ask(attachment, {"inputs_recipient": "+12025559999"}).code == "arguments_unknown"
+    assert ask(attachment, {}).ok
+    assert (Message.objects.get().recipient, Message.objects.get().body) == (
+        RECIPIENT,
+        f"We texted {RECIPIENT}",
+    )
+    forged = {spelt: "+12025559999", "inputs.RECIPIENT": "+12025559999"}
+    record = running.record_of(action.current, "call-1", RECIPIENT, forged)
+    assert record.related["inputs"][running.RECIPIENT] == RECIPIENT
+
+
+def test_a_call_has_one_other_party(attachment: Attachment) -> None:
+    attachment.most_per_call = 5
+    ask(attachment)
+    other = ask(attachment, {"date": "3"}, call=replace(CALL, party="+12025559999"))
+    assert (other.code, AgentCall.objects.get().party) == ("other_party", RECIPIENT)
+    assert ask(attachment, {"date": "4"}, call=replace(CALL, party="")).ok
+    assert ask(attachment, {"date": "5"}, call=replace(CALL, party="+1 (312) 555-0123")).ok
+    assert set(Message.objects.values_list("recipient", flat=True)) == {RECIPIENT}
+
+
+def test_a_party_that_is_no_number_gives_way_to_one_that_is(attachment: Attachment) -> None:
+    assert ask(attachment, call=CallFacts("call-1", "anonymous")).code == "recipient_not_e164"
+    assert ask(attachment).ok
+
+
+def test_nothing_is_learnt_of_a_call_from_what_comes_after_it(attachment: Attachment) -> None:
+    assert ask(attachment, dialect="after", external_id="after").ok
+    assert AgentCall.objects.get().party == ""
+
+
+def test_numbers_that_were_deleted_are_not_learnt_anew(attachment: Attachment) -> None:
+    ask(attachment)
+    AgentCall.objects.update(party="", number="", number_gone_at=NOW)
+    ask(attachment, {"date": "3"})
+    assert AgentCall.objects.get().party == ""
+
+
+def test_names_and_values_that_no_database_stores_are_kept_readably(attachment: Attachment) -> None:
+    call = CallFacts("call\x00", "\ud800", "\x00", "in\x00")
+    assert ask(attachment, {"\ud800\x00": "2", "date": "\x00"}, call=call).code == "arguments_unknown"
+    assert ask(attachment, {"date": "\ud800"}, call=call, external_id="\x00").code == "recipient_not_e164"
+    kept = [json.dumps([each.said, each.arguments, each.external_id]) for each in Invocation.objects.all()]
+    kept += list(AgentCall.objects.values_list("call_id", "party", "number", "direction").get())
+    assert not any(sign in text for text in kept for sign in ("\x00", "\\u0000", "\ud800", "\\ud800"))
+    assert any("\\ufffd" in text for text in kept)
+
+
+def test_what_marks_a_wish_betrays_neither_number_nor_text(attachment: Attachment, settings: Any) -> None:
+    ask(attachment)
+    settings.SECRET_KEY = "another"
+    ask(attachment)
+    one, other = Invocation.objects.values_list("digest", flat=True)
+    assert one != other
+
+
+def test_a_use_waits_for_nobody(
+    attachment: Attachment, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    """It is answered while somebody speaks: within a few steps of our own database, and none of anybody else's."""
+    ask(attachment, call=replace(CALL, call_id="call-0"))  # what processes remember is remembered
+
+    def away(*_: Any, **__: Any) -> None:
+        raise AssertionError("nobody is asked")
+
+    monkeypatch.setattr(httpx.Client, "send", away)
+    monkeypatch.setattr("time.sleep", away)
+    with django_assert_max_num_queries(16):
+        assert ask(attachment).ok
+
+
 def test_names_come_from_properties_of_related_records_however_they_are_spelt(agent: AIAgent) -> None:
     text = "{{Contact.FirstName}} {{contact.lastname}}, {{Deal.Name | default('none')}}"
     attachment = make_attachment(agent, make_action(agent.workspace, message=text), tool_name="named")
@@ -171,26 +250,35 @@ def test_another_call_is_another_wish(attachment: Attachment) -> None:
     assert Message.objects.count() == 2
 
 
-def test_an_id_of_the_platforms_is_answered_as_before_for_as_long_as_the_call_lasts(
+def test_an_id_that_is_never_given_twice_is_answered_as_before_for_as_long_as_the_call_lasts(
     attachment: Attachment,
 ) -> None:
     attachment.most_per_call = 3
-    first = ask(attachment, external_id="tool-1")
-    again = ask(attachment, {"date": "3 January"}, external_id="tool-1", now=NOW + timedelta(hours=1))
+    other, later = {"date": "3 January"}, NOW + timedelta(hours=1)
+    first = ask(attachment, dialect="vapi", external_id="tool-1")
+    again = ask(attachment, other, dialect="vapi", external_id="tool-1", now=later)
     assert again.message_id == first.message_id
-    assert ask(attachment, {"date": "3 January"}, external_id="tool-2").message_id != first.message_id
-    assert ask(attachment, call=replace(CALL, call_id="call-2"), external_id="tool-1").repeated is False
+    assert ask(attachment, other, dialect="vapi", external_id="tool-2").message_id != first.message_id
+    elsewhere = replace(CALL, call_id="call-2")
+    assert ask(attachment, call=elsewhere, dialect="vapi", external_id="tool-1").repeated is False
 
 
-def test_an_id_that_is_used_again_without_a_call_is_the_same_for_the_same_text_alone(
-    attachment: Attachment,
-) -> None:
-    attachment.most_per_call = 2
-    nowhere = CallFacts(party=RECIPIENT)
-    first = ask(attachment, call=nowhere, external_id="call_0")
-    assert ask(attachment, {"date": "3 January"}, call=nowhere, external_id="call_0").ok
-    later = NOW + timedelta(hours=5)
-    assert ask(attachment, call=nowhere, external_id="call_0", now=later).message_id == first.message_id
+def test_an_id_that_may_begin_anew_is_the_same_for_the_same_text_alone(attachment: Attachment) -> None:
+    attachment.most_per_call = 3
+    first = ask(attachment, dialect="openai", external_id="call_1")
+    other = ask(attachment, {"date": "3 January"}, dialect="openai", external_id="call_1")
+    assert (other.repeated, Message.objects.count()) == (False, 2)
+    later = NOW + timedelta(hours=1)
+    again = ask(attachment, dialect="openai", external_id="call_1", now=later)
+    assert again.message_id == first.message_id
+
+
+@pytest.mark.parametrize("dialect", ["openai", "vapi"])
+def test_an_id_without_a_call_means_nothing_after_ten_minutes(attachment: Attachment, dialect: str) -> None:
+    nowhere = {"call": CallFacts(party=RECIPIENT), "dialect": dialect, "external_id": "call_1"}
+    ask(attachment, **nowhere)
+    assert ask(attachment, **nowhere, now=NOW + timedelta(minutes=9)).repeated
+    assert not ask(attachment, **nowhere, now=NOW + timedelta(days=3)).repeated
     assert Message.objects.count() == 2
 
 
@@ -198,6 +286,33 @@ def test_a_call_has_so_many_texts_and_no_more(attachment: Attachment) -> None:
     attachment.most_per_call = 2
     codes = [ask(attachment, {"date": str(day)}).code for day in range(3)]
     assert codes == ["", "", "too_many_texts"]
+
+
+def test_a_repeat_is_told_what_has_become_of_the_text(attachment: Attachment) -> None:
+    ask(attachment)
+    said = {
+        "sent": ("queued", "", "The text is on its way."),
+        "unknown": ("queued", "", "I do not know whether the text has gone out."),
+        "failed": ("rejected", "recipient_refused", "I could not text that number. Is there another one?"),
+        "undelivered": ("rejected", "delivery_failed", "The text could not be delivered to that number."),
+    }
+    for status, (answered, code, say) in said.items():
+        Message.objects.update(status=status, error_code=code.upper())
+        again = ask(attachment)
+        assert (again.status, again.code, again.say) == (answered, code, say)
+
+
+def test_texts_that_surely_left_nobody_are_tries_alone(attachment: Attachment) -> None:
+    def failing(day: int, status: str = "failed") -> str:
+        code = ask(attachment, {"date": str(day)}).code
+        Message.objects.filter(status="queued").update(status=status, error_code="PROVIDER_REJECTED")
+        return code
+
+    assert [failing(day) for day in range(running.TRIES + 1)] == ["", "", "", "too_many_tries"]
+    elsewhere = replace(CALL, call_id="call-2")
+    ask(attachment, call=elsewhere)
+    Message.objects.filter(status="queued").update(status="undelivered")
+    assert ask(attachment, {"date": "3"}, call=elsewhere).code == "too_many_texts"
 
 
 def test_what_was_refused_is_not_counted(attachment: Attachment) -> None:

@@ -37,13 +37,19 @@ def test_every_property_but_the_recipient_becomes_a_parameter(agent: AIAgent) ->
 
 
 def test_a_parameter_never_has_a_name_that_means_something_else(agent: AIAgent) -> None:
-    action = action_of(agent, "{{to}} {{direction}} {{To do}} {{to-do}} {{日付}}")
+    action = action_of(
+        agent, "{{to}} {{direction}} {{To do}} {{to-do}} {{日付}} {{args}} {{call}} {{tool}} {{name}}"
+    )
     assert [need.name for need in variables.needed(action.current)] == [
         "to_2",
         "direction_2",
         "to_do",
         "to_do_2",
         "value",
+        "args_2",
+        "call_2",
+        "tool_2",
+        "name",
     ]
     assert all(variables.is_name(need.name) for need in variables.needed(action.current))
     assert len(variables.free("x" * 80, {"x" * 64})) == 64
@@ -135,6 +141,9 @@ def test_retell_and_vapi_get_the_schema_as_it_is(attachment: Attachment) -> None
     vapi = rendering.vapi(tool, BASE, "t")
     assert vapi["function"]["parameters"] == tool.schema
     assert vapi["server"] == {"url": f"{BASE}/agents/tools/", "headers": {"Authorization": "Bearer t"}}
+    signer = attachment.agent.public_id
+    signed = rendering.vapi(tool, BASE, signed_by=signer)["server"]
+    assert signed == {"url": f"{BASE}/agents/tools/?agent={signer}", "credentialId": "CREDENTIAL_ID"}
 
 
 @pytest.mark.parametrize("platform", AIAgent.Platform.values)

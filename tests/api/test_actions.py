@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import LazySettings
 from django.db import connection
+from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.actions.models import Action
-from smsadmin.api import asking
+from smsadmin.api import asking, keys
+from smsadmin.api.models import KeyScope
 from smsadmin.crm import records
 from smsadmin.directory.models import Number
 from smsadmin.providers.hubspot import client
@@ -133,6 +136,24 @@ def test_the_same_key_for_something_else_is_refused(program: Program, action: Ac
         told(response, 422, "IDEMPOTENCY_KEY_REUSED")
         assert described(RUN, response) == []
     assert Message.objects.count() == 1
+
+
+def test_a_repeat_is_known_when_the_servers_own_secret_was_changed(
+    program: Program, action: Action, settings: LazySettings
+) -> None:
+    first = run(program, action, ADA)
+    settings.SECRET_KEY = "another"
+    assert (run(program, action, ADA).json(), Message.objects.count()) == (first.json(), 1)
+
+
+def test_programs_do_not_meet_in_a_key(program: Program, owner: Member, action: Action) -> None:
+    other, token = keys.make(action.workspace, "Shop", owner.user, timezone.now(), None, KeyScope)
+    assert run(program, action, ADA, key="1").status_code == 202
+    assert (
+        run(Program(other, token, program.client), action, {**ADA, "to": RECIPIENT}, key="1").status_code
+        == 202
+    )
+    assert Message.objects.count() == 2
 
 
 def test_a_key_is_asked_for(program: Program, action: Action) -> None:

@@ -14,13 +14,23 @@ from smsadmin import cache
 from smsadmin.api.models import Key
 from smsadmin.directory.models import Agent, Number
 from smsadmin.resends import making
+from smsadmin.routing import scope
 from smsadmin.sending import again
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Event, Message
+from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.models import Member
 from tests.api.conftest import Program, make_program, told
 from tests.api.test_openapi import DOCUMENT, described
-from tests.factories import ask, make_action, make_member, make_message, make_number, make_workspace
+from tests.factories import (
+    ask,
+    make_action,
+    make_connection,
+    make_member,
+    make_message,
+    make_number,
+    make_workspace,
+)
 
 LIST, ONE = "/api/v1/messages", "/api/v1/messages/{message}"
 RECIPIENT = "+13125550123"
@@ -53,6 +63,28 @@ def test_a_text_is_sent_from_the_number_that_is_named(program: Program, number: 
     assert (message.number, message.send_as, message.recipient) == (number, "mia@example.com", RECIPIENT)
     assert message.body == "Hello {{you}}"  # nothing in it is read as a token
     assert message.trigger == "api"
+
+
+def test_of_two_accounts_with_the_same_number_the_one_whose_id_is_given_sends(
+    program: Program, number: Number
+) -> None:
+    second = make_number(number.workspace, number.e164, connection=make_connection(number.workspace))
+    for nth, each in enumerate((number, second)):
+        sent = program.post("messages", text(number, **{"from": each.pk}), f"order-{nth}")
+        assert Message.objects.get(pk=sent.json()["id"]).number == each
+
+
+def test_no_route_is_asked_about_a_sender_that_the_program_names(program: Program, number: Number) -> None:
+    action = make_action(number.workspace, sender_number=number)
+    body = {"record": {"properties": {"phone": RECIPIENT}}}
+    named, chosen = (
+        Message.objects.get(pk=program.post(path, each, path).json()["id"])
+        for path, each in (("messages", text(number)), (f"actions/{action.pk}/messages", body))
+    )
+    assert (named.routed, chosen.routed) == (False, True)
+    successor = making.request(named, "original")
+    assert successor
+    assert not scope.concerns(successor)
 
 
 def test_a_repeat_of_a_text_gets_the_first_answer(program: Program, number: Number) -> None:
@@ -319,6 +351,27 @@ def test_a_held_message_is_taken_out_once_and_that_is_on_record(program: Program
     assert Event.objects.get(kind="decision").data["who"] == "API key Planner"
     [entry] = LogEntry.objects.get_for_object(Message.objects.get(pk=held["id"]))
     assert entry.changes["note"] == ["", "API key Planner"]
+
+
+def test_a_program_in_test_mode_changes_nothing_but_tests(
+    program: Program, owner: Member, number: Number
+) -> None:
+    trial, holding = make_program(owner, test=True), {"at_quota": "hold", "hold_minutes": 2_000}
+    TestNumber.objects.create(workspace=owner.workspace, e164=RECIPIENT, verified_at=NOW)
+    no_room(number)
+    real, tried = (
+        each.post("messages", text(number, **holding), "1").json()["id"] for each in (program, trial)
+    )
+    refused = trial.post(f"messages/{real}/cancel")
+    assert "in test mode" in told(refused, 403, "TEST_KEY")["detail"]
+    assert described(f"{ONE}/cancel", refused) == []
+    assert trial.post(f"messages/{tried}/cancel").status_code == 200
+    assert Message.objects.get(pk=real).status == "held"
+
+    told(trial.post("opt-outs", {"number": RECIPIENT, "reason": "Asked"}), 403, "TEST_KEY")
+    opted = program.post("opt-outs", {"number": RECIPIENT, "reason": "Asked"})
+    told(trial.delete(f"opt-outs/{RECIPIENT}", reason="Back"), 403, "TEST_KEY")
+    assert (opted.status_code, trial.get(f"opt-outs/{RECIPIENT}").json()["state"]) == (201, "out")
 
 
 def test_what_is_not_held_cannot_be_taken_out(program: Program, three: list[Message]) -> None:

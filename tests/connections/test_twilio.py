@@ -1,16 +1,19 @@
 """Connecting a Twilio account: its credentials, its numbers that tell us of their texts, and its error codes."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from auditlog.models import LogEntry
 from django.urls import reverse
+from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.connections.error_codes import table
 from smsadmin.connections.models import ErrorCode
 from smsadmin.consent.models import OptOut, Policy
 from smsadmin.directory import tasks
+from smsadmin.incoming import addresses
 from smsadmin.incoming.models import Webhook
 from smsadmin.pacing import account as paced
 from smsadmin.providers import registry
@@ -21,13 +24,14 @@ from smsadmin.sandbox.server import running
 from smsadmin.sandbox.state import TWILIO_KEY_SECRET, TWILIO_KEY_SID, TWILIO_SID, Settings
 from smsadmin.sending import dispatch
 from smsadmin.sending.accept import accept
+from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection
 from tests.factories import ask, make_connection, make_member, make_number, make_workspace
 
 pytestmark = pytest.mark.django_db
 
 FIELDS = {"name": "Twilio", "sid": TWILIO_SID, "auth_token": "token-1", "answers_keywords": "on"}
-OURS, VOICE, OPTED_OUT = "+12065550188", "+442079460955", "+15005550004"
+OURS, VOICE, OPTED_OUT, FULL = "+12065550188", "+442079460955", "+15005550004", "+15005550008"
 
 
 @pytest.fixture
@@ -125,8 +129,18 @@ def test_the_test_says_whose_account_it_is(owner, account, sandbox):
     account.secrets = {**account.secrets, "key_secret": TWILIO_KEY_SECRET}
     account.save()
     assert "Twilio accepts the credentials of Sandbox account." in says()
-    assert "Twilio refused the credentials (HTTP 401)." in says(twilio_credentials_refused=True)
+    account.secrets = {**account.secrets, "auth_token": "changed"}
+    account.save()
+    assert (
+        "accepts the API key, and refused the Auth Token (HTTP 401): signatures cannot be checked" in says()
+    )
+    account.refresh_from_db()
+    assert (account.state, account.lost_at) == ("working", None)  # texts go on
+    assert "Twilio refused the API key (HTTP 401)." in says(twilio_credentials_refused=True)
     assert "Look in the Twilio Console" in page(owner, "connection", account)
+    account.secrets = {"auth_token": "changed"}
+    account.save()
+    assert "Twilio refused the credentials (HTTP 401)." in says(twilio_credentials_refused=False)
 
 
 def test_it_has_a_pace_of_its_own(account, settings):
@@ -154,6 +168,23 @@ def test_chosen_numbers_tell_us_once_somebody_has_seen_what_that_replaces(owner,
     address = Webhook.objects.get().secrets["address"]
     assert texts.sms_url == f"http://testserver/twilio/inbound/{address}"
     assert owner.post(url, {}).status_code == 422
+
+
+def test_a_number_that_an_application_or_get_keeps_from_us_is_not_said_to_tell_us(owner, account, sandbox):
+    url, texts = reverse("twilio-incoming", args=[account.pk]), sandbox.state.twilio_numbers[OURS]
+    texts.sms_url = addresses.for_twilio(account).inbound
+    assert " Here</td>" in owner.get(url).content.decode()
+    texts.sms_method = "GET"
+    assert "by GET, which is not answered" in owner.get(url).content.decode()
+    texts.sms_application_sid = f"AP{7:032x}"
+    assert texts.sms_application_sid in owner.get(url).content.decode()
+
+    asked = owner.post(url, {"number": texts.sid}).content.decode()
+    assert "What is set there now is replaced" in asked
+    assert texts.sms_application_sid in asked
+    owner.post(url, {"number": texts.sid, "do": "set"})
+    assert (texts.sms_method, texts.sms_application_sid) == ("POST", "")
+    assert " Here</td>" in owner.get(url).content.decode()
 
 
 def test_numbers_that_cannot_be_read_or_changed_are_said(owner, account, sandbox):
@@ -187,8 +218,26 @@ def test_a_code_is_changed_added_and_put_back(owner, account, workspace):
     assert table(make_workspace().pk).overrides == {}
 
 
+def test_a_code_of_receipts_cannot_mean_that_a_message_never_left(owner, account):
+    url = reverse("error-codes", args=[account.pk])
+    shown = owner.get(url, {"code": "30003"}).content.decode()
+
+    assert 'value="DELIVERY_FAILED"' in shown
+    assert 'value="RATE_LIMITED"' not in shown
+    assert 'value="RATE_LIMITED"' in owner.get(url, {"code": "21611"}).content.decode()
+    assert "?code=20429" not in shown  # HTTP 429 asks no table
+
+
 @pytest.mark.parametrize(
-    "given", [{"code": "12"}, {"error": "ACTION_DISABLED"}, {"again": "never"}, {"code": ""}]
+    "given",
+    [
+        {"code": "30003", "error": "RATE_LIMITED"},
+        {"code": "20429"},
+        {"code": "12"},
+        {"error": "ACTION_DISABLED"},
+        {"again": "never"},
+        {"code": ""},
+    ],
 )
 def test_what_cannot_be_a_meaning_is_refused(owner, account, given):
     answer = owner.post(
@@ -223,3 +272,29 @@ def test_21610_is_learnt_from_the_answer_to_a_send(account, sandbox):
     assert (message.status, message.error_code) == ("failed", "RECIPIENT_OPTED_OUT")
     assert OptOut.objects.get(is_out=True).number == OPTED_OUT
     assert accept(ask(number, phone=OPTED_OUT)).status == "rejected"
+
+
+def test_credentials_that_may_not_send_stop_nothing_else_of_the_account(account, sandbox):
+    sandbox.state.settings.twilio_events_dropped = 1.0
+    fault = {"service": "twilio", "kind": "401", "path": r"/Messages\.json$", "count": 1}
+    sandbox.state.faults.append(Fault.parse(fault))
+    number = make_number(account.workspace, OURS, connection=account, provider_id=OURS)
+    messages = [accept(ask(number)), accept(ask(number))]
+    dispatch.drain(account.pk, sleep=lambda seconds: None)
+
+    ends = {each.refresh_from_db() or (each.status, each.error_code) for each in messages}
+    assert ends == {("failed", "PROVIDER_REJECTED"), ("sent", "")}
+    account.refresh_from_db()
+    assert account.lost_at is None
+
+
+def test_of_a_full_queue_each_answer_is_counted(account, sandbox):
+    number = make_number(account.workspace, FULL, connection=account, provider_id=FULL)
+    message = accept(ask(number))
+    for ago in (timedelta(), timedelta(hours=1), timedelta(hours=25)):
+        now = timezone.now()
+        Message.objects.filter(pk=message.pk).update(accepted_at=now - ago, next_attempt_at=now)
+        dispatch.drain(account.pk, sleep=lambda seconds: None)
+
+    message.refresh_from_db()
+    assert (message.error_code, message.error_facts["attempts"]) == ("RATE_LIMITED", 3)

@@ -145,6 +145,6 @@ def settle(account: Connection, callbacks: Callbacks) -> None:
         callbacks.deliver()
     time.sleep(0.3)  # the last callbacks are on their way
     callbacks.deliver()
-    slots.forget(account.pk)
-    while lookups.run(timezone.now() + timedelta(minutes=1)):
+    for minutes in range(1, 21):  # some looks fail too, and are made again
         slots.forget(account.pk)
+        lookups.run(timezone.now() + timedelta(minutes=minutes))

@@ -8,6 +8,7 @@ from django.db import OperationalError
 
 from smsadmin.flows import bell, running, snippets, starting
 from smsadmin.flows.models import FlowRun
+from smsadmin.sending.again import Reason, verdicts
 from smsadmin.sending.models import Message
 from tests.api.conftest import *  # noqa: F403 (its fixtures)
 from tests.api.conftest import (
@@ -77,7 +78,7 @@ def test_a_scenario_begins_a_run_and_is_answered_before_anything_is_sent(program
     run = FlowRun.objects.get()
     url = f"http://testserver/api/v1/flows/{flow.pk}/runs/{run.pk}"
     assert (response.status_code, response["Location"]) == (202, url)
-    assert response.json() == {"id": str(run.pk), "state": "waiting", "url": url}
+    assert response.json() == {"id": str(run.pk), "state": "waiting", "url": url, "test": False}
     assert (run.cause, run.branch, run.party, run.context["run"]) == (
         "callr",
         "inbound-call",
@@ -101,6 +102,24 @@ def test_the_texts_of_the_run_are_sent_and_told(program, flow):
     assert found["messages"] == [{"id": str(message.pk), "to": MOBILE, "status": "queued", "code": None}]
     assert [step["path"] for step in found["steps"]][-1] == "voicemail.1"
     assert described(ONE, response) == []
+
+
+def test_a_key_in_test_mode_texts_test_numbers_alone_and_stands_in_nobodys_way(owner, program, flow):
+    trial, given = make_program(owner, test=True), {**CALL, "given": {"$dial": {"ok": False}}}
+    begun = post(trial, flow, given)
+    assert (begun.json()["test"], described(PATH, begun)) == (True, [])
+    assert post(program, flow, given).json()["test"] is False  # the same key, by a program that is live
+    running.work()
+
+    tried, real = FlowRun.objects.order_by("pk")
+    answer = get(program, tried)
+    [refused] = answer.json()["messages"]
+    assert (answer.json()["test"], refused["code"]) == (True, "TEST_NUMBERS_ONLY")
+    assert described(ONE, answer) == []
+    message = Message.objects.get(pk=refused["id"])
+    assert program.get(f"messages/{message.pk}").json()["test"] is True
+    assert verdicts(flow.workspace, [message])[message.pk].reason == Reason.TEST
+    assert [each["status"] for each in get(trial, real).json()["messages"]] == ["queued"]
 
 
 def test_what_was_given_decides(program, flow):

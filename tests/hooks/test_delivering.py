@@ -130,6 +130,20 @@ def test_with_contents_the_sentence_of_an_error_goes_along(workspace: Workspace,
     assert "unreachable" in said(receiver)["data"]["message"]["error"]["sentence"]
 
 
+def test_a_text_that_its_action_has_deleted_is_told_to_nobody_before_that_either(
+    workspace: Workspace, receiver: Receiver
+) -> None:
+    make_hook(workspace, "message.undelivered", url=receiver.url, tells_contents=True)
+    action = make_action(workspace, hide_values=True)
+    message = make_message(workspace, action=action, version=action.current)
+    log.receipt(message, log.Receipt("unreachable", Status.UNDELIVERED, "update"), NOW)
+
+    delivering.sweep()
+
+    sent = said(receiver)["data"]["message"]
+    assert (sent["text"], sent["error"]["sentence"], sent["recipient"]) == (None, None, "+33612345678")
+
+
 @pytest.mark.parametrize("gone", ["forgotten", "deleted", "a code"])
 def test_what_was_deleted_or_is_secret_is_told_to_nobody(
     workspace: Workspace, receiver: Receiver, gone: str

@@ -254,6 +254,25 @@ def test_a_paused_hook_says_so_and_is_resumed(client: Client, workspace: Workspa
     assert (Hook.objects.get().paused_at, rung) == (None, ["ring"])
 
 
+@pytest.mark.parametrize(
+    ("columns", "said"), [({"paused_at": NOW}, "resume it first"), ({"enabled": False}, "switch it on first")]
+)
+def test_nothing_is_sent_again_by_a_hook_that_is_paused_or_off(
+    client: Client, workspace: Workspace, columns: dict[str, Any], said: str
+) -> None:
+    hook = make_hook(workspace, **columns)
+    delivery = tried(hook, "HTTP 500", "given_up")
+    asked = {"since": "2026-11-21T10:00", "until": "2026-11-21T11:00", "which": "given_up"}
+    again, replay = reverse("hook-again", args=[delivery.pk]), reverse("hook-replay", args=[hook.pk])
+
+    shown = page(client, hook).content.decode()
+    assert again not in shown
+    assert replay not in shown
+    for answer in (client.post(again, follow=True), client.post(replay, asked, follow=True)):
+        assert said in words(answer)
+    assert HookDelivery.objects.get().state == "given_up"
+
+
 def test_a_sample_is_sent_once_at_a_time(client: Client, workspace: Workspace) -> None:
     hook = make_hook(workspace)
 

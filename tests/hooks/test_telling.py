@@ -57,6 +57,26 @@ def test_a_message_is_told_of_from_acceptance_to_receipt_each_status_once(
     assert HookDelivery.objects.filter(event__message=message.pk, state="waiting").count() == 3
 
 
+def test_many_that_expire_together_cost_no_more_queries_than_one(
+    number: Number, django_assert_num_queries: Any
+) -> None:
+    make_hook(number.workspace, "message.expired")
+    assert telling.wanting("message.expired")  # and remembered
+
+    def late(count: int) -> None:
+        for _ in range(count):
+            make_message(number.workspace, status="held", expires_at=NOW, origin={"workflow": "1"})
+
+    late(1)
+    with CaptureQueriesContext(connection) as one:
+        log.expired(NOW)
+    late(3)
+    with django_assert_num_queries(len(one)):
+        assert len(log.expired(NOW)) == 3
+    assert told() == ["message.expired"] * 4
+    assert set(Message.objects.values_list("status", "error_code")) == {("expired", "EXPIRED")}
+
+
 @pytest.mark.parametrize("way", ["move", "finish", "rejected", "queued"])
 def test_what_is_rolled_back_was_not_told(number: Number, way: str) -> None:
     make_hook(number.workspace)

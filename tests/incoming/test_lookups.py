@@ -8,9 +8,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from smsadmin import cache
+from smsadmin.consent.models import OptOut, Policy
 from smsadmin.directory.models import Number, SenderKind
 from smsadmin.incoming import charges, lookups
-from smsadmin.incoming.models import Charge
+from smsadmin.incoming.models import Charge, LookUp
 from smsadmin.pacing import slots
 from smsadmin.sandbox.seeds import TWILIO_SERVICES
 from smsadmin.sandbox.server import running
@@ -19,7 +20,7 @@ from smsadmin.sandbox.state import Message as Kept
 from tests.factories import make_connection, make_member, make_message, make_number, make_workspace
 from tests.incoming.conftest import receipts, status
 
-ADA, OURS = "+13125550123", "+12065550188"
+ADA, BEA, OURS = "+13125550123", "+13125550124", "+12065550188"
 [SERVICE] = TWILIO_SERVICES
 
 
@@ -150,12 +151,80 @@ def test_it_is_looked_for_a_few_times_ever_later(account, sandbox, time_machine)
     assert seen == [0, 1, 1, 2, 3, 4, 4, 4]
 
 
-def test_a_list_that_cannot_be_read_is_said_on_the_timeline(account, sandbox):
-    sandbox.state.settings.twilio_credentials_refused = True
-    message = unknown(account)
+def test_one_that_waits_for_its_next_look_keeps_none_from_its_turn(account, sandbox, monkeypatch):
+    monkeypatch.setattr(lookups, "MOST_AT_ONCE", 1)
+    messages = [unknown(account, body="First"), unknown(account, body="Second")]
+    listed(sandbox, "SM2", "Second")
 
-    assert run(account) == 0
-    assert receipts(message)[0]["failure"] == "Twilio refused the credentials (HTTP 401)."
+    assert (run(account), run(account)) == (0, 1)
+    assert [status(each) for each in messages] == ["unknown", "delivered"]
+
+
+def test_of_sweeps_that_overlap_one_looks(account, sandbox, monkeypatch):
+    unknown(account)
+    looked, look_up = [], lookups.look_up
+
+    def overlapped(message, now):
+        looked.append(message.pk)
+        return lookups.run(now) or look_up(message, now)
+
+    monkeypatch.setattr(lookups, "look_up", overlapped)
+    run(account)
+    assert len(looked) == 1
+
+
+def test_what_is_not_answered_and_who_clicks_use_up_no_look(account, sandbox, client, time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
+    client.force_login(make_member(account.workspace, "operator").user)
+    message = unknown(account, ago=600)
+    sandbox.state.settings.twilio_credentials_refused = True
+    for _minute in range(len(lookups.AFTER) + 1):
+        assert run(account) == 0
+        client.post(reverse("message-ask", args=[message.pk]))
+        time_machine.shift(61)
+    assert [each["failure"] for each in receipts(message)] == ["Twilio refused the credentials (HTTP 401)."]
+
+    sandbox.state.settings.twilio_credentials_refused = False
+    for _click in lookups.AFTER:
+        client.post(reverse("message-ask", args=[message.pk]))
+    listed(sandbox, "SM1", ago=600)
+    assert run(account) == 1
+
+
+def test_a_search_is_forgotten_once_nothing_is_looked_for_any_more(account, sandbox):
+    unknown(account)
+    run(account)
+    assert LookUp.objects.count() == 1
+
+    lookups.run(timezone.now() + lookups.WITHIN)
+    assert not LookUp.objects.exists()
+
+
+@pytest.mark.parametrize(("option", "after"), [(True, "delivered"), (False, "unknown")])
+def test_where_twilio_replaces_look_alikes_the_text_is_known_by_what_it_became(
+    account, sandbox, option, after
+):
+    account.options = {"smart_encoded": option}
+    account.save()
+    message = unknown(account, body="“Hi” Ada – it’s on")
+    listed(sandbox, "SM1", '"Hi" Ada - it\'s on')
+
+    run(account)
+    assert status(message) == after
+
+
+def test_an_opt_out_at_twilio_is_learnt_however_it_is_found(account, sandbox, client):
+    Policy.objects.create(workspace=account.workspace, kept_by=Policy.KeptBy.HERE)
+    cache.forget()
+    client.force_login(make_member(account.workspace, "operator").user)
+    asked = make_message(account.workspace, number=account.numbers.get(), provider_id="SM1", recipient=BEA)
+    unknown(account)
+    listed(sandbox, "SM1", to=BEA, status="failed", error_code=21610)
+    listed(sandbox, "SM2", status="failed", error_code=21610)
+
+    client.post(reverse("message-ask", args=[asked.pk]))
+    run(account)
+    assert set(OptOut.objects.values_list("number", flat=True)) == {ADA, BEA}
 
 
 def test_somebody_may_ask_at_once_by_the_list_or_by_the_id(account, sandbox, client):
@@ -182,3 +251,31 @@ def test_what_messages_cost_is_read_from_the_list_once_twilio_knows(account, san
     assert charges.of(other) is None
     client.force_login(make_member(account.workspace).user)
     assert "0.0075 USD" in client.get(reverse("message", args=[message.pk])).content.decode()
+
+
+def test_a_price_that_is_not_told_is_asked_for_ever_later_and_then_no_more(account, sandbox, time_machine):
+    start = timezone.now()
+    time_machine.move_to(start, tick=False)
+    message = make_message(account.workspace, number=account.numbers.get(), provider_id="SM1", at=start)
+    reads = []
+    for hours in (0, 0.1, 0.5, 1.1, 2, 7, 8, 25, 26, 40):
+        time_machine.move_to(start + timedelta(hours=hours), tick=False)
+        before = len(sandbox.state.requests)
+        slots.forget(account.pk)
+        assert charges.gather() == 0
+        reads.append(len(sandbox.state.requests) - before)
+
+    assert reads == [0, 1, 0, 1, 0, 1, 0, 1, 0, 0]
+    assert Charge.objects.get().next_look_at is None
+    assert charges.of(message) is None
+
+
+def test_many_prices_take_no_more_queries_than_few(account, sandbox, django_assert_max_num_queries):
+    old = timezone.now() - timedelta(minutes=5)
+    for serial in range(8):
+        sid = f"SM{serial}"
+        make_message(account.workspace, number=account.numbers.get(), provider_id=sid, at=old)
+        listed(sandbox, sid)
+    slots.forget(account.pk)
+    with django_assert_max_num_queries(30):
+        assert charges.gather() == 8

@@ -139,6 +139,12 @@ def test_who_cannot_be_twilio_is_turned_away(twilio, over, reason):
     assert not ProviderCall.objects.exists()
 
 
+def test_without_the_header_nobody_is_believed(twilio):
+    answer = twilio.client.post("/twilio/status/portal", {"MessageSid": SID, "MessageStatus": "delivered"})
+
+    assert (answer.status_code, RefusedCall.objects.get().reason) == (403, "unsigned")
+
+
 def test_an_algorithm_that_nobody_knows_is_refused_also_where_there_is_a_shared_key(twilio):
     twilio.connection.secrets = {"auth_token": TOKEN, "shared_key": "shared"}
     twilio.connection.save()
@@ -206,6 +212,17 @@ def test_why_it_did_not_arrive_is_what_its_code_means(twilio, code, error):
     assert code in message.error_facts["answer"]
 
 
+def test_what_twilio_had_taken_is_never_said_to_have_not_left(twilio):
+    """Whatever its code means where a request is refused with it."""
+    ErrorCode.objects.create(workspace=twilio.connection.workspace, code=30003, error="RATE_LIMITED")
+    cache.forget()
+    for sid, code in (("SM1", "30003"), ("SM2", "20003"), ("SM3", "63017")):
+        message = twilio.message(provider_id=sid)
+        twilio.tell("failed", MessageSid=sid, ErrorCode=code)
+        assert (status(message), message.error_code) == ("undelivered", "DELIVERY_FAILED")
+        assert code in message.error_facts["answer"]
+
+
 def test_a_workspace_says_otherwise_what_a_code_means(twilio):
     ErrorCode.objects.create(workspace=twilio.connection.workspace, code=30003, error="RECIPIENT_REFUSED")
     cache.forget()
@@ -230,6 +247,15 @@ def test_a_callback_with_an_id_of_ours_and_another_of_twilios_is_about_something
 
     assert (status(message), message.provider_id) == ("sent", "SM1")
     assert OutsideMessage.objects.exists()
+
+
+def test_what_is_told_late_of_a_message_that_was_deleted_here_is_nobody_elses(twilio):
+    message = twilio.message(provider_id=SID)
+    Message.objects.all().delete()
+    twilio.tell("delivered", ours=message)
+    twilio.tell("delivered", MessageSid="SM2")
+
+    assert [each.provider_id for each in OutsideMessage.objects.all()] == ["SM2"]
 
 
 def test_nobody_settles_the_message_of_another_account(twilio):
@@ -297,6 +323,18 @@ def test_where_twilio_does_not_answer_we_do(twilio):
     twilio.text("STOP")
 
     assert Message.objects.get().body == "You are out."
+
+
+def test_where_twilio_takes_no_keywords_a_plain_yes_opts_nobody_in(twilio):
+    twilio.keeps_opt_outs()
+    twilio.connection.options = {"answers_keywords": False}
+    twilio.connection.save()
+    twilio.text("STOP")
+    twilio.text("YES")
+    assert twilio.out == [ADA]
+
+    twilio.text("ja", OptOutType="START")
+    assert twilio.out == []
 
 
 def test_a_word_of_the_accounts_own_counts_as_twilio_says(twilio):

@@ -383,6 +383,27 @@ def test_both_secrets_sign_for_a_day_after_a_change(workspace: Workspace) -> Non
     assert set(Endpoint.objects.get().secrets) == {"secret"}
 
 
+def test_each_secret_signs_for_a_day_after_it_was_replaced_however_often(workspace: Workspace) -> None:
+    endpoint = make_endpoint(workspace)
+    second, third = webhook.renew(endpoint, START), webhook.renew(endpoint, at(hours=20))
+    endpoint.save()
+
+    def count(now: datetime) -> list[str]:
+        endpoint = Endpoint.objects.get()
+        made = webhook.signed(endpoint, "id", b"{}", now)["webhook-signature"].split(" ")
+        stamp = str(int(now.timestamp()))
+        return [key for key in (third, second, SECRET) if webhook.sign(key, "id", stamp, b"{}") in made]
+
+    assert [count(at(hours=hours)) for hours in (23, 24, 43, 44)] == [
+        [third, second, SECRET],
+        [third, second],
+        [third, second],
+        [third],
+    ]
+    webhook.forget_previous(at(hours=44))
+    assert set(Endpoint.objects.get().secrets) == {"secret"}
+
+
 def test_secrets_are_unlike_and_long(workspace: Workspace) -> None:
     made = {webhook.new_secret() for _ in range(20)}
 

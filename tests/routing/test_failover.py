@@ -1,5 +1,6 @@
 """A message that surely did not leave goes on from the sender that a route names; any other ends where it is."""
 
+import itertools
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,22 +9,33 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DataError, IntegrityError, OperationalError, connection
 
 from smsadmin import cache
 from smsadmin.core import errors
-from smsadmin.core.ids import uuid7
+from smsadmin.core.ids import first_uuid7, uuid7
+from smsadmin.core.message import Accepted
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.quotas import recount
 from smsadmin.quotas.models import Counter
 from smsadmin.routing import failover, faults
 from smsadmin.routing.faults import Fault
-from smsadmin.sending import dispatch, ledger, log
+from smsadmin.sending import bell, dispatch, ledger, log
 from smsadmin.sending.accept import accept
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
 from smsadmin.workspaces.models import Connection
-from tests.factories import accepted, ask, make_number, make_route, put_on, rate_limited, refused, unreachable
+from tests.factories import (
+    FakeProvider,
+    accepted,
+    ask,
+    make_number,
+    make_route,
+    put_on,
+    rate_limited,
+    refused,
+    unreachable,
+)
 from tests.routing.conftest import Clock, House
 from tests.sending.conftest import NOW, events
 
@@ -86,6 +98,7 @@ MOVES = {
     "country not open": no(errors.CountryNotAllowed(recipient="+1", country="US", provider="Twilio")),
     "plan": rejected(403, plan_refused=True),
     "number in the other mode": rejected(learnt={"proxy_mode": True}),
+    "an account that may not send": rejected(401, about="account"),
 }
 STAYS = {
     "accepted": accepted(),
@@ -151,25 +164,36 @@ def test_everything_else_ends_where_it_is(house: House, work: Work) -> None:
     assert house.asked == len(STAYS)
 
 
-def test_every_error_of_the_catalogue_was_judged() -> None:
-    """An error that is new ends its message until somebody says otherwise, and says so here."""
-    judged = faults.OF_SENDER | faults.OF_ACCOUNT | faults.GIVEN_UP
-    about_others = {
-        "RECIPIENT",
-        "MESSAGE",
-        "USER",
-        "TOKEN",
-        "ENCODING",
-        "MEDIA",
-        "PROVIDER_UNKNOWN",
-        "DELIVERY",
-    }
-    assert not {each.code for each in judged if each.code.startswith(tuple(about_others))}
-    surely = (errors.ProviderUnavailable, errors.RateLimited)
-    assert all(faults.fault_of(Result(Exchange("POST", "")), each(provider="Aircall")) for each in surely)
-    bare = Result(Exchange("POST", "", http_status=400), plan_refused=True, learnt={"proxy_mode": True})
-    unnamed = {each for each in errors.CATALOGUE.values() if each not in judged | {errors.ProviderRejected}}
-    assert not any(faults.fault_of(bare, each()) for each in unnamed)
+def test_nothing_moves_but_what_surely_did_not_leave() -> None:
+    """Every error, with every kind of answer, whether or not it says that the message was taken. An error that is new
+    ends its message until somebody names it in faults."""
+    by_words = {errors.ProviderRejected}  # which says little: what the adapter found out counts
+    moving = faults.OF_SENDER | faults.OF_ACCOUNT | by_words
+    clear = {400, 401, 403, 404, 409, 422, 429}
+    message = log.Claimed(uuid7(), 4, NOW - timedelta(days=2), 1, None)  # type: ignore[arg-type]
+    found_out = {"plan_refused": True, "learnt": {"proxy_mode": True}, "about": "account"}
+    for status in (None, 200, 201, 204, 302, *clear, 408, 425, 500, 502, 503):
+        for kind, taken in itertools.product(errors.CATALOGUE.values(), (None, Accepted("sms-1", "queued"))):
+            exchange = Exchange("POST", "", http_status=status)
+            answer = Result(exchange, accepted=taken, error=kind(), **found_out)
+            moves = status in clear and kind in moving and not taken
+            assert bool(faults.of_refusal(answer, kind())) == moves, (status, kind, taken)
+            assert bool(dispatch._outcome(FakeProvider(), message, answer).fault) == moves, (
+                status,
+                kind,
+                taken,
+            )
+
+
+@pytest.mark.parametrize("reason", ["unreachable", "rate_limited", "credential"])
+def test_what_was_to_be_tried_again_moves_only_where_no_answer_may_have_taken_it(
+    db: None, reason: str
+) -> None:
+    message = log.Claimed(uuid7(), 4, NOW - timedelta(days=2), 1, None)  # type: ignore[arg-type]
+    for status in (None, 200, 201, 302, 400, 401, 403, 408, 425, 429, 500, 503):
+        result = Result(Exchange("POST", "", http_status=status), retry_in=5, reason=reason)
+        moves = status in {400, 401, 403, 429} or status is None
+        assert bool(dispatch._outcome(FakeProvider(), message, result).fault) == moves, status
 
 
 def test_a_refused_connection_moves_it_once_its_attempts_are_used_up(
@@ -205,6 +229,23 @@ def test_slow_down_moves_it_after_a_day_and_then_it_has_another(
     asked = len(house.of(house.second).sent)
     assert (seen(message).status, message.error_code) == ("failed", "RATE_LIMITED")
     assert message.error_facts["attempts"] == asked
+
+
+def test_a_full_queue_is_the_senders_and_its_attempts_are_counted(
+    house: House, work: Work, clock: Clock
+) -> None:
+    """Another number of the same account takes it, once a day of that is over."""
+    beside = make_number(house.workspace, "+12025550404")
+    house.failover(beside)
+    full = replace(rate_limited(36_000), exchange=Exchange("POST", "", http_status=400), about="sender")
+    message = accept(ask(house.first), NOW)
+    house.of(house.first).answer(message.recipient, full, full, full)
+    for hours in (0, 12, 25):
+        clock.at = NOW + timedelta(hours=hours)
+        work()
+    assert (seen(message).status, message.number) == ("sent", beside)
+    [moved] = moves(message)
+    assert (moved["facts"]["attempts"], moved["of_account"]) == (3, False)
 
 
 # --- Where to -------------------------------------------------------------------------------------------
@@ -324,6 +365,7 @@ def test_opt_out_and_build_mode_are_asked_again_where_it_goes_on(
         {"trigger": "opt-out", "via": "any"},
         {"trigger": "verification"},
         {"trigger": "callflow", "origin": {"flow": 7}},
+        {"trigger": "api", "sender_kind": "given", "sender_given": "+12025550101"},
         {"trigger": "resend", "origin": {"thread": 7}},
         {"trigger": "test", "test_recipient": "+13125550177"},
     ],
@@ -452,6 +494,46 @@ def test_without_room_it_waits_for_its_account_as_before(house: House) -> None:
     assert [seen(each).error_code for each in messages] == ["", "CREDENTIAL_REJECTED", "CREDENTIAL_REJECTED"]
 
 
+def test_what_cannot_go_keeps_nothing_behind_it_from_going(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest are for a country that no route is for, or not for routes at all; the look after that goes on behind
+    them, is rung for while as many go as may, and begins anew at the end."""
+    monkeypatch.setattr(failover, "MOST_LOOKED_AT", 3)
+    monkeypatch.setattr(failover, "MOST_MOVED", 2)
+    rung: list[int] = []
+    monkeypatch.setattr(bell, "leave", rung.append)
+    house.failover(house.second, country="US")
+    for _ in range(4):
+        accept(ask(house.first, phone="+33612345678"), NOW)
+    for _ in range(3):
+        accept(ask(house.first, trigger="verification"), NOW)
+    messages = [accept(ask(house.first), NOW) for _ in range(3)]
+    lose(house.first.connection)
+    account = house.first.connection_id
+    went = []
+    for _ in range(4):
+        dispatch.leave(account)
+        went.append([seen(each).number == house.second for each in messages].count(True))
+    assert (went, rung) == ([0, 2, 3, 3], [account])
+
+
+def test_a_message_moves_no_later_than_recounts_look_for_it(house: House, work: Work) -> None:
+    """Its time is that of its id: what came in long ago and is counted now must be found by every recount."""
+    house.failover(house.second)
+    late, too_late = NOW - recount.LATEST + timedelta(hours=1), NOW - recount.LATEST - timedelta(hours=1)
+    messages = []
+    for at in (late, too_late):
+        message = accept(ask(house.first), NOW)
+        Message.objects.filter(pk=message.pk).update(id=first_uuid7(at))
+        messages.append(Message.objects.get(pk=first_uuid7(at)))
+    house.of(house.first).otherwise = SENDER
+    work()
+    assert [seen(each).number for each in messages] == [house.second, house.first]
+    month = recount.counted("number", house.second.pk, NOW - timedelta(minutes=1), NOW + timedelta(minutes=1))
+    assert month.messages == 1
+
+
 def test_nothing_goes_on_to_an_account_that_is_lost_too(house: House) -> None:
     house.failover(house.second)
     message = accept(ask(house.first), NOW)
@@ -504,6 +586,50 @@ def test_what_nobody_foresaw_while_moving_ends_it_as_it_would_have(
     monkeypatch.setattr(ledger, "move", breaks)
     work()
     assert (seen(message).status, message.error_code) == ("failed", "SENDER_REFUSED")
+
+
+@pytest.mark.parametrize("error", [IntegrityError, DataError])
+def test_a_move_that_the_database_refuses_keeps_no_other_outcome_from_being_written(
+    house: House, work: Work, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    house.failover(house.second)
+    messages = [accept(ask(house.first, phone=f"+1312555010{n}"), NOW) for n in range(4)]
+    for each in messages[:3]:
+        house.of(house.first).answer(each.recipient, SENDER)
+    move = ledger.move
+
+    def refuses_one(message_id: Any, *rest: Any) -> bool:
+        if message_id == messages[0].pk:
+            raise error("no such number")
+        return move(message_id, *rest)
+
+    monkeypatch.setattr(ledger, "move", refuses_one)
+    work()
+    assert [(seen(each).status, each.number) for each in messages] == [
+        ("failed", house.first),
+        ("sent", house.second),
+        ("sent", house.second),
+        ("sent", house.first),
+    ]
+    assert agrees_with_the_log()
+
+
+def test_what_was_taken_is_written_before_anything_moves(
+    house: House, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away in a move: only what was to move is left in the air."""
+    house.failover(house.second)
+    taken, refused_one = (accept(ask(house.first, phone=f"+1312555010{n}"), NOW) for n in range(2))
+    house.of(house.first).answer(refused_one.recipient, SENDER)
+
+    def away(*_: Any) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(ledger, "move", away)
+    monkeypatch.setattr(dispatch, "_patiently", lambda account, write, messages: write())
+    with pytest.raises(OperationalError):
+        work()
+    assert (seen(taken).status, seen(refused_one).status) == ("sent", "sending")
 
 
 def test_a_row_that_was_given_up_as_lost_while_the_answer_came_does_not_move(

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from smsadmin.directory.models import Number
+from smsadmin.routing import arranging
 from smsadmin.routing.models import Route
 from smsadmin.sending.accept import accept
 from smsadmin.workspaces.models import Connection, Role
@@ -155,6 +156,13 @@ def test_a_route_changes_places_among_its_equals(house: House, signed_in: Client
     assert order(signed_in) == ["b", "a", "broad"]
     signed_in.post(reverse("route-move", args=[first.pk]), {"to": "down"})  # what is broader stays behind
     assert order(signed_in) == ["b", "a", "broad"]
+
+
+def test_a_route_that_was_deleted_meanwhile_changes_no_places(house: House) -> None:
+    first, second = (make_route(house.second, country="FR", note=name) for name in ("a", "b"))
+    type(second).objects.filter(pk=second.pk).delete()
+    assert not arranging.move(second, -1)
+    assert arranging.move(first, 1) is False
 
 
 def test_what_is_odd_about_a_route_is_said(house: House, signed_in: Client) -> None:

@@ -1,21 +1,34 @@
 """Build mode: while it is on, verified test numbers are texted and nobody else."""
 
+from uuid import uuid4
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from smsadmin import cache
+from smsadmin.agents.models import AIAgent
+from smsadmin.api import keys
 from smsadmin.core import errors
 from smsadmin.core.message import ActionConfig, Record
 from smsadmin.flows.models import Flow
 from smsadmin.quotas.models import Scope
 from smsadmin.sending import bell, dispatch, hold, intervene
 from smsadmin.sending.accept import accept
-from smsadmin.sending.filters import CALLFLOW, OPT_OUT
+from smsadmin.sending.filters import AGENT, API, CALLFLOW, OPT_OUT
 from smsadmin.trials import sending, verification
+from smsadmin.trials.checks import meanwhile
 from smsadmin.trials.models import TestNumber
 from smsadmin.workspaces.models import Role
-from tests.factories import RECIPIENT, FakeProvider, ask, make_member, make_number, make_workspace
+from tests.factories import (
+    RECIPIENT,
+    FakeProvider,
+    ask,
+    make_ai_agent,
+    make_member,
+    make_number,
+    make_workspace,
+)
 from tests.sending.test_accept import limit
 
 OURS, NEW = "+447400123456", "+447400123457"
@@ -117,17 +130,50 @@ def test_what_waits_when_build_mode_is_entered_never_leaves(number, workspace, e
 
 
 @pytest.mark.services
-def test_so_it_is_with_what_a_flow_asked_for_that_is_in_build_mode_by_then(number, workspace, provider):
+def test_so_it_is_with_what_a_flow_or_an_agent_asked_for_that_is_in_build_mode_by_then(
+    number, workspace, provider
+):
     switch(workspace, on=False)
     tried, live = (Flow.objects.create(workspace=workspace, name=name) for name in ("Tried", "Live"))
+    agent, _token = make_ai_agent(workspace)
     by_flow = {"trigger": CALLFLOW, "origin": {"flow": tried.pk}}
-    stranger = accept(ask(number, **by_flow))
-    for over in (by_flow | {"phone": OURS}, by_flow | {"origin": {"flow": live.pk}}, {}):
+    by_agent = {"trigger": AGENT, "origin": {"agent": agent.pk}}
+    strangers = [accept(ask(number, **by)) for by in (by_flow, by_agent)]
+    for over in (
+        by_flow | {"phone": OURS},
+        by_flow | {"origin": {"flow": live.pk}},
+        by_agent | {"phone": OURS},
+    ):
         accept(ask(number, **over))
     Flow.objects.filter(pk=tried.pk).update(build_mode=True)
+    AIAgent.objects.update(build_mode=True)
     cache.forget()
-    assert sorted(texted(number, provider)) == [RECIPIENT, RECIPIENT, OURS]
-    assert outcome(stranger) == ("failed", "TEST_NUMBERS_ONLY")
+    assert sorted(texted(number, provider)) == [RECIPIENT, OURS, OURS]
+    assert [outcome(each) for each in strangers] == [("failed", "TEST_NUMBERS_ONLY")] * 2
+
+
+def test_what_a_key_in_test_mode_asked_for_stops_where_its_number_is_no_test_number_any_more(
+    number, workspace, editor, provider
+):
+    switch(workspace, on=False)
+    keys.make(workspace, "Trial", editor.user, timezone.now(), None, test=True)
+    by_test = {"trigger": API, "origin": {"test": True}, "build_mode": True}
+    tried, live = accept(ask(number, phone=OURS, **by_test)), accept(ask(number, phone=OURS, trigger=API))
+    assert (tried.status, live.status) == ("queued", "queued")
+    TestNumber.objects.all().delete()
+    cache.forget()
+    assert texted(number, provider) == [OURS]
+    assert (outcome(tried), outcome(live)) == (("failed", "TEST_NUMBERS_ONLY"), ("sent", ""))
+
+
+def test_where_nothing_is_in_build_mode_a_message_that_leaves_costs_no_query(
+    number, workspace, django_assert_num_queries
+):
+    switch(workspace, on=False)
+    waiting = {uuid4(): RECIPIENT}
+    meanwhile(workspace.pk, waiting)
+    with django_assert_num_queries(0):
+        assert meanwhile(workspace.pk, waiting) == {}
 
 
 def test_a_flow_of_another_workspace_in_build_mode_stops_nothing_of_ours(number, workspace, provider):

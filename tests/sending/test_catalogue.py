@@ -280,7 +280,8 @@ EXAMPLES = {
     ),
     "TEST_NUMBERS_ONLY": Example(
         lambda f: f.accept(build_mode=True),
-        "+1 312-555-0123 is not a verified test number, and only those are texted in build mode.",
+        "+1 312-555-0123 is not a verified test number, and only those are texted in build mode, or with a key in test "
+        "mode.",
         **CHECK,
     ),
     "COUNTRY_NOT_ALLOWED": Example(

@@ -28,6 +28,7 @@ from tests.factories import (
     make_message,
     make_number,
     make_workspace,
+    uuid7_at,
 )
 
 NOW = timezone.now().replace(microsecond=0)
@@ -481,12 +482,13 @@ def test_the_log_leads_to_the_requests(client):
 @pytest.fixture
 def many(workspace):
     """So many rows, of this workspace and another, that reading the whole table is no choice."""
-    other = make_workspace()
+    now, other = timezone.now(), make_workspace()
     for each in (workspace, other):
         number = make_number(each)
         one = make_message(each, number=number)
         messages = [
             Message(
+                pk=uuid7_at(now - timedelta(seconds=3_000 - serial)),
                 workspace=each,
                 trigger="hubspot",
                 key=key16(f"{PORTAL}:ap-{each.pk}-{serial}"),

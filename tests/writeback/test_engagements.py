@@ -220,9 +220,11 @@ def test_what_left_is_logged_and_nothing_else(workspace, portal, timeline, statu
     assert bool(timeline.communications) == (status in {"sent", "delivered", "undelivered"})
 
 
-@pytest.mark.parametrize("trigger", ["test", "verification"])
-def test_tests_and_codes_are_nothing_for_a_record(workspace, portal, timeline, trigger):
-    message = sent(workspace, trigger=trigger)
+@pytest.mark.parametrize(
+    "over", [{"trigger": "test"}, {"trigger": "verification"}, {"trigger": "api", "origin": {"test": True}}]
+)
+def test_tests_and_codes_are_nothing_for_a_record(workspace, portal, timeline, over):
+    message = sent(workspace, **over)
     assert not Engagement.objects.filter(message=message).exists()
 
 

@@ -16,7 +16,7 @@ def arguments(attachment: Attachment, tool: Tool, call: AgentCall, story: Story)
     known = by_name(story)
     version = attachment.action.current
     assert version
-    facts = facts_of(call)
+    facts = facts_of(call.call_id, story)
     found: dict[str, Scalar | None] = {TO: known.get(TO)} if TO in tool.properties else {}
     for need, setting in said(attachment, version).items():
         if setting.source == "agent":
@@ -41,14 +41,14 @@ def _parts(values: list[tuple[str, Scalar]]) -> Iterator[tuple[str, Scalar]]:
     return ((part, value) for part, (_name, value) in zip(last, values, strict=True) if last.count(part) == 1)
 
 
-def facts_of(call: AgentCall) -> Mapping[str, Scalar | None]:
+def facts_of(call_id: str, story: Story) -> Mapping[str, Scalar | None]:
     """The facts of a call by the names that texts have for them ({{Call.duration}})."""
     return {
-        "call_id": call.call_id,
-        "phone": call.party,
-        "number": call.number,
-        "direction": call.direction,
-        "status": call.status,
-        "end_reason": call.end_reason,
-        "duration": call.duration,
+        "call_id": call_id,
+        "phone": story.party,
+        "number": story.number,
+        "direction": story.direction,
+        "status": story.status,
+        "end_reason": story.end_reason,
+        "duration": story.duration,
     }

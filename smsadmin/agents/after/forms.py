@@ -21,6 +21,7 @@ from smsadmin.agents.after.rules import (
     Rule,
     RuleError,
     Test,
+    UnwrittenError,
     read,
 )
 
@@ -50,7 +51,8 @@ class RuleForm(forms.Form):
     """The rule of an attachment that is sent after the call.
 
     Give it the posted data, or as `initial` what is stored. `wants_row`: a button asked for another row, so show the
-    form again and save nothing. Once valid, `rule` is what to store.
+    form again and save nothing. Once valid, `rule` is what to store; one without conditions has to be meant: `always`.
+    `unwritten`: nobody has written the one that is stored.
     """
 
     use_required_attribute = False
@@ -63,11 +65,16 @@ class RuleForm(forms.Form):
         ],
         required=False,
     )
+    always = forms.BooleanField(
+        label=gettext_lazy("After every call that has ended, without conditions"),
+        required=False,
+        help_text=gettext_lazy("Also where the line was busy, nobody answered, or a mailbox did."),
+    )
 
     def __init__(self, prefix: str = "rule", data: Any = None, initial: Any = None) -> None:
-        self.unreadable = False
+        self.unreadable = self.unwritten = False
         rule = self._stored(initial)
-        super().__init__(data=data, prefix=prefix, initial=_initial(rule))
+        super().__init__(data=data, prefix=prefix, initial={**_initial(rule), "always": initial == {}})
         self.wants_row = self.is_bound and self.add_prefix("more") in self.data
         self.count = self._rows(len(rule.conditions))
         for number in range(self.count):
@@ -76,6 +83,9 @@ class RuleForm(forms.Form):
     def _stored(self, initial: Any) -> Rule:
         try:
             return read(initial or {})
+        except UnwrittenError:
+            self.unwritten = True
+            return Rule()
         except RuleError:
             self.unreadable = True
             return Rule()
@@ -111,6 +121,10 @@ class RuleForm(forms.Form):
         values = super().clean() or self.cleaned_data
         found = [each for number in range(self.count) if (each := self._condition(number, values))]
         self._rule = Rule(tuple(found), any=values.get("match") == "any")
+        if found and values.get("always"):
+            self.add_error("always", _("There are conditions: empty their rows, or uncheck this."))
+        if not (found or self.errors or values.get("always")):
+            self.add_error("always", _("Write a condition, or say that there is to be none."))
         return values
 
     def _condition(self, number: int, values: dict[str, Any]) -> Condition | None:

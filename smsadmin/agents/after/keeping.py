@@ -1,12 +1,18 @@
 """What was told of a call, kept on its row. It may be told again, in any order, and by whom less is known than before:
-nothing that was decided is decided anew, and what is proven gives way to nothing that is not."""
+nothing that was decided is decided anew, and what is proven gives way to nothing that is not.
 
+The columns hold proven facts alone, for later uses of tools go by them. Those that are not proven stay apart, in
+AgentCall.told["facts"], until they are.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import transaction
 
-from smsadmin.agents.after.story import Story
+from smsadmin.agents.after.story import FACTS, Story
 from smsadmin.agents.after.told import Told
 from smsadmin.agents.models import AgentCall, AIAgent
 from smsadmin.sending.log import storable
@@ -15,7 +21,6 @@ After = AgentCall.After
 
 #: So long the rest is waited for, where a platform tells of an end in two parts.
 REST = timedelta(minutes=2)
-COLUMNS = ("status", "end_reason", "direction", "party", "number", "duration")
 _MOST = {"status": 40, "end_reason": 80, "direction": 8, "party": 20, "number": 20}
 
 
@@ -57,16 +62,33 @@ def _is_news(call: AgentCall, proof: Proof) -> bool:
 
 def _joined(call: AgentCall, story: Story, proof: Proof) -> Story:
     """The facts of both. What is unproven fills gaps, and gives way as a whole once something is proven."""
-    known = Story.of(call)
     if proof == Proof.ID:
-        return known.after(story)
-    return story if call.told.get("proof") == Proof.ID else story.after(known)
+        return Story.of(call).after(story)
+    return story.after(Story.proven(call) if call.told.get("proof") == Proof.ID else Story.of(call))
 
 
 def write(call: AgentCall, story: Story, proof: Proof) -> None:
-    """Puts the facts into the columns and `told`; who calls it saves the row."""
-    for name in COLUMNS:
-        value = getattr(story, name)
-        setattr(call, name, storable(value)[: _MOST[name]] if isinstance(value, str) else value)
+    """Puts the facts where their proof allows, and the rest into `told`; who calls it saves the row."""
+    facts = {name: _fitting(name, getattr(story, name)) for name in FACTS}
+    told = {**storable(story.as_json()), "proof": proof}
+    if proof == Proof.ID:
+        told["facts"] = facts
+    else:
+        for name, value in facts.items():
+            setattr(call, name, value)
     decided = {name: call.told[name] for name in ("decided",) if name in call.told}
-    call.told = {**storable(story.as_json()), "proof": proof, **decided}
+    call.told = {**told, **decided}
+
+
+def _fitting(name: str, value: Any) -> Any:
+    return storable(value)[: _MOST[name]] if isinstance(value, str) else value
+
+
+def bare(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What AgentCall.told keeps once its values are to go: what was decided, without what it was decided by."""
+    decided = [each for each in told.get("decided", []) if isinstance(each, dict)]
+    return {"proof": told.get("proof", ""), "decided": [{**each, "seen": _unseen(each)} for each in decided]}
+
+
+def _unseen(decided: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{**each, "seen": None} for each in decided.get("seen", []) if isinstance(each, dict)]

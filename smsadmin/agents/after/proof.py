@@ -60,5 +60,6 @@ def _check_synthflow(agent: AIAgent, request: HttpRequest, call_id: str) -> None
 
 @sensitive_variables()
 def signature(secret: str, call_id: str) -> str:
-    """Base64 of the HMAC-SHA256 of the id of a call."""
-    return base64.b64encode(hmac.new(secret.encode(), call_id.encode(), hashlib.sha256).digest()).decode()
+    """Base64 of the HMAC-SHA256 of the id of a call, which may hold what is no character (half of a pair)."""
+    signed = call_id.encode("utf-8", "surrogatepass")
+    return base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()

@@ -1,6 +1,7 @@
 """The rules by which actions are sent after a call: all or any of some conditions over what is known of it.
 
-A rule is stored as JSON, {"match": "all" | "any", "conditions": [{"fact", "test", "name", "value"}]}; {} always holds.
+A rule is stored as JSON, {"match": "all" | "any", "conditions": [{"fact", "test", "name", "value"}]}; {} always holds,
+and UNWRITTEN never does.
 Conditions in free words are not among them: only who hears the call can judge those, which is the agent.
 """
 
@@ -20,6 +21,9 @@ from smsadmin.providers.told import mapping, text
 MOST_CONDITIONS = 12
 #: Characters of a name or of a value to compare with.
 MOST_CHARACTERS = 120
+
+#: What is stored until somebody has written a rule, or said that there is to be none.
+UNWRITTEN = {"unwritten": True}
 
 Words = str | Promise
 
@@ -124,6 +128,10 @@ class RuleError(ValueError):
     """What is stored is no rule; says why."""
 
 
+class UnwrittenError(RuleError):
+    """No rule was written yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     fact: Fact
@@ -170,14 +178,21 @@ class Verdict:
 
 
 def read(stored: Any) -> Rule:
-    """The rule that is stored. Raises RuleError."""
+    """The rule that is stored. Raises RuleError, UnwrittenError where there is none yet."""
     if stored == {}:
         return Rule()
+    if is_unwritten(stored):
+        raise UnwrittenError("no rule was written yet")
     found = mapping(stored)
     conditions = found.get("conditions")
     if found.get("match") not in ("all", "any") or not isinstance(conditions, list):
         raise RuleError("a rule has match (all or any) and conditions")
     return Rule(tuple(map(_condition, conditions)), any=found["match"] == "any")
+
+
+def is_unwritten(stored: Any) -> bool:
+    """Whether somebody still has to write it. Until then nothing is sent by it."""
+    return bool(stored == UNWRITTEN)
 
 
 def _condition(stored: Any) -> Condition:
@@ -201,6 +216,8 @@ def words(stored: Any) -> str:
     """A stored rule in a sentence, in the reader's language."""
     try:
         rule = read(stored)
+    except UnwrittenError:
+        return _("No rule was written yet, so nothing is sent by it: write one.")
     except RuleError:
         return _("The rule cannot be read: write it anew.")
     if not rule.conditions:

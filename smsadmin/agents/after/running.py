@@ -19,9 +19,9 @@ from django.utils import timezone
 from smsadmin.agents import bell, running, tools
 from smsadmin.agents.after import rules
 from smsadmin.agents.after.filling import arguments
-from smsadmin.agents.after.keeping import COLUMNS, Proof, write
-from smsadmin.agents.after.rules import RuleError
-from smsadmin.agents.after.story import Story
+from smsadmin.agents.after.keeping import Proof, bare, write
+from smsadmin.agents.after.rules import RuleError, UnwrittenError
+from smsadmin.agents.after.story import FACTS, Story
 from smsadmin.agents.after.told import synthflow_record
 from smsadmin.agents.models import AgentCall, AIAgent, Attachment
 from smsadmin.agents.running import CallFacts
@@ -40,6 +40,8 @@ LINGER = bell.QUIET * 3
 LEASE = timedelta(minutes=2)
 #: After these pauses a platform is asked again that did not answer, and what we failed at is tried again.
 PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 120, 600, 1800)]
+#: So long after its end a call waits for the account to be usable again, and so often that is looked at.
+WAITS, WAITS_BETWEEN = timedelta(days=1), timedelta(minutes=5)
 #: By this id a use is known as the one of a call's end, whoever makes it and however late.
 USE = "after"
 #: Of AIAgent.options: whether texts go out also where nothing proves what was told of a call.
@@ -47,10 +49,11 @@ TRUSTS = "acts_unconfirmed"
 
 
 class NotConfirmed(Exception):
-    """What was told of a call could not be confirmed; says why. `passing`: asked again later, it may be."""
+    """What was told of a call could not be confirmed; says why. `passing`: asked again later, it may be; `refused`: it
+    may be once the account is usable."""
 
-    def __init__(self, words: str, *, passing: bool = False) -> None:
-        self.passing = passing
+    def __init__(self, words: str, *, passing: bool = False, refused: bool = False) -> None:
+        self.passing, self.refused = passing, refused
         super().__init__(words)
 
 
@@ -105,7 +108,9 @@ def _worked(call: AgentCall, now: datetime) -> None:
     try:
         confirm(call, now)
     except NotConfirmed as why:
-        if why.passing:
+        if why.refused:
+            _wait(call, str(why), now)
+        elif why.passing:
             _put_off(call, str(why), now)
         else:
             _end(call, After.FAILED, problem=str(why))
@@ -128,13 +133,41 @@ def _put_off(call: AgentCall, why: str, now: datetime) -> None:
         AgentCall.objects.filter(pk=call.pk, after=After.WAITING).update(**waits)
 
 
+def _wait(call: AgentCall, why: str, now: datetime) -> None:
+    """To be looked at until the account is usable: that is nothing that was tried too often. For a day at most."""
+    if now > (call.ended_at or now) + WAITS:
+        _end(call, After.FAILED, problem=why)
+    else:
+        waits = {"problem": why[:300], "looks": 0, "next_look_at": now + WAITS_BETWEEN}
+        AgentCall.objects.filter(pk=call.pk, after=After.WAITING).update(**waits)
+
+
 def _end(
     call: AgentCall, after: str, *, problem: str = "", decided: list[dict[str, Any]] | None = None
 ) -> None:
+    """Nothing is left to look at. What was decided takes the values along that an action of the agent's hides."""
     call.after, call.problem, call.next_look_at = after, problem[:300], None
     if decided is not None:
         call.told = {**call.told, "decided": decided}
-    call.save(update_fields=["after", "problem", "next_look_at", "told"])
+        if _hides(call.agent):
+            call.told, call.values_gone_at = bare(call.told), timezone.now()
+    call.save(update_fields=["after", "problem", "next_look_at", "told", "values_gone_at"])
+
+
+def _hides(agent: AIAgent) -> bool:
+    """Whether an action that keeps no values is attached to the agent: what it is filled from is told of each call."""
+    return agent.attachments.filter(action__current__hide_values=True).exists()
+
+
+def look_again(call: AgentCall, now: datetime) -> bool:
+    """Has a call looked at anew that could not be dealt with; False where there is none to look at by now."""
+    failed = AgentCall.objects.filter(
+        pk=call.pk, after=After.FAILED, values_gone_at=None, number_gone_at=None
+    )
+    if not failed.update(after=After.WAITING, looks=0, problem="", next_look_at=now):
+        return False
+    bell.ring()
+    return True
 
 
 # --- Confirmed ----------------------------------------------------------------------------------------
@@ -146,17 +179,22 @@ def confirm(call: AgentCall, now: datetime) -> None:
     connection = call.agent.connection
     if call.confirmed_at or connection is None or connection.kind != Connection.Kind.SYNTHFLOW:
         return
+    if connection.lost_at:
+        raise NotConfirmed("Synthflow refuses the API key of the account.", refused=True)
     try:
         story = synthflow_record(synthflow.of(connection, tries=1).call(call.call_id))
     except synthflow.SynthflowError as error:
-        raise NotConfirmed(str(error), passing=error.passing) from error
+        if error.refused:
+            connection.mark(Connection.State.REJECTED, str(error))
+        passing = error.passing or error.missing  # nobody says how soon the record is there
+        raise NotConfirmed(str(error), passing=passing, refused=error.refused) from error
     if not story.is_over:
         raise NotConfirmed(f"Synthflow says that the call is not over: {story.status}.", passing=True)
     if call.agent.external_id and story.agent_id not in ("", call.agent.external_id):
         raise NotConfirmed("Synthflow says that this is the call of another agent.")
-    write(call, story, Proof.API)
+    write(call, story.after(Story.proven(call)), Proof.API)
     call.confirmed_at = now
-    call.save(update_fields=["told", "confirmed_at", *COLUMNS])
+    call.save(update_fields=["told", "confirmed_at", *FACTS])
 
 
 def unproven(call: AgentCall) -> str:
@@ -186,6 +224,8 @@ def _decided(call: AgentCall, attachment: Attachment, now: datetime) -> dict[str
     kept: dict[str, Any] = {"attachment": attachment.pk, "tool": attachment.tool_name}
     try:
         verdict = rules.judge(attachment.rule, story)
+    except UnwrittenError:
+        return {**kept, "holds": False, "seen": [], "code": "rule_unwritten"}
     except RuleError:
         return {**kept, "holds": False, "seen": [], "code": "rule_unreadable"}
     kept |= {"holds": verdict.holds, "seen": verdict.as_json(), "any": attachment.rule.get("match") == "any"}
@@ -194,7 +234,7 @@ def _decided(call: AgentCall, attachment: Attachment, now: datetime) -> dict[str
 
 def _sent(call: AgentCall, attachment: Attachment, story: Story, now: datetime) -> dict[str, Any]:
     """Has the text sent, once for this call whatever is repeated."""
-    facts = CallFacts(call.call_id, call.party, call.number, call.direction)
+    facts = CallFacts(call.call_id, story.party, story.number, story.direction)
     given = arguments(attachment, tools.of(attachment), call, story)
     answer = running.use(call.agent, attachment, given, facts, dialect="after", external_id=USE, now=now)
     return {"outcome": answer.status, "code": answer.code}

@@ -90,24 +90,25 @@ def _decided(call: AgentCall) -> Iterator[Decided]:
             holds=each.get("holds") is True,
             sent=each.get("outcome") in ("queued", "held"),
             rule=_rule(each),
-            conditions=[_checked(mapping(seen)) for seen in each.get("seen") or []],
+            conditions=[_checked(mapping(seen), call) for seen in each.get("seen") or []],
             sentence=_sentence(each, call),
         )
 
 
 def _rule(decided: Mapping[str, Any]) -> str:
     if not decided.get("seen"):
-        return "" if decided.get("code") == "rule_unreadable" else _("After every call that has ended.")
+        unjudged = text(decided.get("code")) in ("rule_unreadable", "rule_unwritten")
+        return "" if unjudged else _("After every call that has ended.")
     if len(decided["seen"]) == 1:
         return _("This has to hold:")
     return _("One of these has to hold:") if decided.get("any") else _("All of these have to hold:")
 
 
-def _checked(seen: Mapping[str, Any]) -> Checked:
+def _checked(seen: Mapping[str, Any], call: AgentCall) -> Checked:
     words = rules.stored_words(seen)
     value = seen.get("seen")
     if value is None:
-        shown = _("nothing was told")
+        shown = _("what was told is not kept") if call.values_gone_at else _("nothing was told")
     elif seen.get("fact") == rules.Fact.ACTION:
         shown = _("it failed: %(error)s") % {"error": value} if value else _("it was executed")
     else:
@@ -117,6 +118,8 @@ def _checked(seen: Mapping[str, Any]) -> Checked:
 
 def _sentence(decided: Mapping[str, Any], call: AgentCall) -> str:
     code = text(decided.get("code"))
+    if code == "rule_unwritten":
+        return _("No rule was written yet, so nothing was sent: write one.")
     if code == "rule_unreadable":
         return _("Its rule cannot be read, so nothing was sent: write it anew.")
     if not decided.get("holds"):

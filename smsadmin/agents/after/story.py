@@ -11,6 +11,9 @@ from smsadmin.providers.told import mapping, text
 
 Scalar = str | int | float | bool
 
+#: The facts that have columns of their own in AgentCall, which hold nothing but what is proven.
+FACTS = ("status", "end_reason", "direction", "party", "number", "duration")
+
 #: As many actions and values of a call are kept at most, and so many characters of each.
 MOST_ACTIONS, MOST_VALUES, MOST_CHARACTERS = 50, 100, 500
 
@@ -54,7 +57,7 @@ class Story:
 
     def after(self, earlier: "Story") -> Self:
         """What is known once both were told: what the earlier one alone said stays."""
-        kept = ("status", "end_reason", "direction", "party", "number", "duration", "agent_id")
+        kept = (*FACTS, "agent_id")
         names = {each.name for each in self.actions}
         return replace(
             self,
@@ -78,17 +81,17 @@ class Story:
         }
 
     @classmethod
+    def proven(cls, call: Any) -> Self:
+        """The facts of an AgentCall that are proven, whoever told them: nothing of what it keeps besides."""
+        return cls(**{name: getattr(call, name) for name in FACTS}, is_over=False, is_whole=False)
+
+    @classmethod
     def of(cls, call: Any) -> Self:
-        """The story that an AgentCall keeps."""
+        """The story that an AgentCall keeps. Facts that are not proven are in it where no proven one is."""
         told = mapping(call.told)
-        actions = told.get("actions")
-        return cls(
-            status=call.status,
-            end_reason=call.end_reason,
-            direction=call.direction,
-            party=call.party,
-            number=call.number,
-            duration=call.duration,
+        actions, facts = told.get("actions"), mapping(told.get("facts"))
+        kept = cls(
+            **{name: facts[name] for name in FACTS if name in facts},
             actions=tuple(
                 Executed(text(each.get("name")), text(each.get("error")), scalars(each.get("values")))
                 for each in (actions if isinstance(actions, list) else [])
@@ -98,6 +101,7 @@ class Story:
             is_over=bool(told.get("over")),
             is_whole=bool(told.get("whole")),
         )
+        return cls.proven(call).after(kept)
 
 
 def scalars(value: Any) -> dict[str, Scalar]:

@@ -41,6 +41,7 @@ def read(platform: str, payload: Any) -> Told | None:
     if own is IGNORED:
         return None
     told = own or _plain(body)
+    told = replace(told, call_id=told.call_id.strip())
     if not told.call_id:
         raise UnreadableError("The body does not say which call it is about (call_id).")
     return told

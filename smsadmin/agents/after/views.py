@@ -46,6 +46,9 @@ def call_ended(request: HttpRequest, public_id: UUID) -> HttpResponse:
     except DatabaseError as error:
         logger.warning("agents.end_put_off", agent=str(public_id), error=str(error))
         return JsonResponse({"message": "It could not be stored now; tell it again later."}, status=503)
+    except Exception:  # whatever was told: platforms read JSON, and tell it again
+        logger.exception("agents.end_failed", agent=str(public_id))
+        return JsonResponse({"message": "smsadmin itself failed; tell it again later."}, status=500)
     if kept:
         bell.ring()
     return JsonResponse({"message": "stored" if kept else "nothing follows from it"})

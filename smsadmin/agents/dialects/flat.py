@@ -11,8 +11,7 @@ from typing import Any
 from smsadmin.agents import rendering
 from smsadmin.agents.dialects.base import Asked, Done, Json, Unreadable, Use, first_text, text
 from smsadmin.agents.running import Answer, CallFacts
-from smsadmin.agents.tools import TO
-from smsadmin.agents.variables import RESERVED
+from smsadmin.agents.variables import CALL_FACTS
 
 _UNFILLED = re.compile(r"<\s*[\w.]+\s*>|\{\{?\s*[\w.]+\s*\}?\}")
 
@@ -25,7 +24,7 @@ class Flat:
         if not isinstance(payload, Mapping):
             raise Unreadable("The body must be a JSON object with the arguments of the tool and call_id.")
         found = {name: value for name, value in payload.items() if not _is_unfilled(value)}
-        arguments = {name: value for name, value in found.items() if name not in RESERVED or name == TO}
+        arguments = {name: value for name, value in found.items() if name not in CALL_FACTS}
         name = "" if in_url else text(arguments.pop("tool", ""))
         return Asked([Use(name, arguments)], call_of(found))
 

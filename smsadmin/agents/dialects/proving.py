@@ -45,11 +45,16 @@ def agent_of(request: HttpRequest, body: bytes, now: datetime) -> AIAgent:
     if token := shown(request):
         if agent := credentials.of_token(token):
             return agent
-        if "agent" not in request.GET:
+        if not is_by_signature(request):
             raise Unproven("unknown token", "No agent has this token.")
-    if "agent" in request.GET:
+    if is_by_signature(request):
         return _signed(request, body, now)
     raise Unproven("no token", "Send the agent's token: Authorization: Bearer smsagent_…")
+
+
+def is_by_signature(request: HttpRequest) -> bool:
+    """Whether the address names the agent, as it does where a signature of the body proves the call."""
+    return "agent" in request.GET
 
 
 @sensitive_variables()

@@ -1,5 +1,5 @@
 """Retell's custom functions: {"name", "args", "call"}, or the arguments alone beside "call" where the function is set
-to send them so (Retell docs: custom function)."""
+to send them so, and then the address alone names the tool (Retell docs: custom function)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,9 +20,7 @@ class Retell(Flat):
         call = call_of(payload.get("call"))
         if "args" in payload:
             return Asked([Use(text(payload.get("name")), arguments(payload["args"]))], call)
-        found = {name: value for name, value in payload.items() if name != "call"}
-        name = "" if in_url else text(found.pop("name", ""))
-        return Asked([Use(name, found)], call)
+        return Asked([Use("", {name: value for name, value in payload.items() if name != "call"})], call)
 
 
 def call_of(call: Any) -> CallFacts:

@@ -26,6 +26,7 @@ from smsadmin.agents.running import Answer, Arguments, CallFacts
 from smsadmin.agents.tools import TO
 from smsadmin.core import strict_json
 from smsadmin.sending import refused
+from smsadmin.sending.log import storable
 
 logger = structlog.get_logger(__name__)
 
@@ -104,18 +105,19 @@ def unproven(request: HttpRequest, error: proving.Unproven) -> HttpResponse:
 def keep(request: HttpRequest, reason: str, detail: str, workspace_id: int | None) -> None:
     """Keeps a call that was turned away for those who look for it."""
     try:
-        refused.keep(request.path, reason, detail, workspace_id=workspace_id)
+        refused.keep(storable(request.path), reason, detail, workspace_id=workspace_id)
     except DatabaseError as error:
         logger.warning("agent_call.not_kept", reason=reason, error=str(error))
 
 
 def with_headers(call: CallFacts, request: HttpRequest) -> CallFacts:
-    """What headers say of the call where the body did not."""
-    return replace(
-        call,
-        call_id=call.call_id or first_text(*map(request.headers.get, CALL_HEADERS)),
-        party=call.party or text(request.headers.get(CALLER_HEADER)),
-    )
+    """What headers say of the call, else what the body does, which a model may have had a hand in. Where the body alone
+    is signed it is the other way round, for then the headers may be anybody's."""
+    call_id = first_text(*map(request.headers.get, CALL_HEADERS))
+    party = text(request.headers.get(CALLER_HEADER))
+    if proving.is_by_signature(request):
+        return replace(call, call_id=call.call_id or call_id, party=call.party or party)
+    return replace(call, call_id=call_id or call.call_id, party=party or call.party)
 
 
 def _named_caller(arguments: Arguments, call: CallFacts) -> tuple[Arguments, CallFacts]:
@@ -198,9 +200,8 @@ class _Exchange:
         return Done(use, answer)
 
     def _attachment(self, use: Use) -> Attachment | None:
-        """By the name in the body, for one address may serve several tools; else by that of the address."""
-        named = tools.named(self.agent, use.name) if use.name else None
-        return named or (tools.named(self.agent, self.tool) if self.tool else None)
+        """By the name in the body, for one address may serve several tools; where it names none, by the address."""
+        return tools.named(self.agent, use.name or self.tool)
 
     def _rejected(self, code: str) -> Answer:
         return Answer("rejected", speaking.sentence(code, self.agent.language), code)

@@ -77,6 +77,9 @@ def mcp(request: HttpRequest) -> HttpResponse:
             INTERNAL_ERROR, "No answer is possible now; make the same request again later."
         ).body()
         return _told(503, told, {"Retry-After": "2"})
+    except Exception:
+        logger.exception("mcp.failed")
+        return _told(500, RpcError(INTERNAL_ERROR, "smsadmin itself failed at this request.").body())
 
 
 def _answered(request: HttpRequest) -> HttpResponse:

@@ -9,6 +9,7 @@ from smsadmin.api.description.parts import (
     TEXT,
     URI,
     UUID,
+    YES_OR_NO,
     Json,
     answer,
     asked,
@@ -39,7 +40,7 @@ def paths() -> Json:
 
 def _begin() -> Json:
     key = "The same for the same event, at most 255 characters. Without it the id of `run` counts."
-    example = {"id": _EXAMPLE_RUN_ID, "state": "waiting", "url": _EXAMPLE_URL}
+    example = {"id": _EXAMPLE_RUN_ID, "state": "waiting", "url": _EXAMPLE_URL, "test": False}
     return {
         "operationId": "beginRun",
         "summary": "Begin a run of a call flow",
@@ -83,10 +84,13 @@ def schemas() -> Json:
         "Every step it took: its path and line, the condition with its value, the verdict, and what its action "
         "answered. There once it is done or failed."
     )
+    test = saying(
+        YES_OR_NO, "Whether a key in test mode asked for it: only verified test numbers are texted."
+    )
     message = {"id": UUID, "to": TEXT, "status": TEXT, "code": or_null(TEXT)}
     return {
         "Event": asked(event),
-        "BegunRun": entity({"id": UUID, "state": state, "url": URI}),
+        "BegunRun": entity({"id": UUID, "state": state, "url": URI, "test": test}),
         "Run": entity(
             {
                 "id": UUID,
@@ -96,6 +100,7 @@ def schemas() -> Json:
                 "cause": {"type": "string", "enum": list(FlowRun.Cause.values)},
                 "branch": TEXT,
                 "rehearsal": saying({"type": "boolean"}, "Nothing was sent, and nobody called."),
+                "test": test,
                 "received_at": MOMENT,
                 "finished_at": or_null(MOMENT),
                 "error": or_null(saying(thing, "What stopped it: code and facts.")),
@@ -120,6 +125,7 @@ EXAMPLE_RUN: Json = {
     "cause": "callr",
     "branch": "inbound-call",
     "rehearsal": False,
+    "test": False,
     "received_at": "2026-11-22T10:07:30.120Z",
     "finished_at": "2026-11-22T10:07:31.050Z",
     "error": None,

@@ -147,7 +147,8 @@ def _cancel() -> Json:
     return {
         "operationId": "cancelMessage",
         "summary": "Take a held message out for good",
-        "description": "One that was cancelled before is answered the same. The key needs the scope `send`.",
+        "description": "One that was cancelled before is answered the same. A key in test mode takes out messages "
+        "of tests alone.",
         "parameters": [_MESSAGE],
         "responses": {
             "200": answer("It will not be sent.", "Cancelled", {**_CANCELLED}),

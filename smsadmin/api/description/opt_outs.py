@@ -66,7 +66,8 @@ def _add() -> Json:
     return {
         "operationId": "addOptOut",
         "summary": "Opt a number out",
-        "description": "A number that is out already stays as it is: the request may be repeated.",
+        "description": "A number that is out already stays as it is: the request may be repeated. Not with a key in "
+        "test mode.",
         "requestBody": body("AddOptOut", {"number": "+13125550123", "reason": "Asked for it on the phone"}),
         "responses": {
             "200": answer("It was out already.", "OptOut", EXAMPLE),
@@ -83,7 +84,8 @@ def _lift() -> Json:
     return {
         "operationId": "liftOptOut",
         "summary": "Let a number be texted again",
-        "description": "Only where its owner wishes so. A number that is back in already stays as it is.",
+        "description": "Only where its owner wishes so. A number that is back in already stays as it is. Not with a "
+        "key in test mode.",
         "parameters": [_NUMBER, reason | {"required": True, "example": "Signed up again in the shop"}],
         "responses": {
             "200": answer("It may be texted.", "OptOut", {**EXAMPLE, "state": "in", "source": "person"}),

@@ -102,7 +102,8 @@ def idempotency_key() -> Json:
     """What makes a repeat recognisable, where it must be given."""
     words = (
         f"The same for the same event, at most {MOST_KEY} characters. The same key with the same request is answered "
-        f"as the first time, with `{REPLAYED}: true`; with another request it is refused."
+        f"as the first time, with `{REPLAYED}: true`; with another request it is refused. "
+        "Other API keys have their own."
     )
     schema = {**TEXT, "minLength": 1, "maxLength": MOST_KEY, "pattern": r"^[\x21-\x7E]+$"}
     return {
@@ -186,7 +187,11 @@ def problems() -> Json:
     told: dict[str, tuple[str, tuple[str, ...]]] = {
         "400": ("The request cannot be read, or a parameter of it, which `parameter` and `value` name.", ()),
         "401": ("There is no key, or none that is in force.", ("WWW-Authenticate",)),
-        "403": ("The key is not made for this; `scope` is the one it would need.", ()),
+        "403": (
+            "The key is not made for this; `scope` is the one it would need. Or it is in test mode, and this would "
+            "change more than tests.",
+            (),
+        ),
         "404": ("There is no such thing, or no such address.", ()),
         "405": ("The address does not take this method.", ("Allow",)),
         "406": ("`Accept` allows no JSON.", ()),

@@ -4,6 +4,7 @@ Synthflow docs, "API reference": a bearer key, replies in {"status", "response"}
 docs/integrations/synthflow.md says what nobody documents. Nothing is ever changed there from here.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,7 +32,12 @@ class SynthflowError(AccountError):
     later, it may."""
 
     def __init__(
-        self, words: str, *, refused: bool = False, missing: bool = False, passing: bool = False
+        self,
+        words: str,
+        *,
+        refused: bool = False,
+        missing: bool = False,
+        passing: bool = False,
     ) -> None:
         self.missing, self.passing = missing, passing
         super().__init__(words, refused=refused, credential=refused)
@@ -40,12 +46,14 @@ class SynthflowError(AccountError):
 @dataclass(slots=True)
 class Synthflow:
     """One Synthflow workspace, by its API key. `pause(seconds)` waits between requests and before one is repeated;
-    `tries`: how often a read is made that is not answered."""
+    `tries`: how often a read is made that is not answered; `until`: the time.monotonic() after which nothing is asked
+    any more, None for no end."""
 
     api_key: str
     options: Options = field(default_factory=Options)
     pause: Any = time.sleep
     tries: int = 3
+    until: float | None = None
 
     def test(self) -> None:
         """Asks for one action. Raises SynthflowError."""
@@ -91,32 +99,41 @@ class Synthflow:
         return [each for each in found if isinstance(each, dict)]
 
     def _read(self, path: str, **params: str) -> dict[str, Any]:
-        """What stands in `response`. Repeated after 429, 5xx or a broken connection. Raises SynthflowError."""
+        """What stands in `response`. Repeated after 429, 5xx or a broken connection, as far as time allows. Raises
+        SynthflowError."""
         answer = self._asked(path, params)
         for _ in range(self.tries - 1):
-            if not answer.is_passing:
+            pause = limits.pause(answer.exchange)
+            if not answer.is_passing or pause >= self._left():
                 break
-            self.pause(limits.pause(answer.exchange))
+            self.pause(pause)
             answer = self._asked(path, params)
         response = answer.body.get("response") if isinstance(answer.body, dict) else None
         if answer.status == 200 and isinstance(response, dict):
             return response
         raise _trouble(answer)
 
+    def _left(self) -> float:
+        """Seconds that are left."""
+        return math.inf if self.until is None else self.until - time.monotonic()
+
     def _asked(self, path: str, params: dict[str, str]) -> Answer:
+        if (left := self._left()) <= 0:
+            raise SynthflowError("Synthflow took too long to tell everything.", passing=True)
         return http.call(
             "GET",
             f"{self.options.base_url}{V2}{path}",
             headers={"Authorization": f"Bearer {self.api_key}"},
             params=params or None,
-            read_timeout=READ_TIMEOUT,
+            read_timeout=min(READ_TIMEOUT, left),
         )
 
 
-def of(connection: Connection, *, tries: int = 3) -> Synthflow:
-    """The API client of a Synthflow connection."""
+def of(connection: Connection, *, tries: int = 3, seconds: float | None = None) -> Synthflow:
+    """The API client of a Synthflow connection; with `seconds`, for no longer than that."""
     options = Options.read(connection.options)
-    return Synthflow(connection.secrets.get("api_key", ""), options, tries=tries)
+    until = None if seconds is None else time.monotonic() + seconds
+    return Synthflow(connection.secrets.get("api_key", ""), options, tries=tries, until=until)
 
 
 def _total(response: dict[str, Any], read: int, last: int) -> int:

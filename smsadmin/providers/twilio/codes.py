@@ -15,6 +15,12 @@ from smsadmin.core.errors import SendError, gettext_noop
 from smsadmin.core.message import MOST_CHARACTERS, Sms
 
 PROVIDER = "Twilio"
+#: The code of HTTP 429, which is waited for whatever any table says: nothing of the account may leave before.
+TOO_MANY = 20429
+#: That of a sender whose queue is full: others of the account may send.
+QUEUE_FULL = 21611
+#: Codes that Twilio tells of messages which it had taken. Some refuse a request as well.
+_OF_RECEIPTS = range(30_000, 40_000)
 
 
 class Again(StrEnum):
@@ -56,8 +62,8 @@ SHIPPED: Mapping[int, Meaning] = {
         *_shipped(
             errors.RateLimited,
             {
-                20429: gettext_noop("too many requests at once"),
-                21611: gettext_noop("the sender's queue is full"),
+                TOO_MANY: gettext_noop("too many requests at once"),
+                QUEUE_FULL: gettext_noop("the sender's queue is full"),
                 63017: gettext_noop("the account sends too much at once"),
             },
             Again.LATER,
@@ -146,11 +152,11 @@ SHIPPED: Mapping[int, Meaning] = {
     )
 }
 
-#: What a code may be said to mean: the errors that tell what a provider or a carrier said.
-MEANINGS = tuple(
+#: What a code may be said to mean of a message that Twilio had taken: what it or a carrier says of its end. None of
+#: them says that it never left.
+OF_RECEIPTS = tuple(
     each.code
     for each in (
-        errors.ProviderRejected,
         errors.DeliveryFailed,
         errors.RecipientRefused,
         errors.RecipientNotMobile,
@@ -158,15 +164,30 @@ MEANINGS = tuple(
         errors.SenderRefused,
         errors.NumberNotRegistered,
         errors.CountryNotAllowed,
-        errors.AccountInBuildMode,
-        errors.CredentialRejected,
-        errors.RateLimited,
         errors.MessageFiltered,
-        errors.MessageTooLong,
-        errors.MessageEmpty,
         errors.QuietHours,
     )
 )
+#: And of a request that it refused.
+OF_REFUSALS = (
+    errors.ProviderRejected.code,
+    *OF_RECEIPTS,
+    *(
+        each.code
+        for each in (
+            errors.AccountInBuildMode,
+            errors.CredentialRejected,
+            errors.RateLimited,
+            errors.MessageTooLong,
+            errors.MessageEmpty,
+        )
+    ),
+)
+
+
+def meanings_of(code: int) -> tuple[str, ...]:
+    """What a code may be said to mean."""
+    return OF_RECEIPTS if code in _OF_RECEIPTS else OF_REFUSALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +215,13 @@ class Codes:
     overrides: Mapping[int, Meaning] = field(default_factory=dict)
 
     def of(self, refusal: Refusal) -> Meaning:
-        """What a refusal means. A code that nobody knows is what its HTTP status is."""
+        """What a refusal means. A code that nobody knows is what its HTTP status is; so is one of a message that Twilio
+        had taken, where its meaning is that of a request."""
         found = self.overrides.get(refusal.code) or SHIPPED.get(refusal.code)
-        if found:
+        if found and (refusal.http_status or found.error in OF_RECEIPTS):
             return found
         if refusal.http_status == 429:
-            return replace(SHIPPED[20429], code=refusal.code)
+            return replace(SHIPPED[TOO_MANY], code=refusal.code)
         error = errors.ProviderRejected if refusal.http_status else errors.DeliveryFailed
         return Meaning(refusal.code, refusal.words, error.code)
 

@@ -18,7 +18,7 @@ from smsadmin.providers.http import Answer
 from smsadmin.providers.told import text
 from smsadmin.providers.twilio import webhooks
 from smsadmin.providers.twilio.client import Twilio, code_of, refusal
-from smsadmin.providers.twilio.codes import PROVIDER, Again, Codes, Refusal, of_sms
+from smsadmin.providers.twilio.codes import PROVIDER, QUEUE_FULL, Again, Codes, Refusal, of_sms
 
 #: Seconds after which a message whose account was refused may be looked at again.
 AFTER_REFUSAL = 60.0
@@ -45,7 +45,7 @@ class TwilioSender:
     def send(self, sms: Sms) -> Result:
         answer = self._post(sms)
         if answer.status == 401:
-            return self._after_a_ping(sms, answer)
+            return self._after_a_ping(answer)
         return self._without_word(answer) or self._result(sms, answer)
 
     def _post(self, sms: Sms) -> Answer:
@@ -68,7 +68,7 @@ class TwilioSender:
         overrides = self.twilio.options.overrides
         return f"{self.callback}?{webhooks.OURS}={sms.message_id}" + (f"#{overrides}" if overrides else "")
 
-    def _after_a_ping(self, sms: Sms, answer: Answer) -> Result:
+    def _after_a_ping(self, answer: Answer) -> Result:
         """Whether refused credentials are bad, or just may not send."""
         ping = self.twilio.ping()
         if ping.status == 401:  # nothing of the account leaves: the message waits for better ones
@@ -77,7 +77,9 @@ class TwilioSender:
                 answer.exchange, retry_in=AFTER_REFUSAL, reason="credential", detail=detail, requests=2
             )
         if ping.status in (200, 403):
-            return replace(self._refused(sms, answer, refusal(answer)), requests=2)
+            facts = {"answer": refusal(answer).answer, "http_status": answer.status, "may_not_send": True}
+            error = errors.ProviderRejected(provider=self.name, **facts)
+            return Result(answer.exchange, error=error, about="account", requests=2)
         # Nobody can tell whether the credentials are good; that the message never left is sure.
         detail = ping.exchange.failure or f"HTTP {ping.status}"
         return Result(answer.exchange, retry_in=5.0, reason="unreachable", detail=detail, requests=2)
@@ -103,6 +105,7 @@ class TwilioSender:
         if not text(body.get("sid")):
             return self._unknown(answer, "an answer without an id")
         if webhooks.STATUS_WORDS.get(text(body.get("status"))) == Status.UNDELIVERED:
+            # No HTTP status: Twilio took it, so it is as a receipt says, and never sent again by itself.
             given_up = Refusal(code_of(body.get("error_code")), text(body.get("error_message"), 300))
             return self._refused(sms, answer, given_up)
         return Result(answer.exchange, accepted=_accepted(body))
@@ -114,7 +117,13 @@ class TwilioSender:
         """About this message or its sender: the credentials are good."""
         if said.http_status and self.codes.of(said).again == Again.LATER:
             wait = AFTER_FULL_QUEUE * random.uniform(1, 1 + JITTER)  # noqa: S311 (no secret hinges on it)
-            return Result(answer.exchange, retry_in=wait, reason="rate_limited", detail=said.answer)
+            return Result(
+                answer.exchange,
+                retry_in=wait,
+                reason="rate_limited",
+                detail=said.answer,
+                about="sender" if said.code == QUEUE_FULL else "",
+            )
         return Result(answer.exchange, error=of_sms(self.codes, said, sms))
 
 

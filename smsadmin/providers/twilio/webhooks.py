@@ -41,9 +41,10 @@ STATUS_WORDS: Mapping[str, Status] = {
 }
 #: A message of which it says so did not leave the account, or not yet.
 _NOT_OUT = frozenset({"", "accepted", "scheduled", "queued", "failed", "canceled"})
-#: Twilio docs, "Advanced Opt-Out": what a text said about being texted, in whichever language.
+#: Twilio docs, "Advanced Opt-Out": what it took a text for, and answered, where its words are customised.
 _OPT_OUT = {"STOP": "stop", "START": "start", "HELP": "help"}
-#: Twilio docs, "Twilio support for opt-out keywords": the whole text is one of these, and Twilio answers it itself.
+#: Twilio docs, "Twilio support for opt-out keywords": the whole text is one of these, which Twilio acts on
+#: and answers, unless that was switched off for the account.
 _KEYWORDS = {
     **dict.fromkeys(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"), "stop"),
     **dict.fromkeys(("START", "YES", "UNSTOP"), "start"),
@@ -99,7 +100,8 @@ def said(payload: Mapping[str, Any]) -> Said:
         said_at=_date(payload.get("DateUpdated")) or _carrier_time(payload.get("RawDlrDoneDate")),
         ours=text(payload.get(OURS), 40),
         code=code_of(payload.get("ErrorCode")),
-        asks=_asks(payload) if inbound else "",
+        asks=_OPT_OUT.get(text(payload.get("OptOutType")).upper(), "") if inbound else "",
+        keyword=_KEYWORDS.get(text(payload.get("Body")).strip().upper(), "") if inbound else "",
         price=_price(payload),
     )
 
@@ -145,12 +147,6 @@ def fingerprint(payload: Mapping[str, Any]) -> UUID:
     """The same for the same call made again: a message has each status once."""
     word = _word(payload) if event_of(payload) == STATUS else INBOUND
     return key16("twilio", _first(payload, _ID), word)
-
-
-def _asks(payload: Mapping[str, Any]) -> str:
-    """What Twilio took the text for, and answered: as it says where its words are customised, else by its own ones."""
-    told = _OPT_OUT.get(text(payload.get("OptOutType")).upper())
-    return told or _KEYWORDS.get(text(payload.get("Body")).strip().upper(), "")
 
 
 def _price(payload: Mapping[str, Any]) -> Price | None:

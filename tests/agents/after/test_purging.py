@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from smsadmin.agents.after import shown
 from smsadmin.agents.models import AgentCall, Invocation
-from smsadmin.agents.purging import purge
+from smsadmin.agents.purging import NOTHING, purge
 from smsadmin.incoming.purging import What
 from smsadmin.sending.models import Message
 from tests.agents.after.conftest import ADA
@@ -40,7 +41,7 @@ def test_values_go_and_what_was_decided_stays(old):
     assert (call.party, call.status, call.after) == (ADA, "ended", "done")
     assert "car" not in str(call.told)
     assert call.told["decided"][0]["outcome"] == "queued"
-    assert first(Invocation).arguments == {}
+    assert (first(Invocation).arguments, first(Invocation).digest) == ({}, NOTHING)
     assert purged(old, What.TEXTS) == 0
 
 
@@ -73,3 +74,17 @@ def test_an_action_that_keeps_no_values_leaves_none_with_its_uses(house):
     house.tell_plainly({"party": ADA, "variables": {"purchase": "car"}})
     house.work()
     assert Invocation.objects.get().arguments == {"to": ADA}
+
+
+def test_nor_with_the_call_once_it_is_decided(house):
+    house.attach("{{purchase}}", when="during", hide_values=True)
+    condition = {"fact": "variable", "test": "present", "name": "purchase", "value": ""}
+    house.attach("Thank you", rule={"match": "all", "conditions": [condition]})
+    for _ in range(2):  # told again, it is not learnt anew
+        told = {"variables": {"purchase": "car"}, "actions": [{"name": "sell", "values": {"what": "car"}}]}
+        house.tell_plainly({"party": ADA, **told})
+        house.work()
+    assert house.texts == [(ADA, "Thank you")]
+    assert "car" not in str(house.call.told)
+    [decided] = shown.of(house.call).decided
+    assert (decided.holds, decided.conditions[0].seen) == (True, "what was told is not kept")

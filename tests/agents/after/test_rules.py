@@ -133,10 +133,16 @@ def test_the_form_gives_back_the_rule_that_it_was_given():
     assert again.rule == stored
 
 
-def test_empty_rows_count_for_nothing_and_none_means_always():
-    form = RuleForm(data=posted(rows="3", match="all"))
+def test_empty_rows_count_for_nothing_and_always_has_to_be_meant():
+    assert list(RuleForm(data=posted(rows="3", match="all")).errors) == ["always"]
+    form = RuleForm(data=posted(rows="3", match="all", always="on"))
     assert form.is_valid()
     assert form.rule == {}
+    assert [RuleForm(initial=each)["always"].value() for each in ({}, None, rules.UNWRITTEN)] == [
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ from django.utils import timezone
 
 from smsadmin.agents import running as uses
 from smsadmin.agents.after import running, shown
+from smsadmin.agents.after.rules import UNWRITTEN
 from smsadmin.agents.models import AgentCall, Invocation
-from tests.agents.after.conftest import ADA, made_house
+from smsadmin.agents.running import CallFacts
+from smsadmin.workspaces.models import Connection
+from tests.agents.after.conftest import ADA, CALL, made_house
 
 ENDED = {"party": ADA, "status": "completed", "variables": {"purchase": "car"}}
 
@@ -42,6 +45,14 @@ def test_no_text_follows_where_it_does_not_and_the_page_says_why(house):
     assert [(each.words, each.holds, each.seen) for each in decided.conditions] == [
         ("it lasted 60 s or longer", False, "5")
     ]
+
+
+def test_a_rule_that_is_not_written_yet_never_holds(house):
+    house.attach(rule=UNWRITTEN)
+    house.tell_plainly(ENDED)
+    house.work()
+    assert (house.texts, house.decided[0]["code"]) == ([], "rule_unwritten")
+    assert "No rule was written yet" in shown.of(house.call).decided[0].sentence
 
 
 def test_only_what_is_on_and_for_after_the_call_is_judged(house):
@@ -122,6 +133,30 @@ def test_retells_two_parts_make_one_text_from_both(db):
     assert house.texts == [(ADA, "In Berlin")]
 
 
+RETELL = [
+    {"event": "call_analyzed", "call": {"call_id": "r1", "from_number": ADA, "call_analysis": {}}},
+    {"event": "call_ended", "call": {"call_id": "r1", "from_number": ADA}},
+]
+VAPI = [
+    {"message": {"type": "end-of-call-report", "call": {"id": "v1", "customer": {"number": ADA}}, **more}}
+    for more in ({}, {"endedReason": "customer-ended-call"})
+]
+
+
+@pytest.mark.parametrize(
+    ("platform", "told"),
+    [("retell", [*RETELL, *RETELL]), ("retell", [*RETELL[::-1], *RETELL]), ("vapi", [*VAPI, *VAPI])],
+)
+def test_in_any_order_and_worked_on_in_between_one_text_leaves(db, platform, told):
+    house = made_house(platform)
+    house.attach("Hello")
+    for body in told:
+        assert house.tell(body, Authorization=f"Bearer {house.token}").status_code == 200
+        house.work()
+    assert house.texts == [(ADA, "Hello")]
+    assert house.call.after == "done"
+
+
 @pytest.mark.parametrize("later", [timedelta(0), timedelta(hours=3)])
 def test_a_worker_killed_between_the_text_and_its_note_leaves_one_text(house, monkeypatch, later):
     house.attach()
@@ -192,6 +227,28 @@ def test_unless_the_agent_says_that_it_may(house):
     assert house.texts == [(ADA, "Thank you for the car")]
 
 
+@pytest.mark.parametrize("trusts", [False, True])
+def test_no_later_use_of_a_tool_goes_to_a_number_that_is_not_proven(house, trusts):
+    during = house.attach("Your code", when="during")
+    house.attach("Goodbye")
+    if trusts:
+        house.trust()
+    house.tell_signed()
+    house.work()
+    answer = uses.use(house.agent, during, {}, CallFacts(house.call.call_id), dialect="synthflow")
+    assert (answer.ok, house.call.party) == (False, "")
+    assert [each for each in house.texts if each[0]] == ([(ADA, "Goodbye")] if trusts else [])
+
+
+def test_what_a_tool_call_proved_stays_where_the_rest_is_replaced(house, api):
+    house.connect()
+    uses.call_of(house.agent, CallFacts(CALL, "+12025550199"), timezone.now())
+    api.says(type_of_call="")  # so nobody knows which number is whose
+    house.tell_signed()
+    house.work()
+    assert (house.call.party, house.call.status) == ("+12025550199", "completed")
+
+
 @pytest.mark.services
 def test_what_synthflow_itself_says_prevails(house, api):
     house.connect()
@@ -207,20 +264,46 @@ def test_what_synthflow_itself_says_prevails(house, api):
     assert (house.call.status, house.call.told["variables"]) == ("completed", {"first_name": "Ada"})
 
 
-def test_a_call_that_synthflow_does_not_know_sends_nothing(house, api):
+def test_a_call_that_synthflow_does_not_know_is_asked_for_a_few_times(house, api):
     house.connect()
-    house.attach()
+    house.attach("Hello")
     api.status, api.body = 404, {"detail": {"status": "not_found", "description": "no such call"}}
     house.tell_signed()
     house.work()
+    assert house.call.after == "waiting"
+    for _ in running.PAUSES:
+        house.work()
     assert (house.texts, house.call.after) == ([], "failed")
     assert house.call.problem == "Synthflow answered HTTP 404: no such call"
 
+    api.says()
+    assert running.look_again(house.call, timezone.now())
+    house.work()
+    assert (house.texts, house.call.after) == ([(ADA, "Hello")], "done")
+    assert not running.look_again(house.call, timezone.now())
 
-def test_a_refused_key_is_said(house, api):
+
+def test_a_call_waits_while_the_key_is_refused(house, api):
+    house.connect()
+    house.attach("Hello")
+    api.status = 401
+    house.tell_signed()
+    for _ in range(len(running.PAUSES) + 2):
+        house.work()
+    account = Connection.objects.get(kind="synthflow")
+    assert (house.call.after, account.state, len(api.asked)) == ("waiting", "rejected", 1)
+
+    api.says()
+    account.mark("working")  # somebody entered another key
+    house.work()
+    assert (house.texts, house.call.after) == ([(ADA, "Hello")], "done")
+
+
+def test_but_for_a_day_at_most(house, api):
     house.connect()
     api.status = 401
     house.tell_signed()
+    AgentCall.objects.update(ended_at=timezone.now() - running.WAITS - timedelta(minutes=1))
     house.work()
     assert (house.call.after, house.call.problem) == ("failed", "Synthflow refused the API key (HTTP 401).")
 

@@ -2,10 +2,14 @@
 
 import pytest
 
+from smsadmin.agents.after import views
 from smsadmin.agents.after.proof import signature
+from smsadmin.agents.after.story import Story
 from smsadmin.agents.models import AgentCall
+from smsadmin.agents.reading import calls_for_reader
 from smsadmin.sending.models import RefusedCall
 from tests.agents.after.conftest import ADA, CALL, SECRET, made_house, webhook_body
+from tests.factories import make_member
 
 #: Of the id of the call alone, with the secret synth-secret.
 VECTOR = "dZEHGQs7nF27O3RgkjbFo1sOiX6sB6TqrsJsOo6JvB4="
@@ -89,7 +93,8 @@ def test_a_call_is_stored_before_anything_follows_from_it(house):
     house.attach()
     assert house.tell_signed().status_code == 200
     call = house.call
-    assert (call.status, call.end_reason, call.party, call.duration) == (
+    story = Story.of(call)
+    assert (story.status, story.end_reason, story.party, story.duration) == (
         "completed",
         "human_goodbye",
         ADA,
@@ -97,6 +102,35 @@ def test_a_call_is_stored_before_anything_follows_from_it(house):
     )
     assert (call.after, call.ended_at is not None, house.texts) == ("waiting", True, [])
     assert "Rosebud" not in str(call.told)
+
+
+def test_what_is_not_proven_is_kept_apart(house):
+    house.tell_signed()
+    call = house.call
+    assert (call.status, call.party, call.number, call.duration) == ("", "", "", None)
+    assert call.told["facts"]["party"] == ADA
+    viewer = make_member(house.workspace, "viewer")
+    assert ADA not in str(calls_for_reader([call], viewer)[0].told)
+
+
+def test_spaces_around_an_id_make_no_other_call(house):
+    house.tell_plainly({"call_id": f" {CALL} "})
+    assert house.call.call_id == CALL
+    assert house.tell_plainly({"call_id": " "}).status_code == 400
+
+
+def test_an_id_that_is_no_text_is_signed_like_any_other(house):
+    body = b'{"call": {"call_id": "\\ud800", "status": "completed"}}'
+    assert house.tell(body, **{"Synthflow-Signature": "x"}).status_code == 401
+    assert house.tell(body, **{"Synthflow-Signature": signature(SECRET, "\ud800")}).status_code == 200
+    assert house.call.call_id == "\ufffd"
+
+
+def test_what_we_fail_at_is_answered_in_json_and_logged(house, monkeypatch, caplog):
+    monkeypatch.setattr(views, "_payload", lambda body: 1 / 0)
+    answer = house.tell_plainly({})
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/json")
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_signed_call_that_goes_on_is_not_kept(house):

@@ -1,4 +1,10 @@
-"""Sending through Twilio: what goes over the wire, and what each answer means."""
+"""Sending through Twilio: what goes over the wire, and what each answer means.
+
+Each request that a test makes is held to tests/data/interfaces/twilio.json (tests/conftest.py does so): the calls that
+we make, with their queries and forms, as Twilio's OpenAPI document has them (twilio_api_v2010 of its twilio-oai). Two
+things there are as Twilio writes them elsewhere: an empty SmsApplicationSid takes the application away, and a sender
+may be a name. Messaging services have a host and a list of their own, twilio_messaging.json.
+"""
 
 from urllib.parse import parse_qs
 
@@ -7,9 +13,10 @@ import pytest
 
 from smsadmin.core.message import Accepted
 from smsadmin.providers.twilio.client import TwilioError, words
-from smsadmin.providers.twilio.codes import SHIPPED, Again, Codes, Meaning, Refusal
+from smsadmin.providers.twilio.codes import OF_RECEIPTS, SHIPPED, Again, Codes, Meaning, Refusal
 from smsadmin.providers.twilio.options import Options
 from smsadmin.providers.twilio.send import TwilioSender
+from smsadmin.routing.faults import of_refusal
 from smsadmin.sandbox.faults import Fault
 from smsadmin.sandbox.state import TWILIO_KEY_SECRET, TWILIO_KEY_SID, TWILIO_SID
 from tests.providers.twilio.conftest import ADA, CALLBACK, OURS, make_client, make_sender, make_sms
@@ -126,6 +133,7 @@ def test_a_full_queue_is_waited_for(twilio_answers, code):
     result = make_sender().send(make_sms())
 
     assert (result.reason, result.error) == ("rate_limited", None)
+    assert result.about == ("sender" if code == 21611 else "")
     assert result.retry_in >= 60
 
 
@@ -133,11 +141,17 @@ def test_refused_credentials_stop_the_account_once_another_request_says_so_too(t
     twilio_answers(refused(20003, 401), refused(20003, 401))
     assert make_sender().send(make_sms()).reason == "credential"
 
-    twilio_answers(refused(20003, 401), httpx.Response(200, json={}))
-    assert make_sender().send(make_sms()).error.code == "CREDENTIAL_REJECTED"
-
     twilio_answers(refused(20003, 401), httpx.Response(503))
     assert make_sender().send(make_sms()).reason == "unreachable"
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_key_that_may_not_send_is_said_so_and_is_no_lost_account(twilio_answers, status):
+    twilio_answers(refused(20003, 401), httpx.Response(status, json={}))
+    result = make_sender().send(make_sms())
+
+    assert (result.error.code, result.reason, result.about) == ("PROVIDER_REJECTED", "", "account")
+    assert "Give the API key that permission" in str(result.error)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +198,16 @@ def test_a_refusal_is_read_in_every_shape_there_is(twilio_answers, body, answer)
 
 
 def test_a_message_that_was_made_and_failed_at_once_is_refused(twilio_answers):
-    twilio_answers(created(status="failed", error_code=30034))
-
-    assert make_sender().send(make_sms()).error.code == "NUMBER_NOT_REGISTERED"
+    own = {30008: Meaning(30008, "", "RATE_LIMITED", Again.LATER)}
+    for code, error in (
+        (30034, "NUMBER_NOT_REGISTERED"),
+        (30008, "DELIVERY_FAILED"),
+        (20003, "DELIVERY_FAILED"),
+    ):
+        twilio_answers(created(status="failed", error_code=code))
+        result = make_sender(Codes(own)).send(make_sms())
+        assert (result.error.code, result.retry_in) == (error, None)
+        assert of_refusal(result, result.error) is None  # Twilio had it: it goes on from nowhere else
 
 
 # The table
@@ -210,9 +231,10 @@ def test_every_shipped_code_makes_an_error_whose_sentence_is_whole():
         for status in (0, 400):
             refusal = Refusal(meaning.code, http_status=status)
             error = Codes().error(refusal, sender=OURS, recipient=ADA, characters=5)
-            assert error.code == meaning.error
-            if status or meaning.error not in ("PROVIDER_REJECTED",):
-                assert "…" not in str(error), meaning
+            assert error.code == (
+                meaning.error if status or meaning.error in OF_RECEIPTS else "DELIVERY_FAILED"
+            )
+            assert "…" not in str(error), meaning
 
 
 def test_a_code_that_nobody_knows_is_what_its_http_status_is():
