@@ -160,6 +160,18 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.fail(f"the test tried to reach {', '.join(tried)}", pytrace=False)
 
 
+# No language or time zone of one test's last request in the next one
+
+
+@pytest.fixture(autouse=True)
+def _in_english_and_utc() -> Iterator[None]:
+    from django.utils import timezone, translation
+
+    yield
+    translation.deactivate()
+    timezone.deactivate()
+
+
 # No request that its service would not take: what we send is held to what the services document
 
 
