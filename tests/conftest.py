@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis.internal.conjecture import providers
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -45,6 +46,11 @@ def _skipping_is_failing(report: Any) -> Any:
     if CI and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome, report.longrepr = "failed", f"not allowed with CI=true: {report.longrepr[2]}"
     return report
+
+
+# Hypothesis tries the same examples whatever ran before: of its own it also takes constants from the modules
+# that are loaded, and those hang on the order of tests
+providers._get_local_constants = lambda: providers._local_constants
 
 
 # Browser tests: those that use a page

@@ -87,6 +87,15 @@ def named(case: Any, real: dict[str, Any]) -> dict[str, Any]:
     return {name: real.get(name, number) for name in case.path_parameters or {}}
 
 
+def key_of(case: Any, program: Program) -> dict[str, str] | None:
+    """A key that works, for nobody can guess one; none where a missing or broken key is what is wrong."""
+    wrong = case.meta.generation.mode is GenerationMode.NEGATIVE and (
+        "Authorization" not in (case.headers or {})
+        or getattr(case.meta.phase.data, "parameter", None) == "Authorization"
+    )
+    return None if wrong else program.headers
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_whatever_is_asked_is_answered_as_described(
     program: Program,
@@ -110,7 +119,7 @@ def test_whatever_is_asked_is_answered_as_described(
         def ask(case: Any, is_there: bool) -> None:
             if is_there and (mode is GenerationMode.POSITIVE or case.method == "GET"):
                 case.path_parameters = named(case, real)
-            case.call_and_validate(headers=program.headers, checks=CHECKS)
+            case.call_and_validate(headers=key_of(case, program), checks=CHECKS)
 
         with suppress(Unsatisfiable):  # nothing can be wrong where nothing is given
             ask()
