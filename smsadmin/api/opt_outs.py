@@ -87,7 +87,7 @@ def _found(request: Call, number: str) -> OptOut:
 def _said(request: Call, reason: str) -> Said:
     """A program decides as a person does: now, whatever was said before."""
     words = f"{reason} (API key {request.key.name[:60]})"
-    return Said(Source.PERSON, request.now, words=words)
+    return Said(Source.API, request.now, words=words)
 
 
 def _audit(found: OptOut, key: Key, reason: str) -> None:

@@ -45,7 +45,7 @@ def heard_from_provider(
     which may never have reached us. Nothing follows where the workspace keeps no list."""
     if stored(connection.workspace_id).keeps_list and numbers.E164.fullmatch(number):
         said = f"{refusal.facts.get('provider', '')} {refusal.facts.get('answer', '')}".strip()
-        opting.opt_out(connection.workspace_id, number, Said(Source.TEXT, now, words=said))
+        opting.opt_out(connection.workspace_id, number, Said(Source.PROVIDER, now, words=said))
 
 
 def _act(

@@ -74,6 +74,8 @@ class Source(models.TextChoices):
     TEXT = "text", _("A text of theirs")
     PERSON = "person", _("Somebody of yours")
     IMPORT = "import", _("An import")
+    API = "api", _("A program")
+    PROVIDER = "provider", _("The provider")  # it keeps a list of its own and refuses who is on it
 
 
 class OptOut(models.Model):
@@ -83,7 +85,7 @@ class OptOut(models.Model):
     number = models.CharField(max_length=20)  # E.164
     is_out = models.BooleanField(default=False)
     since = models.DateTimeField(null=True)  # when that became so; None: it never was out here
-    source = models.CharField(max_length=6, choices=Source, blank=True)  # of that
+    source = models.CharField(max_length=8, choices=Source, blank=True)  # of that
     said_at = models.DateTimeField(null=True)  # of the newest statement, whether it changed anything or not
 
     class Meta:
@@ -106,7 +108,7 @@ class Change(models.Model):
     opt_out = models.ForeignKey(OptOut, models.CASCADE, related_name="changes")
     is_out = models.BooleanField()
     at = models.DateTimeField()
-    source = models.CharField(max_length=6, choices=Source)
+    source = models.CharField(max_length=8, choices=Source)
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     inbound = models.ForeignKey(
         InboundMessage, models.SET_NULL, null=True, related_name="+"

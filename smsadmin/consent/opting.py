@@ -17,6 +17,8 @@ from smsadmin.workspaces.models import User
 
 #: Rows of one statement.
 _BATCH = 500
+#: What people say for themselves, or a provider of them: the newest counts, however late it is heard.
+_THEIRS = frozenset({Source.TEXT, Source.PROVIDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,8 @@ def _locked(workspace_id: int, numbers: Collection[str]) -> list[OptOut]:
 
 
 def _counts(row: OptOut, said: Said, *, is_out: bool) -> bool:
-    """Whether nothing newer was said. A person decides now, whatever clocks say."""
-    if said.source != Source.TEXT or row.said_at is None:
+    """Whether nothing newer was said. People and programs of yours decide now, whatever clocks say."""
+    if said.source not in _THEIRS or row.said_at is None:
         return True
     return said.at >= row.said_at if is_out else said.at > row.said_at
 

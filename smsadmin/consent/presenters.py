@@ -109,12 +109,16 @@ def how(change: Change) -> str:
             return _("By a text")
         case Source.IMPORT:
             return _("Imported by %(who)s") % {"who": change.by or _("somebody")}
+        case Source.API:
+            return _("By a program")
+        case Source.PROVIDER:
+            return _("Told by the provider")
     return str(change.by or _("somebody"))
 
 
 def words(change: Change, sees: bool) -> str:
     """What was texted, or the reason that was given. A reason may say anything, so it is masked for some."""
-    said = change.words if sees or change.source == Source.TEXT else masked_text(change.words)
+    said = change.words if sees or change.source in {Source.TEXT, Source.PROVIDER} else masked_text(change.words)
     return f"“{said}”" if said else ""
 
 

@@ -19,6 +19,7 @@ from smsadmin.flows import saving
 from smsadmin.flows.fetching import HEADER_VALUE, is_header_name
 from smsadmin.flows.language.document import MOST_CHARACTERS
 from smsadmin.flows.models import FetchHost, Flow, Start
+from smsadmin.senders.choices import may_be_chosen
 from smsadmin.workspaces.forms import time_zones
 from smsadmin.workspaces.models import Connection, Workspace
 
@@ -237,7 +238,7 @@ class SettingsForm(forms.ModelForm):
             for pk, account in self.accounts.items()
         ]
         senders = [(f"number:{pk}", named(number)) for pk, number in self.numbers.items()]
-        groups = [(_("Callr accounts"), accounts), (_("Always from this number"), senders)]
+        groups = [(_("Callr accounts"), accounts), (_("Always from this sender"), senders)]
         called = (CALLED, _("The number that was called or texted"))
         nothing = ("", _("Nothing: such texts are refused"))
         return [called, *((label, choices) for label, choices in groups if choices), nothing]
@@ -251,9 +252,9 @@ class SettingsForm(forms.ModelForm):
 
 
 def _texting(workspace: Workspace, chosen: int | None) -> dict[int, Number]:
-    """The phone numbers of the workspace that can text, and the one that is `chosen` already."""
-    found = Number.objects.filter(workspace=workspace, kind=SenderKind.PHONE).order_by("name", "pk")
-    return {number.pk: number for number in found if number.is_eligible or number.pk == chosen}
+    """The senders of the workspace that actions may choose too, and the one that is `chosen` already."""
+    found = Number.objects.filter(workspace=workspace).select_related("connection").order_by("name", "pk")
+    return {number.pk: number for number in found if may_be_chosen(number) or number.pk == chosen}
 
 
 # --- What starts it -------------------------------------------------------------------------------------

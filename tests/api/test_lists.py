@@ -178,7 +178,7 @@ def test_a_number_is_opted_out_once_and_that_is_on_record(program: Program, work
     assert first["Location"] == "http://testserver/api/v1/opt-outs/+13125550123"
     assert described(LIST, first) == described(LIST, again) == []
     assert first.json() == again.json()
-    assert (first.json()["state"], first.json()["source"]) == ("out", "person")
+    assert (first.json()["state"], first.json()["source"]) == ("out", "api")
     [change] = Change.objects.all()
     assert change.words == "Asked on the phone (API key Planner)"
     [entry] = LogEntry.objects.get_for_object(OptOut.objects.get())

@@ -478,6 +478,16 @@ def test_the_settings_say_who_carries_texts_and_who_gets_them(editor, workspace)
     assert not flow.answers_from_called
 
 
+def test_a_messaging_service_may_carry_texts(editor, workspace):
+    flow, account = flow_of(workspace), make_connection(workspace, "twilio", name="Twilio", external_id="AC1")
+    service = make_pool(account)
+
+    editor.post(reverse("flow-settings", args=[flow.pk]), {"carrier": f"number:{service.pk}"})
+
+    flow.refresh_from_db()
+    assert flow.sender == service
+
+
 def test_what_was_called_answers_unless_the_settings_say_otherwise(editor, workspace):
     flow = flow_of(workspace)
     number = make_number(workspace)
