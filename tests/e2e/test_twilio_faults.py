@@ -26,6 +26,7 @@ from smsadmin.core.status import SETTLED
 from smsadmin.incoming import bell as incoming_bell
 from smsadmin.incoming import handling, lookups
 from smsadmin.pacing import slots
+from smsadmin.quotas.models import Rule
 from smsadmin.sandbox.faults import Fault
 from smsadmin.sandbox.server import SandboxServer, running
 from smsadmin.sandbox.state import TWILIO_SID, Settings
@@ -109,6 +110,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Connection:
         monkeypatch.setattr(module, "ring", lambda *_: None)
     cache.forget()
     found = make_connection(make_workspace(), "twilio", external_id=TWILIO_SID, requests_per_minute=10_000)
+    Rule.objects.filter(workspace=found.workspace).update(limit=10 * MESSAGES, reason="all at once")
     make_number(found.workspace, OURS, connection=found, provider_id=OURS)
     return found
 
