@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,8 +21,10 @@ from smsadmin.agents.after import shown as after
 from smsadmin.agents.models import AgentCall, AIAgent, Attachment, Invocation
 from smsadmin.agents.tools import TO
 from smsadmin.core.status import TROUBLE, Status
+from smsadmin.dashboard.filtering import ListFilter
 from smsadmin.dashboard.pages import render_page
 from smsadmin.dashboard.templatetags.ui import Badge
+from smsadmin.keyset import Keyset, Page, Stored
 from smsadmin.privacy import reading as privacy
 from smsadmin.sending import explain, presenters, search
 from smsadmin.sending.filters import countries
@@ -33,8 +34,10 @@ from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-PER_PAGE = 50
 Outcome = Invocation.Outcome
+CALLS = Keyset(AgentCall, "last_at")
+USES = Keyset(Invocation, "at")
+USES_IN_TURN = Keyset(Invocation, "at", rising=True)
 
 OUTCOMES = {
     Outcome.ACCEPTED: Badge(gettext_lazy("Accepted"), "check", "good"),
@@ -58,7 +61,7 @@ DIALECTS: dict[str, str | Promise] = {
 DIRECTIONS = {"inbound": gettext_lazy("The other side called"), "outbound": gettext_lazy("The agent called")}
 
 
-class CallFilter(forms.Form):
+class CallFilter(ListFilter):
     """Which calls, or which uses of tools, to list; what cannot be read filters nothing."""
 
     agent = forms.ModelChoiceField(AIAgent.objects.none(), label=gettext_lazy("Agent"), required=False)
@@ -77,15 +80,6 @@ class CallFilter(forms.Form):
         else:
             del fields["q"]
         self.is_valid()
-
-    @property
-    def wanted(self) -> dict[str, str]:
-        """The filters that are set, as the address carries them."""
-        return {
-            name: str(value.pk if isinstance(value, AIAgent) else value)
-            for name, value in self.cleaned_data.items()
-            if value
-        }
 
     def calls(self) -> QuerySet[AgentCall]:
         """The calls that the filters leave over."""
@@ -128,25 +122,16 @@ class CallRow:
     refused: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list; `previous` and `next` are addresses, "" where it ends."""
-
-    rows: Sequence[Any]
-    previous: str = ""
-    next: str = ""
-
-
 @require_GET
 @viewer_required
 def calls(request: WorkspaceRequest) -> HttpResponse:
     """Every call, the one that something happened in last first; htmx asks for the list alone."""
     chosen, here = CallFilter(request.workspace, request.GET.dict()), reverse("agent-calls")
-    page = _page_of(chosen.calls().select_related("agent"), "last_at", here, chosen.wanted, request)
+    page = _page(CALLS, chosen.calls().select_related("agent"), request)
     context = {
         "filter": chosen,
         "here": here,
-        "page": page,
+        **page.turned(here, chosen.wanted),
         "rows": rows_of(request, page.rows),
         "has_agents": AIAgent.objects.filter(workspace=request.workspace).exists(),
     }
@@ -159,10 +144,13 @@ def uses(request: WorkspaceRequest) -> HttpResponse:
     """Every use of a tool that named no call, newest first."""
     chosen = CallFilter(request.workspace, request.GET.dict(), of_calls=False)
     here = reverse("agent-uses")
-    page = _page_of(
-        chosen.uses().select_related("agent", "attachment__action"), "at", here, chosen.wanted, request
-    )
-    context = {"filter": chosen, "here": here, "page": page, "uses": uses_shown(request, page.rows)}
+    page = _page(USES, chosen.uses().select_related("agent", "attachment__action"), request)
+    context = {
+        "filter": chosen,
+        "here": here,
+        **page.turned(here, chosen.wanted),
+        "uses": uses_shown(request, page.rows),
+    }
     return render_page(request, "agents/uses.html", context, fragment="agents/_loose.html")
 
 
@@ -189,55 +177,8 @@ def rows_of(request: WorkspaceRequest, found: Iterable[AgentCall]) -> list[CallR
     return [CallRow(call, sorted(texts[call.pk].items()), refused[call.pk]) for call in listed]
 
 
-def _page_of(
-    found: QuerySet[Any],
-    column: str,
-    here: str,
-    wanted: Mapping[str, str],
-    request: WorkspaceRequest,
-    *,
-    rising: bool = False,
-) -> Page:
-    """The page that goes on from the place ?before, or back from ?after; the first page for neither. The newest come
-    first; `rising`, the oldest do, and ?after goes on."""
-    on, back = ("after", "before") if rising else ("before", "after")
-
-    def turned(way: str, row: Any) -> str:
-        return f"{here}?{urlencode({**wanted, way: f'{getattr(row, column).isoformat()}~{row.pk}'})}"
-
-    places = {way: _place(request.GET.get(way, "")) for way in (on, back)}
-    if places[back]:
-        listed = list(_beyond(found, column, back, places[back])[: PER_PAGE + 1])
-        if len(listed) > PER_PAGE:
-            rows = listed[PER_PAGE - 1 :: -1]
-            return Page(rows, turned(back, rows[0]), turned(on, rows[-1]))
-        places[on] = None  # so little is before it that this is the first page
-    listed = list(_beyond(found, column, on, places[on])[: PER_PAGE + 1])
-    rows = listed[:PER_PAGE]
-    return Page(
-        rows,
-        previous=turned(back, rows[0]) if places[on] and rows else "",
-        next=turned(on, rows[-1]) if len(listed) > PER_PAGE else "",
-    )
-
-
-def _beyond(found: QuerySet[Any], column: str, way: str, place: tuple[datetime, int] | None) -> QuerySet[Any]:
-    """What lies ?before or ?after the place, the nearest first; all of it for None."""
-    test, sign = ("gt", "") if way == "after" else ("lt", "-")
-    if place:
-        at, pk = place
-        found = found.filter(Q(**{f"{column}__{test}": at}) | Q(**{column: at, f"pk__{test}": pk}))
-    return found.order_by(f"{sign}{column}", f"{sign}pk")
-
-
-def _place(text: str) -> tuple[datetime, int] | None:
-    """A place in a list, as addresses carry it; None for none, and for what cannot be read."""
-    at, _tilde, pk = text.partition("~")
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    return (moment, int(pk)) if moment.tzinfo and pk.isdecimal() and len(pk) < 19 else None
+def _page(order: Keyset[Stored], rows: QuerySet[Stored], request: WorkspaceRequest) -> Page[Stored]:
+    return order.page(rows, request.GET.get("before", ""), request.GET.get("after", ""))
 
 
 # --- One call -------------------------------------------------------------------------------------------
@@ -280,13 +221,12 @@ def call(request: WorkspaceRequest, pk: int) -> HttpResponse:
     (shown,) = reading.calls_for_reader(
         [get_object_or_404(found, pk=pk, workspace=request.workspace)], request.member
     )
-    uses = shown.invocations.select_related("attachment__action")
-    page = _page_of(uses, "at", reverse("agent-call", args=[pk]), {}, request, rising=True)
+    page = _page(USES_IN_TURN, shown.invocations.select_related("attachment__action"), request)
     context = {
         "call": shown,
         "agent": shown.agent,
         "direction": DIRECTIONS.get(shown.direction, ""),
-        "page": page,
+        **page.turned(reverse("agent-call", args=[pk]), {}),
         "uses": uses_shown(request, page.rows),
         "ending": after.of(shown),
         "collected": [(name, as_told(value)) for name, value in (shown.told.get("variables") or {}).items()],

@@ -1,14 +1,12 @@
-"""How often an agent may call: so many calls in each minute, counted in the cache that all web processes share."""
+"""How often an agent may call."""
 
+import math
 from datetime import datetime
 
 from django.conf import settings
-from django.core.cache import caches
 
+from smsadmin import limiting
 from smsadmin.agents.models import AIAgent
-from smsadmin.core.windows import Moment, Window, resets_at
-
-_KEPT = 120  # seconds: longer than the minute that is counted
 
 
 class TooMany(Exception):
@@ -19,10 +17,8 @@ class TooMany(Exception):
         self.seconds = seconds
 
 
-def count(agent: AIAgent, now: datetime) -> None:
-    """Counts one call; raises TooMany."""
-    name = f"agent:{agent.pk}:{Moment.of(now).minute}"
-    cache = caches["api"]
-    cache.add(name, 0, _KEPT)
-    if cache.incr(name) > settings.AGENT_REQUESTS_PER_MINUTE:
-        raise TooMany(max(1, round((resets_at(Window.MINUTE, now) - now).total_seconds())))
+def count(agent: AIAgent, now: datetime, *, times: int = 1) -> None:
+    """Counts one call, or so many that came in one request; raises TooMany."""
+    most = settings.AGENT_REQUESTS_PER_MINUTE
+    if ends := limiting.count(f"agent:{agent.pk}", most, now, times=times):
+        raise TooMany(math.ceil((ends - now).total_seconds()))

@@ -2,18 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
+from smsadmin import bearers
 from smsadmin.api.models import Key, KeyScope
 from smsadmin.core import secret_tokens
 from smsadmin.workspaces.models import User, Workspace
 
 TOKENS = secret_tokens.Kind("smsadmin")
-#: How exact it is known when a key was last used: each request would be a write else.
-_USED_WITHIN = timedelta(minutes=1)
 
 
 @sensitive_variables()
@@ -46,18 +45,12 @@ def make(
 @sensitive_variables()
 def of_token(token: str) -> Key | None:
     """The key that a token belongs to, expired and revoked ones too; None for a token that we never made."""
-    if not (prefix := TOKENS.prefix(token)):
-        return None
-    key = Key.objects.select_related("workspace").filter(prefix=prefix).first()
-    return key if key and secret_tokens.matches(token, key.token_hash) else None
+    return bearers.of_token(TOKENS, token, Key.objects.select_related("workspace"))
 
 
 def used(key: Key, now: datetime) -> None:
     """Notes that a key was used, at most once a minute."""
-    if key.last_used_at and now - key.last_used_at < _USED_WITHIN:
-        return
-    before = Q(last_used_at=None) | Q(last_used_at__lte=now - _USED_WITHIN)
-    Key.objects.filter(before, pk=key.pk).update(last_used_at=now)
+    bearers.seen(key, "last_used_at", now)
 
 
 def by_maker(workspace: Workspace, now: datetime) -> dict[int, list[Key]]:

@@ -1,9 +1,8 @@
 """The query of a call, read by Django's forms; what cannot be used is a Problem that names it and says what can."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest
 
 from smsadmin.api.problems import bad_parameter
+from smsadmin.keyset import Keyset
 
 #: Rows of one answer, by default and at most.
 PAGE, MOST_ROWS = 100, 500
@@ -76,22 +76,22 @@ class Moment(forms.CharField):
         raise ValidationError("Give a moment as 2026-11-22T10:00:00Z.")
 
 
-class MessageCursor(forms.CharField):
-    """Where the answer before ended: the id of its last row."""
+class Cursor(forms.CharField):
+    """Where the answer before ended: a place in this order of rows; "" for the first answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: Keyset[Any]) -> None:
         super().__init__(required=False)
+        self.order = order
 
-    def clean(self, value: Any) -> UUID | None:
+    def clean(self, value: Any) -> str:
         text: str = super().clean(value)
-        try:
-            return UUID(text) if text else None
-        except ValueError:
-            raise ValidationError(FOLLOW) from None
+        if text and self.order.read(text) is None:
+            raise ValidationError(FOLLOW)
+        return text
 
 
 class RowCursor(forms.CharField):
-    """The same where ids are whole numbers; 0 for the first answer."""
+    """The same in a list by id that is read from memory: the id of its last row, 0 for the first answer."""
 
     def __init__(self) -> None:
         super().__init__(required=False)
@@ -101,35 +101,6 @@ class RowCursor(forms.CharField):
         if text and not is_id(text):
             raise ValidationError(FOLLOW)
         return int(text or 0)
-
-
-class PlaceCursor(forms.CharField):
-    """The same where rows stand in the order of moments: microseconds and an id, to be read by `place`."""
-
-    def __init__(self) -> None:
-        super().__init__(required=False)
-
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value)
-        at, _, pk = text.partition("-")
-        if text and not (is_id(at) and is_id(pk) and len(at) < 17):  # 16 digits last until 2286
-            raise ValidationError(FOLLOW)
-        return text
-
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def place(cursor: str) -> tuple[datetime, int]:
-    """The moment and the id of a cursor."""
-    at, _, pk = cursor.partition("-")
-    return _EPOCH + int(at) * _MICROSECOND, int(pk)
-
-
-def placed(at: datetime, pk: int) -> str:
-    """The cursor of a row."""
-    return f"{(at - _EPOCH) // _MICROSECOND}-{pk}"
 
 
 #: What is said of a cursor that is none of ours.

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from smsadmin import keyset
 from smsadmin.consent import listing, presenters, reviewing
 from smsadmin.consent.models import Review
 from smsadmin.consent.policies import stored
@@ -17,6 +18,8 @@ from smsadmin.dashboard.pages import render_page
 from smsadmin.workspaces.access import operator_required, viewer_required
 from smsadmin.workspaces.models import Role
 from smsadmin.workspaces.requests import WorkspaceRequest
+
+NEWEST_FIRST = keyset.Keyset(Review)
 
 
 @require_http_methods(["GET", "POST"])
@@ -27,16 +30,11 @@ def review(request: WorkspaceRequest) -> HttpResponse:
         return _decide(request)
     decided = request.GET.get("show") == "decided"
     rows = listing.reviews(request.workspace.pk, decided=decided)
-    before = request.GET.get("before", "")
-    if before.isdecimal() and len(before) < 18:
-        rows = rows.filter(pk__lt=int(before))
-    found = list(rows[: listing.PER_PAGE + 1])
-    shown = found[: listing.PER_PAGE]
+    page = NEWEST_FIRST.page(rows, request.GET.get("before", ""), request.GET.get("after", ""))
     context = {
         "decided": decided,
-        "doubts": presenters.doubts(shown, request.member),
-        "older": _older(shown[-1], decided) if len(found) > listing.PER_PAGE else "",
-        "newer": (reverse("opt-outs-review") + ("?show=decided" if decided else "")) if before else "",
+        "doubts": presenters.doubts(page.rows, request.member),
+        **page.turned(reverse("opt-outs-review"), {"show": "decided"} if decided else {}),
         "policy": stored(request.workspace.pk),
         "may_operate": request.member.may(Role.OPERATOR),
         **tabs(request),
@@ -44,17 +42,12 @@ def review(request: WorkspaceRequest) -> HttpResponse:
     return render_page(request, "consent/review.html", context)
 
 
-def _older(last: Review, decided: bool) -> str:
-    show = "show=decided&" if decided else ""
-    return f"{reverse('opt-outs-review')}?{show}before={last.pk}"
-
-
 @operator_required
 def _decide(request: WorkspaceRequest) -> HttpResponse:
     """The buttons of a row name it; those below the table take what is ticked."""
     single = request.POST.get("act") or request.POST.get("dismiss")
     given = [single] if single else request.POST.getlist("id")
-    ids = [int(each) for each in given[: listing.PER_PAGE] if each.isdecimal() and len(each) < 18]
+    ids = [int(each) for each in given[: keyset.PER_PAGE] if each.isdecimal() and len(each) < 18]
     acts = "act" in request.POST or request.POST.get("do") == "act"
     decide = reviewing.act if acts else reviewing.dismiss
     count = decide(request.workspace.pk, ids, request.user, timezone.now())

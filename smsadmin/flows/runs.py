@@ -1,11 +1,8 @@
 """The pages of runs: all of a workspace or of a flow, newest first, and one run with every step it took."""
 
-from dataclasses import dataclass
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -13,20 +10,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
+from smsadmin.dashboard.filtering import ListFilter
 from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.flows import presenters, reading
 from smsadmin.flows.models import Flow, FlowRun
 from smsadmin.flows.story import Story
+from smsadmin.keyset import Keyset
 from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Role, Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-PER_PAGE = 50
+NEWEST_FIRST = Keyset(FlowRun)
 #: Long columns that a row of a list does not show.
 LONG = ("context", "effects", "steps")
 
 
-class RunFilter(forms.Form):
+class RunFilter(ListFilter):
     """Which runs to list; what cannot be read filters nothing."""
 
     flow = forms.ModelChoiceField(Flow.objects.none(), label=gettext_lazy("Flow"), required=False)
@@ -45,24 +44,6 @@ class RunFilter(forms.Form):
         fields["cause"].choices = [("", _("Any")), *FlowRun.Cause.choices]
         self.is_valid()
 
-    @property
-    def wanted(self) -> dict[str, str]:
-        """The filters that are set, as the address carries them."""
-        return {
-            name: str(value.pk if isinstance(value, Flow) else value)
-            for name, value in self.cleaned_data.items()
-            if value
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of runs; `newer` and `older` are addresses, "" where the list ends."""
-
-    rows: list[FlowRun]
-    newer: str = ""
-    older: str = ""
-
 
 @require_GET
 @viewer_required
@@ -74,41 +55,17 @@ def runs(request: WorkspaceRequest, pk: int | None = None) -> HttpResponse:
     found = FlowRun.objects.filter(workspace=request.workspace, **chosen.wanted)
     if flow:
         found = found.filter(flow=flow)
-    page = _page_of(found, address, chosen.wanted, request)
+    shown = found.select_related("flow", "version", "number").defer(*LONG, "version__source")
+    page = NEWEST_FIRST.page(shown, request.GET.get("before", ""), request.GET.get("after", ""))
     context = {
         "flow": flow,
         "filter": chosen,
         "here": address,
         "rows": presenters.run_rows(reading.for_reader(page.rows, request.member)),
-        "page": page,
+        **page.turned(address, chosen.wanted),
         "may_run": request.member.may(Role.OPERATOR),
     }
     return render_page(request, "flows/runs.html", context, fragment="flows/_runs.html")
-
-
-def _page_of(
-    found: QuerySet[FlowRun], address: str, wanted: dict[str, str], request: WorkspaceRequest
-) -> Page:
-    """The page older than the id ?before, or newer than ?after; the newest page for neither."""
-    rows = found.select_related("flow", "version", "number").defer(*LONG, "version__source")
-    after, before = _uuid(request.GET.get("after", "")), _uuid(request.GET.get("before", ""))
-
-    def turned(**cursor: UUID) -> str:
-        return f"{address}?{urlencode({**wanted, **cursor})}"
-
-    if after:
-        newer = list(rows.filter(pk__gt=after).order_by("pk")[: PER_PAGE + 1])
-        if len(newer) > PER_PAGE:
-            shown = newer[PER_PAGE - 1 :: -1]
-            return Page(shown, turned(after=shown[0].pk), turned(before=shown[-1].pk))
-        before = None
-    listed = list((rows.filter(pk__lt=before) if before else rows).order_by("-pk")[: PER_PAGE + 1])
-    shown = listed[:PER_PAGE]
-    return Page(
-        shown,
-        newer=turned(after=shown[0].pk) if before and shown else "",
-        older=turned(before=shown[-1].pk) if len(listed) > PER_PAGE else "",
-    )
 
 
 @require_GET
@@ -128,10 +85,3 @@ def run(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
         "may_run": request.member.may(Role.OPERATOR),
     }
     return render_page(request, "flows/run.html", context, fragment="flows/_run.html")
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

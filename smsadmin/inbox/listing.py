@@ -2,69 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from smsadmin.core import numbers
 from smsadmin.core.ids import moment_of
 from smsadmin.inbox.models import Thread
 from smsadmin.inbox.standing import opted_out
+from smsadmin.keyset import Keyset, Page
 from smsadmin.privacy import reading
 from smsadmin.privacy.masking import masked_number, masked_text
 from smsadmin.sending.models import Message
 from smsadmin.sending.presenters.replies import note
 from smsadmin.workspaces.models import Member
 
-PER_PAGE = 50
-_EPOCH = datetime.fromtimestamp(0, UTC)
+LATEST_FIRST = Keyset(Thread, "last_at")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page; `newer` and `older` are places to go on from, "" where the list ends."""
-
-    threads: Sequence[Thread] = ()
-    newer: str = ""
-    older: str = ""
-
-
-def page_of(threads: QuerySet[Thread], before: str = "", after: str = "") -> Page:
+def page_of(threads: QuerySet[Thread], before: str = "", after: str = "") -> Page[Thread]:
     """The page older than the place `before`, or newer than `after`; the newest page for neither, or no place."""
-    rows = threads.select_related("number", "newest")
-    if place := _read(after):
-        found = list(rows.filter(_beyond(place, "gt")).order_by("last_at", "pk")[: PER_PAGE + 1])
-        if len(found) > PER_PAGE:
-            newest_first = found[PER_PAGE - 1 :: -1]
-            return Page(newest_first, _place(newest_first[0]), _place(newest_first[-1]))
-    place = None if after else _read(before)
-    older = rows.filter(_beyond(place, "lt")) if place else rows
-    found = list(older.order_by("-last_at", "-pk")[: PER_PAGE + 1])
-    shown = found[:PER_PAGE]
-    return Page(
-        shown,
-        newer=_place(shown[0]) if place and shown else "",
-        older=_place(shown[-1]) if len(found) > PER_PAGE else "",
-    )
-
-
-def _place(thread: Thread) -> str:
-    return f"{(thread.last_at - _EPOCH) // timedelta(microseconds=1)}-{thread.pk}"
-
-
-def _read(text: str) -> tuple[datetime, int] | None:
-    """The place that an address names; None for anything else."""
-    try:
-        microseconds, pk = text.split("-")
-        return _EPOCH + timedelta(microseconds=int(microseconds[:16])), int(pk[:18])
-    except ValueError:
-        return None
-
-
-def _beyond(place: tuple[datetime, int], far: str) -> Q:
-    at, pk = place
-    return Q(**{f"last_at__{far}e": at}) & (Q(**{f"last_at__{far}": at}) | Q(**{f"pk__{far}": pk}))
+    return LATEST_FIRST.page(threads.select_related("number", "newest"), before, after)
 
 
 # --- Rows --------------------------------------------------------------------------------------------

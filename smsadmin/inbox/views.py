@@ -34,11 +34,10 @@ def inbox(request: WorkspaceRequest) -> HttpResponse:
     page = listing.page_of(found, before, after)
     context = {
         "form": form,
-        "rows": listing.rows(page.threads, request.member),
-        "newer": _turned(form, after=page.newer),
-        "older": _turned(form, before=page.older),
+        "rows": listing.rows(page.rows, request.member),
+        **page.turned(reverse("inbox"), form.asked),
         "is_newest": not (before or after),
-        "here": _turned(form),
+        "here": _address(form),
         "is_used": Thread.objects.filter(workspace=request.workspace).exists(),
         "unread": threads.unread_count(request.workspace.pk),
         "kept": kept(policy_of(request.workspace.pk)),
@@ -47,11 +46,9 @@ def inbox(request: WorkspaceRequest) -> HttpResponse:
     return render_page(request, "inbox/list.html", context, fragment="inbox/_list.html", status=status)
 
 
-def _turned(form: FilterForm, **place: str) -> str:
-    """The address of the list from a place on; "" for none, and that of the newest page where none is given."""
-    if place and not any(place.values()):
-        return ""
-    query = urlencode({**form.asked, **place})
+def _address(form: FilterForm) -> str:
+    """The address of the newest page of the list."""
+    query = urlencode(form.asked)
     return f"{reverse('inbox')}?{query}" if query else reverse("inbox")
 
 

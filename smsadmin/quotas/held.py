@@ -1,7 +1,7 @@
 """Held messages as people look at them: the lines of a workspace, and the messages in them with when each leaves."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from smsadmin.actions.models import ActionVersion
 from smsadmin.directory.models import Agent, Number
+from smsadmin.keyset import Keyset, Page
 from smsadmin.privacy import reading
 from smsadmin.sending import expected, explain, lines
 from smsadmin.sending.expected import Expected
@@ -22,7 +23,7 @@ from smsadmin.sending.lines import Line
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Member
 
-PER_PAGE = 50
+FIRST_IN_FIRST = Keyset(Message, rising=True)
 #: So many lines are shown; a filter shows the others.
 MOST_LINES = 100
 #: What the filter for users says of messages that are sent as no user.
@@ -60,10 +61,15 @@ class Chosen:
         )
 
     @property
+    def filters(self) -> dict[str, int | str]:
+        """The filters that are set, as an address carries them."""
+        found = {"number": self.number, "user": self.user, "kind": self.kind}
+        return {name: value for name, value in found.items() if value}
+
+    @property
     def query(self) -> str:
         """The same in an address."""
-        asked = {"number": self.number, "user": self.user, "kind": self.kind}
-        return urlencode({name: value for name, value in asked.items() if value})
+        return urlencode(self.filters)
 
     @property
     def is_narrowed(self) -> bool:
@@ -122,17 +128,13 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page shows: `total` messages in `queues` (`more` lines are left out), and one page of them.
-
-    `earlier` and `later` are ids to go on from, None at the ends.
-    """
+    """What the page shows: `total` messages in `queues` (`more` lines are left out), and one page of them as `rows`."""
 
     total: int
     queues: Sequence[Queue] = ()
     more: int = 0
     rows: Sequence[Row] = ()
-    earlier: UUID | None = None
-    later: UUID | None = None
+    page: Page[Message] = field(default_factory=Page)
 
     @property
     def in_vain(self) -> int:
@@ -151,18 +153,18 @@ def shown(chosen: Chosen, before: str, after: str, member: Member, now: datetime
     }
     if not counts:
         return Shown(0)
-    page, earlier, later = _page(held, before, after)
+    related = held.select_related("number", "agent", "action").defer(*Message.LONG, "body")
+    page = FIRST_IN_FIRST.page(related, before, after)
     listed = _by_name(counts)[:MOST_LINES]
     first, last = _ends(held, listed)
-    leaves = expected.of([*page, *first.values(), *last.values()], now)
+    leaves = expected.of([*page.rows, *first.values(), *last.values()], now)
     readable = {Line.of(each): each for each in reading.for_reader([*first.values()], member)}
     return Shown(
         total=sum(counts.values()),
         queues=[_queue(readable[line], last[line], counts[line], leaves) for line in listed if line in first],
         more=len(counts) - len(listed),
-        rows=[_row(message, leaves) for message in reading.for_reader(page, member)],
-        earlier=earlier,
-        later=later,
+        rows=[_row(message, leaves) for message in reading.for_reader(page.rows, member)],
+        page=page,
     )
 
 
@@ -185,20 +187,6 @@ def _ends(held: QuerySet[Message], listed: Sequence[Line]) -> tuple[dict[Line, M
     both = lines.heads(of_numbers), lines.tails(of_numbers)
     first, last = ({Line.of(each): each for each in ends} for ends in both)
     return {line: first[line] for line in listed if line in first and line in last}, last
-
-
-def _page(held: QuerySet[Message], before: str, after: str) -> tuple[list[Message], UUID | None, UUID | None]:
-    """One page of the messages, and the ids from which those before and after it go on."""
-    rows = held.select_related("number", "agent", "action").defer(*Message.LONG, "body")
-    if cursor := uuid_of(before):
-        found = list(rows.filter(pk__lt=cursor).order_by("-pk")[: PER_PAGE + 1])
-        page = found[:PER_PAGE][::-1]
-        earlier = page[0].pk if len(found) > PER_PAGE else None
-        return page, earlier, page[-1].pk if page else None
-    cursor = uuid_of(after)
-    found = list((rows.filter(pk__gt=cursor) if cursor else rows)[: PER_PAGE + 1])
-    page = found[:PER_PAGE]
-    return page, page[0].pk if cursor and page else None, page[-1].pk if len(found) > PER_PAGE else None
 
 
 def uuid_of(text: str) -> UUID | None:

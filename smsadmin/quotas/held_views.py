@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -39,18 +38,11 @@ def held_messages(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "chosen": chosen,
         "shown": shown,
-        "earlier": _turned(chosen, before=shown.earlier),
-        "later": _turned(chosen, after=shown.later),
+        **shown.page.turned(reverse("quota-held"), chosen.filters),
         "may_act": request.member.may(Role.OPERATOR),
         "form": held.HeldFilter(chosen),
     }
     return render_page(request, "quotas/held/list.html", context, fragment="quotas/held/_list.html")
-
-
-def _turned(chosen: Chosen, **cursor: UUID | None) -> str:
-    [(name, value)] = cursor.items()
-    query = "&".join(filter(None, (chosen.query, urlencode({name: value}))))
-    return f"{reverse('quota-held')}?{query}" if value else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,53 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.fields.json import KT
 
 from smsadmin.core.status import Status
+from smsadmin.keyset import Keyset, Page
 from smsadmin.sending.filters import GROUPS, MessageFilter, log_url
 from smsadmin.sending.models import Message
 
-PER_PAGE = 50
 #: Counting stops here: an exact count of millions takes longer than the page.
 MOST_COUNTED = 10_000
+NEWEST_FIRST = Keyset(Message)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the log; `newer` and `older` are ids to go on from, None where the log ends."""
-
-    rows: Sequence[Message] = ()
-    newer: UUID | None = None
-    older: UUID | None = None
-
-
-def page_of(messages: QuerySet[Message], before: str = "", after: str = "") -> Page:
+def page_of(messages: QuerySet[Message], before: str = "", after: str = "") -> Page[Message]:
     """The page older than the id `before`, or newer than `after`; the newest page for neither, or no id."""
-    rows = _with_columns(messages)
-    if cursor := _uuid(after):
-        found = list(rows.filter(pk__gt=cursor).order_by("pk")[: PER_PAGE + 1])
-        if len(found) > PER_PAGE:
-            newest_first = found[PER_PAGE - 1 :: -1]
-            return Page(newest_first, newest_first[0].pk, newest_first[-1].pk)
-    cursor = None if after else _uuid(before)
-    older = rows.filter(pk__lt=cursor) if cursor else rows
-    found = list(older.order_by("-pk")[: PER_PAGE + 1])
-    shown = found[:PER_PAGE]
-    return Page(
-        shown,
-        newer=shown[0].pk if cursor and shown else None,
-        older=shown[-1].pk if len(found) > PER_PAGE else None,
-    )
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    return NEWEST_FIRST.page(_with_columns(messages), before, after)
 
 
 def _with_columns(messages: QuerySet[Message]) -> QuerySet[Message]:

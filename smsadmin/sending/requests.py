@@ -7,7 +7,7 @@ their timelines, what providers told us of messages, and the calls that were tur
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from functools import reduce
 from operator import or_
@@ -25,11 +25,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 from django_htmx.http import push_url
 
+from smsadmin import keyset
 from smsadmin.core.ids import first_uuid7, key16, moment_of
 from smsadmin.dashboard.housekeeping import KEPT
 from smsadmin.dashboard.pages import render_page
 from smsadmin.dashboard.templatetags.ui import Badge, Words
 from smsadmin.incoming.models import ProviderCall
+from smsadmin.keyset import Keyset, Page
 from smsadmin.privacy import reading
 from smsadmin.sending import presenters
 from smsadmin.sending.filters import (
@@ -50,14 +52,12 @@ from smsadmin.workspaces.access import viewer_required
 from smsadmin.workspaces.models import Connection, Role, Workspace
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-PER_PAGE = 50
 #: What no index finds is looked for among so many of the newest calls.
 MOST_SEARCHED = 10_000
 #: Triggers that no machine's call set off: people did, from a page, or the run of a flow or the call of an agent did,
 #: which have pages of their own. Programs that use the API are told at once what became of each call.
 NO_CALLS = (TEST, VERIFICATION, RESEND, INBOX, MESSAGING_API, CALLFLOW, AGENT, API)
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 #: Of a message, what the list does not show.
 _HIDDEN = ("template", "body", "trace", "quota")
@@ -177,8 +177,7 @@ def requests(request: WorkspaceRequest) -> HttpResponse:
         "narrowed": narrowed,
         "search": search,
         "page": page,
-        "newer": requests_url(**narrowed, after=page.newer) if page.newer else "",
-        "older": requests_url(**narrowed, before=page.older) if page.older else "",
+        **page.turned(reverse("requests"), narrowed),
         "kept_days": KEPT.days,
     }
     status = 200 if is_valid else 422
@@ -188,20 +187,20 @@ def requests(request: WorkspaceRequest) -> HttpResponse:
     return push_url(response, requests_url(**narrowed))
 
 
-def _joined(page: "Page", workspace: Workspace) -> "Page":
+def _joined(page: "Page[Call]", workspace: Workspace) -> "Page[Call]":
     """The page with the messages that its providers' calls are about."""
-    ids = {call.about for call in page.calls if call.about}
+    ids = {call.about for call in page.rows if call.about}
     about = Message.objects.filter(workspace=workspace).defer(*_HIDDEN).in_bulk(ids)
-    calls = [replace(call, message=about.get(call.about)) if call.about else call for call in page.calls]
-    return replace(page, calls=calls)
+    calls = [replace(call, message=about.get(call.about)) if call.about else call for call in page.rows]
+    return replace(page, rows=calls)
 
 
-def _masked(page: "Page", request: WorkspaceRequest) -> "Page":
+def _masked(page: "Page[Call]", request: WorkspaceRequest) -> "Page[Call]":
     """The page with its messages as the reader may see them."""
-    messages = [call.message for call in page.calls if call.message]
+    messages = [call.message for call in page.rows if call.message]
     seen = {message.pk: message for message in reading.for_reader(messages, request.member)}
-    calls = [replace(call, message=call.message and seen[call.message.pk]) for call in page.calls]
-    return replace(page, calls=calls)
+    calls = [replace(call, message=call.message and seen[call.message.pk]) for call in page.rows]
+    return replace(page, rows=calls)
 
 
 @require_GET
@@ -227,15 +226,14 @@ class Place:
     pk: Any
 
     def __str__(self) -> str:
-        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}-{self.table}-{self.pk}"
+        return f"{keyset.microseconds(self.at)}-{self.table}-{self.pk}"
 
     @classmethod
     def read(cls, text: str) -> "Place | None":
         """The place that a page's address names; None for anything else."""
         try:
-            microseconds, table, pk = text.split("-", 2)
-            at = _EPOCH + timedelta(microseconds=int(microseconds[:16]))  # 16 digits last until 2286
-            return cls(at, int(table), UUID(pk) if int(table) == Table.MESSAGES else int(pk))
+            at, table, pk = text.split("-", 2)
+            return cls(keyset.moment(at), int(table), UUID(pk) if int(table) == Table.MESSAGES else int(pk))
         except ValueError:
             return None
 
@@ -403,28 +401,24 @@ class Source:
     rows: QuerySet[Any]
     shown: Callable[[Any], Call]
 
-    def calls(self, place: Place | None, *, newer: bool) -> list[Call]:
-        """The PER_PAGE + 1 calls next to this place, the nearest first; the newest ones for no place."""
+    def calls(self, place: Place | None, newer: bool, count: int) -> list[Call]:
+        """So many calls next to this place, the nearest first; the newest ones for no place."""
         rows = self.rows.filter(self._beyond(place, newer=newer)) if place else self.rows
-        order = ("pk",) if self._is_timed_by_id else ("at", "pk")
-        ordered = rows.order_by(*(name if newer else f"-{name}" for name in order))
-        return [self.shown(row) for row in ordered[: PER_PAGE + 1]]
+        return [self.shown(row) for row in rows.order_by(*self._order.order(newer=newer))[:count]]
 
     @property
-    def _is_timed_by_id(self) -> bool:
-        return self.table == Table.MESSAGES
+    def _order(self) -> Keyset[Any]:
+        """Messages are timed by their ids."""
+        return Keyset(self.rows.model, "" if self.table == Table.MESSAGES else "at")
 
     def _beyond(self, place: Place, *, newer: bool) -> Q:
         """The rows on one side of a place. Each is bounded by a plain comparison that an index serves."""
-        far, than = ("gt", "gte") if newer else ("lt", "lte")
-        if self._is_timed_by_id:
-            if self.table == place.table:
-                return Q(**{f"pk__{far}": place.pk})
+        if self.table == place.table:
+            return self._order.beyond((place.at, place.pk), newer=newer)
+        if self.table == Table.MESSAGES:
             after = first_uuid7(place.at + _MILLISECOND)  # of one moment, messages stand before all others
             return Q(pk__gte=after) if newer else Q(pk__lt=after)
-        if self.table == place.table:
-            further = Q(**{f"at__{far}": place.at}) | Q(**{f"pk__{far}": place.pk})
-            return Q(**{f"at__{than}": place.at}) & further
+        far, than = ("gt", "gte") if newer else ("lt", "lte")
         return Q(**{f"at__{than if (self.table > place.table) == newer else far}": place.at})
 
 
@@ -502,34 +496,12 @@ def refused_of(request: WorkspaceRequest) -> list[QuerySet[RefusedCall]]:
 # --- Pages -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the list; `newer` and `older` are places to go on from, "" where the list ends."""
-
-    calls: Sequence[Call]
-    newer: str = ""
-    older: str = ""
-
-
-def page_of(sources: Iterable[Source], before: str = "", after: str = "") -> Page:
+def page_of(sources: Iterable[Source], before: str = "", after: str = "") -> Page[Call]:
     """The page older than the place `before`, or newer than `after`; the newest page for neither, or no place."""
     sources = list(sources)
-    if place := Place.read(after):
-        found = _united(sources, place, newer=True)
-        if len(found) > PER_PAGE:
-            newest_first = found[PER_PAGE - 1 :: -1]
-            return Page(newest_first, str(newest_first[0].place), str(newest_first[-1].place))
-    place = None if after else Place.read(before)
-    found = _united(sources, place, newer=False)
-    shown = found[:PER_PAGE]
-    return Page(
-        shown,
-        newer=str(shown[0].place) if place and shown else "",
-        older=str(shown[-1].place) if len(found) > PER_PAGE else "",
-    )
 
+    def next_to(place: Place | None, newer: bool, count: int) -> list[Call]:
+        found = [call for source in sources for call in source.calls(place, newer, count)]
+        return sorted(found, key=lambda call: call.place, reverse=not newer)[:count]
 
-def _united(sources: Sequence[Source], place: Place | None, *, newer: bool) -> list[Call]:
-    """The calls next to a place, the nearest first, at most PER_PAGE + 1 of all sources together."""
-    found = [call for source in sources for call in source.calls(place, newer=newer)]
-    return sorted(found, key=lambda call: call.place, reverse=not newer)[: PER_PAGE + 1]
+    return keyset.page_of(next_to, lambda call: str(call.place), Place.read(before), Place.read(after))

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -21,6 +22,7 @@ from smsadmin.core.ids import key16
 from smsadmin.dashboard.pages import render_page, wants_fragment
 from smsadmin.incoming import charges
 from smsadmin.incoming.asking import may_be_asked
+from smsadmin.keyset import Page
 from smsadmin.privacy import reading
 from smsadmin.privacy.policies import policy_of
 from smsadmin.privacy.words import kept
@@ -61,7 +63,8 @@ def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = 
     """The log with these filters; `naming` is a form for a saved view that could not be saved."""
     found = MessageFilter(asks.filters, request)
     is_valid = not asks.complaints and found.form.is_valid()
-    page, live = listing.Page(), None
+    page: Page[Message] = Page()
+    live = None
     if is_valid:
         page = listing.page_of(found.qs, request.GET.get("before", ""), request.GET.get("after", ""))
         live = _live(request, page) if request.GET.get("live") and not page.newer else None
@@ -73,8 +76,7 @@ def _log_page(request: WorkspaceRequest, asks: Asked, naming: SaveForm | None = 
         "is_valid": is_valid,
         "unfolded": found.is_narrowed or wants_fragment(request),  # somebody at the filters keeps them
         "rows": _explained(page.rows, request),
-        "newer": _turned(asks, after=page.newer),
-        "older": _turned(asks, before=page.older),
+        **page.turned(reverse("log"), asks.filters),
         "counts": listing.counts_of(found) if is_valid else listing.Counts(),
         "live": live,
         "live_url": log_url(**asks.filters, live=1),
@@ -94,12 +96,6 @@ def _explained(rows: Sequence[Message], request: WorkspaceRequest) -> list[tuple
     return explain.sentences(reading.for_reader(rows, request.member))
 
 
-def _turned(asks: Asked, **cursor: UUID | None) -> str:
-    """The address of another page of the same list, "" where there is none."""
-    [(name, value)] = cursor.items()
-    return log_url(**asks.filters, **{name: value}) if value else ""
-
-
 @dataclass(frozen=True, slots=True)
 class Live:
     """A log that asks for news by itself: where, how many rows came with this answer, and whether it has stopped."""
@@ -110,7 +106,7 @@ class Live:
     is_over: bool
 
 
-def _live(request: WorkspaceRequest, page: listing.Page) -> Live:
+def _live(request: WorkspaceRequest, page: Page[Message]) -> Live:
     """`shown` and `ends` come with the questions the page asks by itself: the rows it has, and until when it asks."""
     now = int(timezone.now().timestamp())
     given = request.GET.get("ends", "")

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from smsadmin import cache
+from smsadmin import cache, keyset
 from smsadmin.consent.models import Policy as ConsentPolicy
 from smsadmin.consent.models import Review
 from smsadmin.core.ids import first_uuid7
@@ -97,7 +97,7 @@ def test_the_list_of_one_number_has_its_threads_alone(operator, line):
 
 
 def test_pages_follow_one_another_without_gap_or_repeat(operator, workspace, line, monkeypatch):
-    monkeypatch.setattr(listing, "PER_PAGE", 2)
+    monkeypatch.setattr(keyset, "PER_PAGE", 2)
     for n in range(5):  # two of one moment
         texted(line, sender=f"+1312555010{n}", at=NOON + timedelta(minutes=n // 2))
     rows = Thread.objects.filter(workspace=workspace)
@@ -106,11 +106,11 @@ def test_pages_follow_one_another_without_gap_or_repeat(operator, workspace, lin
     second = listing.page_of(rows, before=first.older)
     third = listing.page_of(rows, before=second.older)
 
-    pks = [[thread.pk for thread in each.threads] for each in (first, second, third)]
+    pks = [[thread.pk for thread in each.rows] for each in (first, second, third)]
     assert [*chain(*pks)] == list(rows.order_by("-last_at", "-pk").values_list("pk", flat=True))
     assert (first.newer, third.older) == ("", "")
-    assert listing.page_of(rows, after=third.newer).threads == second.threads
-    assert listing.page_of(rows, after=second.newer).threads == first.threads
+    assert listing.page_of(rows, after=third.newer).rows == second.rows
+    assert listing.page_of(rows, after=second.newer).rows == first.rows
     for wrong in ("x", "1-", "99999999999999999999-1", "-"):
         assert operator.get("/inbox/", {"before": wrong}).status_code == 200
 
