@@ -6,6 +6,8 @@ from celery import Celery
 from celery.signals import setup_logging, worker_shutting_down
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from smsadmin.stopping import stopping
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smsadmin.settings")
 
 app = Celery("smsadmin")
@@ -21,7 +23,5 @@ def keep_our_logging(**_: object) -> None:
 
 @worker_shutting_down.connect
 def end_after_this_batch(**_: object) -> None:
-    """A drain that is asked to stop writes what its batch came to, and claims no other."""
-    from smsadmin.sending.dispatch import stopping
-
+    """A drain writes what its batch came to, and claims no other."""
     stopping.set()

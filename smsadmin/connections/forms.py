@@ -87,16 +87,9 @@ class CallrForm(ConnectionForm):
     LOGIN = ("login", "password")
     SECRETS = ("api_key", *LOGIN, "hmac_secret")
     OPTIONAL = SECRETS  # a key, or a login and its password: see clean
-    #: Of providers.callr.options, in the order of its page.
-    OPTIONS = (
-        "protocol",
-        "key_in",
-        "sender_parameter",
-        "encoding",
-        "encoding_parameter",
-        "signed",
-        "signature_header",
-    )
+    RARE = UNMENTIONED = LOGIN
+    PROVING = ("protocol", "key_in")
+    options_of = callr.Options
 
     sid = forms.RegexField(
         r"^[A-Za-z0-9]{4,40}$",
@@ -181,43 +174,17 @@ class CallrForm(ConnectionForm):
     class Meta(ConnectionForm.Meta):
         fields = ["name", "requests_per_minute"]
 
-    field_order = ["name", "sid", *SECRETS, "requests_per_minute", *OPTIONS]
+    field_order = ["name", "sid", *SECRETS, "requests_per_minute"]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.initial.setdefault("sid", self.instance.external_id)
-        for name, value in callr.Options.read(self.instance.options).as_stored().items():
-            self.initial.setdefault(name, value)
         self.fields["requests_per_minute"].help_text = _(
             "Empty: %(rate)d. Callr names no limit of its own; the pace slows down by itself where Callr asks for it."
         ) % {"rate": account.as_installed(self.kind)}
         self.fields["protocol"].help_text = _(
             "Callr ends JSON-RPC on %(day)s. Numbers and the test use v2 in either case, with the same credentials."
         ) % {"day": date_format(callr.LAST_DAY_OF_RPC)}
-
-    @property
-    def basic(self) -> list[forms.BoundField]:
-        """The fields that every account needs."""
-        return [self[name] for name in ("name", "sid", "api_key", "hmac_secret", "requests_per_minute")]
-
-    @property
-    def spoken(self) -> list[forms.BoundField]:
-        """Those that hardly anybody has to touch."""
-        return [self[name] for name in (*self.LOGIN, *self.OPTIONS)]
-
-    @property
-    def is_special(self) -> bool:
-        """Whether one of the latter is not as installed, or wrong."""
-        changed = callr.Options.read(self.instance.options) != callr.Options()
-        wrong = any(name in self.errors for name in (*self.LOGIN, *self.OPTIONS))
-        return changed or wrong or bool(self.instance.secrets.get("login"))
-
-    @classmethod
-    def secrets_set(cls, connection: Connection) -> list[tuple[str, bool]]:
-        """A login is only spoken of where there is one."""
-        found = super().secrets_set(connection)
-        hidden = {str(cls.base_fields[name].label) for name in cls.LOGIN if not connection.secrets.get(name)}
-        return [each for each in found if each[0] not in hidden]
 
     def clean_sid(self) -> str:
         """The earlier API writes in capitals what v2 writes in lower case."""
@@ -231,10 +198,6 @@ class CallrForm(ConnectionForm):
         if "login" in has and "password" not in has and "password" not in self.errors:
             self.add_error("password", _("Give the password that goes with the login."))
         return values
-
-    def save(self, commit: bool = True) -> Connection:
-        self.instance.options = {name: self.cleaned_data[name] for name in self.OPTIONS}
-        return super().save(commit)
 
     def external_id(self) -> str:
         return str(self.cleaned_data["sid"])

@@ -13,6 +13,8 @@ from smsadmin.workspaces.models import Connection
 class SynthflowForm(ConnectionForm):
     kind = Connection.Kind.SYNTHFLOW
     SECRETS = ("api_key",)
+    PROVING = ("region",)  # a workspace is known in its own alone
+    options_of = Options
 
     workspace_id = forms.RegexField(
         r"^[A-Za-z0-9._-]{1,80}$",
@@ -43,18 +45,6 @@ class SynthflowForm(ConnectionForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.initial.setdefault("workspace_id", self.instance.external_id)
-        for name, value in Options.read(self.instance.options).as_stored().items():
-            self.initial.setdefault(name, value)
-
-    def save(self, commit: bool = True) -> Connection:
-        before = self.instance.options
-        self.instance.options = {"region": self.cleaned_data["region"]}
-        saved = super().save(commit=False)
-        if before != saved.options:
-            saved.state, saved.state_detail = Connection.State.UNTESTED, ""
-        if commit:
-            saved.save()
-        return saved
 
     def external_id(self) -> str:
         return str(self.cleaned_data["workspace_id"])

@@ -12,7 +12,6 @@ from smsadmin.connections.models import ErrorCode
 from smsadmin.pacing import account
 from smsadmin.providers.twilio import options as twilio
 from smsadmin.providers.twilio.codes import TOO_MANY
-from smsadmin.workspaces.models import Connection
 
 
 class TwilioForm(ConnectionForm):
@@ -21,9 +20,9 @@ class TwilioForm(ConnectionForm):
     kind = Kind.TWILIO
     KEY = ("key_sid", "key_secret")
     SECRETS = ("auth_token", *KEY, "shared_key")
-    OPTIONAL = (*KEY, "shared_key")
-    #: Of providers.twilio.options, in the order of its page.
-    OPTIONS = ("smart_encoded", "validity", "answers_keywords", "overrides")
+    OPTIONAL = UNMENTIONED = (*KEY, "shared_key")
+    RARE = ("shared_key",)
+    options_of = twilio.Options
 
     sid = forms.RegexField(
         r"^AC[0-9a-fA-F]{32}$",
@@ -89,7 +88,7 @@ class TwilioForm(ConnectionForm):
         required=False,
         help_text=gettext_lazy(
             "What Twilio calls connection overrides, for example rc=2&rp=all: two repeats after any failure. Empty: as "
-            "Twilio does by itself."
+            "Twilio does by itself. Numbers that tell us of their texts take it over once they are chosen again."
         ),
         error_messages={"invalid": gettext_lazy("Write it as in rc=2&rp=all, without # and spaces.")},
     )
@@ -97,43 +96,18 @@ class TwilioForm(ConnectionForm):
     class Meta(ConnectionForm.Meta):
         fields = ["name", "requests_per_minute"]
 
-    field_order = ["name", "sid", *SECRETS, "requests_per_minute", *OPTIONS]
+    field_order = ["name", "sid", *SECRETS, "requests_per_minute"]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.initial.setdefault("sid", self.instance.external_id)
-        for name, value in twilio.Options.read(self.instance.options).as_stored().items():
-            self.initial.setdefault(name, value or None if name == "validity" else value)
         self.fields["requests_per_minute"].help_text = _(
             "Empty: %(rate)d. Twilio refuses too many requests at once, and queues what it takes: a long code of the "
             "United States sends one segment a second."
         ) % {"rate": account.as_installed(self.kind)}
 
-    @property
-    def basic(self) -> list[forms.BoundField]:
-        """The fields that every account needs."""
-        return [self[name] for name in ("name", "sid", "auth_token", *self.KEY, "requests_per_minute")]
-
-    @property
-    def spoken(self) -> list[forms.BoundField]:
-        """Those that hardly anybody has to touch."""
-        return [self[name] for name in ("shared_key", *self.OPTIONS)]
-
-    @property
-    def is_special(self) -> bool:
-        """Whether one of the latter is not as installed, or wrong."""
-        changed = twilio.Options.read(self.instance.options) != twilio.Options()
-        wrong = any(name in self.errors for name in ("shared_key", *self.OPTIONS))
-        return changed or wrong or bool(self.instance.secrets.get("shared_key"))
-
-    @classmethod
-    def secrets_set(cls, connection: Connection) -> list[tuple[str, bool]]:
-        """A key is only spoken of where there is one."""
-        found = super().secrets_set(connection)
-        hidden = {
-            str(cls.base_fields[name].label) for name in cls.OPTIONAL if not connection.secrets.get(name)
-        }
-        return [each for each in found if each[0] not in hidden]
+    def clean_validity(self) -> int:
+        return self.cleaned_data["validity"] or 0
 
     def clean_key_sid(self) -> str:
         key_sid: str = self.cleaned_data["key_sid"]
@@ -147,11 +121,6 @@ class TwilioForm(ConnectionForm):
         for name in set(self.KEY) - has if has and not set(self.KEY) & set(self.errors) else ():
             self.add_error(name, _("A key has a SID and a secret: give both."))
         return values
-
-    def save(self, commit: bool = True) -> Connection:
-        chosen = {name: self.cleaned_data[name] for name in self.OPTIONS}
-        self.instance.options = {**chosen, "validity": chosen["validity"] or 0}
-        return super().save(commit)
 
     def external_id(self) -> str:
         return str(self.cleaned_data["sid"])

@@ -3,7 +3,7 @@ mean."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,12 +15,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from smsadmin import cache, phrases
+from smsadmin.connections import hearing
 from smsadmin.connections.models import ErrorCode
 from smsadmin.connections.twilio_forms import ErrorCodeForm
 from smsadmin.core import numbers
 from smsadmin.dashboard.pages import render_page
-from smsadmin.incoming import addresses, webhooks
-from smsadmin.incoming.models import InboundMessage, ProviderCall
+from smsadmin.incoming import addresses
 from smsadmin.providers import registry
 from smsadmin.providers.told import text
 from smsadmin.providers.twilio import codes
@@ -30,38 +30,13 @@ from smsadmin.workspaces.access import owner_required
 from smsadmin.workspaces.models import Connection
 from smsadmin.workspaces.requests import WorkspaceRequest
 
-#: What comes of calls that are delivery reports.
-_OF_REPORTS = (ProviderCall.Outcome.MOVED, ProviderCall.Outcome.NOTED)
 
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What we hear of a Twilio account: by which addresses, when last, and what is missing."""
-
-    status: str
-    inbound: str
-    last_call_at: datetime | None
-    reports: bool
-    replies: bool
-    missing: list[str]
-
-    @property
-    def works(self) -> bool:
-        return self.last_call_at is not None and not self.missing
-
-
-def hearing(connection: Connection) -> Hearing:
-    """What is known of the calls of a Twilio account."""
-    ours, webhook = addresses.for_twilio(connection), webhooks.of(connection)
-    calls = ProviderCall.objects.filter(connection=connection)
-    return Hearing(
-        status=ours.status,
-        inbound=ours.inbound,
-        last_call_at=webhook.last_call_at if webhook else None,
-        reports=calls.filter(outcome__in=_OF_REPORTS).exists(),
-        replies=InboundMessage.objects.filter(connection=connection).exists(),
-        missing=list(_missing(connection)),
-    )
+def shown(connection: Connection) -> dict[str, Any]:
+    """What the account's page shows of its calls."""
+    return {
+        "addresses": addresses.for_twilio(connection),
+        "hearing": hearing.of(connection, _missing(connection)),
+    }
 
 
 def _missing(connection: Connection) -> Iterator[str]:
@@ -81,27 +56,38 @@ def _missing(connection: Connection) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A number as Twilio has it now: where it has its texts told, and whether that is here. Where it has an
-    `application`, that one says where, and the address is not called."""
+    """A number as Twilio has it now: where it has its texts told, and where once more if that fails. Where it has an
+    `application`, that one says where, and the addresses are not called."""
 
     sid: str
     e164: str
     name: str
+    can_text: bool
     sms_url: str
     sms_method: str
+    fallback: str
     application: str
-    can_text: bool
-    calls_us: bool
+    inbound: str  # our own address, with how Twilio is to repeat calls that fail
 
     @property
-    def by_get(self) -> bool:
-        """Whether the address is called by GET, which ours does not answer."""
-        return self.sms_method.upper() == "GET"
+    def names_us(self) -> bool:
+        return _is_ours(self.sms_url, self.inbound)
 
     @property
-    def tells(self) -> str:
-        """Whom it tells of its texts, as Twilio has it."""
-        return self.application or self.sms_url
+    def calls_us(self) -> bool:
+        """By POST: our address answers no GET."""
+        return self.names_us and not self.application and self.sms_method.upper() != "GET"
+
+    @property
+    def is_as_set(self) -> bool:
+        """Whether it calls us just as it would if it were chosen now."""
+        return self.calls_us and self.sms_url == self.fallback == self.inbound
+
+    @property
+    def others(self) -> list[str]:
+        """Whom else than us it tells of its texts, as Twilio has it."""
+        told = [self.application or self.sms_url, self.fallback]
+        return [each for each in told if each and not _is_ours(each, self.inbound)]
 
     @property
     def shown(self) -> str:
@@ -132,11 +118,16 @@ def incoming(request: WorkspaceRequest, pk: int) -> HttpResponse:
         page = {
             **context,
             "chosen": chosen,
-            "replaces": [each for each in chosen if _is_replaced(each, inbound)],
+            "replaces": [each for each in chosen if each.others],
         }
         return render_page(request, "connections/twilio_incoming_set.html", page)
     _set(request, connection, chosen, inbound)
     return redirect("twilio-incoming", connection.pk)
+
+
+def _is_ours(address: str, inbound: str) -> bool:
+    """However Twilio is to repeat its calls."""
+    return address.partition("#")[0] == inbound.partition("#")[0]
 
 
 def _lines(connection: Connection, inbound: str) -> Iterator[Line]:
@@ -145,33 +136,25 @@ def _lines(connection: Connection, inbound: str) -> Iterator[Line]:
     client.repeats = 0
     for found in client.numbers(lambda _read, _total: None):
         capabilities = found.get("capabilities")
-        sms_url, application = text(found.get("sms_url"), 500), text(found.get("sms_application_sid"), 40)
-        method = text(found.get("sms_method"), 10)
         yield Line(
             sid=text(found.get("sid"), 40),
             e164=text(found.get("phone_number"), 20),
             name=text(found.get("friendly_name"), 120),
-            sms_url=sms_url,
-            sms_method=method,
-            application=application,
             can_text=isinstance(capabilities, dict) and capabilities.get("sms") is True,
-            calls_us=sms_url == inbound and not application and method.upper() != "GET",
+            sms_url=text(found.get("sms_url"), 500),
+            sms_method=text(found.get("sms_method"), 10),
+            fallback=text(found.get("sms_fallback_url"), 500),
+            application=text(found.get("sms_application_sid"), 40),
+            inbound=inbound,
         )
-
-
-def _is_replaced(line: Line, inbound: str) -> bool:
-    return bool(line.tells) and line.tells != inbound
 
 
 def _set(request: WorkspaceRequest, connection: Connection, chosen: list[Line], inbound: str) -> None:
     """One number after the other: what was done before one that fails holds."""
     client, done = registry.twilio(connection), 0
     for line in chosen:
-        form = {"SmsUrl": inbound, "SmsMethod": "POST"}
-        if line.application:
-            form["SmsApplicationSid"] = ""  # it would be asked in place of the address
         try:
-            client.change_number(line.sid, form)
+            client.have_texts_told(line.sid, inbound, application=line.application)
         except TwilioError as error:
             told = {"number": line.shown, "why": phrases.translated(str(error))}
             messages.error(request, _("%(number)s could not be changed. %(why)s") % told)

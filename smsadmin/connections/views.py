@@ -211,10 +211,9 @@ def _connection_page(request: WorkspaceRequest, form: ConnectionForm, status: in
         "can_install": oauth.is_set_up(),
     }
     if form.kind == Connection.Kind.CALLR and form.instance.pk:
-        context["hearing"] = callr_pages.hearing(form.instance)
-        context["last_day"] = callr_pages.last_day_of_rpc(form.instance)
+        context |= callr_pages.shown(form.instance)
     if form.kind == Connection.Kind.TWILIO and form.instance.pk:
-        context["twilio"] = twilio_pages.hearing(form.instance)
+        context |= twilio_pages.shown(form.instance)
     if form.kind == Connection.Kind.HUBSPOT and not form.instance.pk:
         context["portal_ways"] = {"redirect_uri": oauth.redirect_uri()}
     return render_page(request, "connections/connection.html", context, status=status)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from smsadmin.consent import answering, opting, words
 from smsadmin.consent.models import OptOut, Policy, Review, Source
-from smsadmin.consent.opting import Said
+from smsadmin.consent.opting import Statement
 from smsadmin.consent.policies import stored
 from smsadmin.consent.words import Guess, Kind, Match
 from smsadmin.core import errors, numbers
@@ -45,14 +45,14 @@ def heard_from_provider(
     which may never have reached us. Nothing follows where the workspace keeps no list."""
     if stored(connection.workspace_id).keeps_list and numbers.E164.fullmatch(number):
         said = f"{refusal.facts.get('provider', '')} {refusal.facts.get('answer', '')}".strip()
-        opting.opt_out(connection.workspace_id, number, Said(Source.PROVIDER, now, words=said))
+        opting.opt_out(connection.workspace_id, number, Statement(Source.PROVIDER, now, words=said))
 
 
 def _act(
     inbound: InboundMessage, found: Match, policy: Policy, now: datetime, *, answered: bool = False
 ) -> None:
     """An answer goes out once for each change, and for each question for help, unless that was done already."""
-    said = Said(Source.TEXT, min(inbound.at, now), inbound=inbound, words=inbound.body.strip())
+    said = Statement(Source.TEXT, min(inbound.at, now), inbound=inbound, words=inbound.body.strip())
     match found.kind:
         case Kind.STOP:
             is_news = opting.opt_out(inbound.workspace_id, inbound.sender, said)

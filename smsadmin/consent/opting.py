@@ -22,7 +22,7 @@ _THEIRS = frozenset({Source.TEXT, Source.PROVIDER})
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Statement:
     """A statement: by what way it came, when it was made, by whom, and in which words."""
 
     source: Source
@@ -32,12 +32,12 @@ class Said:
     words: str = ""
 
 
-def opt_out(workspace_id: int, number: str, said: Said) -> bool:
+def opt_out(workspace_id: int, number: str, said: Statement) -> bool:
     """This number (E.164) is not to be texted any more; False where that was so already."""
     return bool(standing(workspace_id, [number], said, is_out=True))
 
 
-def opt_in(workspace_id: int, number: str, said: Said) -> bool:
+def opt_in(workspace_id: int, number: str, said: Statement) -> bool:
     """This number (E.164) may be texted again; False where it never was out, or said something newer.
 
     One that our list never had may be out in HubSpot alone: who says so by a text has HubSpot told of it too.
@@ -48,7 +48,7 @@ def opt_in(workspace_id: int, number: str, said: Said) -> bool:
 
 
 @transaction.atomic
-def standing(workspace_id: int, numbers: Collection[str], said: Said, *, is_out: bool) -> list[OptOut]:
+def standing(workspace_id: int, numbers: Collection[str], said: Statement, *, is_out: bool) -> list[OptOut]:
     """Has these numbers (E.164) stand where the statement puts them; those for which that is news.
 
     Of a number that never was out nothing is kept but what HubSpot has to be told: a row outlives every period after
@@ -90,14 +90,14 @@ def _locked(workspace_id: int, numbers: Collection[str]) -> list[OptOut]:
     return list(found.order_by("pk").select_for_update())
 
 
-def _counts(row: OptOut, said: Said, *, is_out: bool) -> bool:
+def _counts(row: OptOut, said: Statement, *, is_out: bool) -> bool:
     """Whether nothing newer was said. People and programs of yours decide now, whatever clocks say."""
     if said.source not in _THEIRS or row.said_at is None:
         return True
     return said.at >= row.said_at if is_out else said.at > row.said_at
 
 
-def _change(row: OptOut, said: Said) -> Change:
+def _change(row: OptOut, said: Statement) -> Change:
     return Change(
         opt_out=row,
         is_out=row.is_out,

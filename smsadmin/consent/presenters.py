@@ -118,7 +118,9 @@ def how(change: Change) -> str:
 
 def words(change: Change, sees: bool) -> str:
     """What was texted, or the reason that was given. A reason may say anything, so it is masked for some."""
-    said = change.words if sees or change.source in {Source.TEXT, Source.PROVIDER} else masked_text(change.words)
+    said = (
+        change.words if sees or change.source in {Source.TEXT, Source.PROVIDER} else masked_text(change.words)
+    )
     return f"“{said}”" if said else ""
 
 

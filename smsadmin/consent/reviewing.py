@@ -7,7 +7,7 @@ from django.db import transaction
 
 from smsadmin.consent import opting
 from smsadmin.consent.models import Review, Source
-from smsadmin.consent.opting import Said
+from smsadmin.consent.opting import Statement
 from smsadmin.consent.words import Kind
 from smsadmin.workspaces.models import User
 
@@ -32,7 +32,7 @@ def _acted(pk: int, workspace_id: int, by: User, now: datetime) -> bool:
         state=Review.State.ACTED, decided_by=by, decided_at=now
     ):
         return False
-    said = Said(Source.PERSON, now, by, review.inbound)
+    said = Statement(Source.PERSON, now, by, review.inbound)
     decide = opting.opt_out if review.guess == Kind.STOP else opting.opt_in
     decide(workspace_id, review.inbound.sender, said)
     return True

@@ -17,13 +17,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from smsadmin.consent import listing, opting, presenters, writing
 from smsadmin.consent.forms import MOST_WRONG, AddForm, ImportForm, ReasonForm, SearchForm, unreadable
 from smsadmin.consent.models import OptOut, Source
-from smsadmin.consent.opting import Said
+from smsadmin.consent.opting import Statement
 from smsadmin.consent.policies import stored
 from smsadmin.core import numbers
 from smsadmin.dashboard.pages import render_page
 from smsadmin.dashboard.templatetags.ui import grouped
 from smsadmin.directory.models import Number
 from smsadmin.exports.writers import defused
+from smsadmin.keyset import Page
 from smsadmin.privacy.reading import sees_everything
 from smsadmin.sending.filters import log_url
 from smsadmin.workspaces.access import operator_required, viewer_required
@@ -44,7 +45,7 @@ def opt_outs(request: WorkspaceRequest) -> HttpResponse:
     is_valid = form.is_valid()
     asked = form.cleaned_data if is_valid else {}
     chosen = listing.found(request.workspace.pk, asked.get("state", ""), asked.get("q") or ())
-    page = listing.Page()
+    page: Page[OptOut] = Page()
     if is_valid:
         page = listing.page_of(chosen, request.GET.get("before", ""), request.GET.get("after", ""))
     kept = {name: request.GET[name] for name in ("q", "state") if request.GET.get(name)}
@@ -54,8 +55,7 @@ def opt_outs(request: WorkspaceRequest) -> HttpResponse:
         "rows": presenters.rows(page.rows, request.member),
         "count": listing.count(chosen) if is_valid else 0,
         "most": listing.MOST_COUNTED,
-        "newer": _turned(kept, after=page.newer),
-        "older": _turned(kept, before=page.older),
+        **page.turned(reverse("opt-outs"), kept),
         "policy": stored(request.workspace.pk),
         "untold": listing.failed_writes(request.workspace.pk).count(),
         "may_operate": request.member.may(Role.OPERATOR),
@@ -70,12 +70,6 @@ def _countries(request: WorkspaceRequest) -> list[str]:
     """The countries of the workspace's numbers."""
     mine = Number.objects.filter(workspace=request.workspace).exclude(country="")
     return list(mine.order_by("country").values_list("country", flat=True).distinct())
-
-
-def _turned(kept: dict[str, str], **cursor: str) -> str:
-    """The address of another page of the same list, "" where there is none."""
-    [(name, value)] = cursor.items()
-    return f"{reverse('opt-outs')}?{urlencode({**kept, name: value})}" if value else ""
 
 
 @require_GET
@@ -110,7 +104,7 @@ def add(request: WorkspaceRequest) -> HttpResponse:
     form = AddForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         number = form.cleaned_data["number"]
-        said = Said(Source.PERSON, timezone.now(), request.user, words=form.cleaned_data["reason"])
+        said = Statement(Source.PERSON, timezone.now(), request.user, words=form.cleaned_data["reason"])
         is_news = opting.opt_out(request.workspace.pk, number, said)
         words = _("%(number)s is opted out.") if is_news else _("%(number)s was opted out already.")
         messages.success(request, words % {"number": numbers.pretty(number)})
@@ -138,7 +132,7 @@ def change(request: WorkspaceRequest, pk: int) -> HttpResponse:
 
 def _changed(request: WorkspaceRequest, shown: OptOut, reason: str) -> HttpResponse:
     """The button says what it does: where somebody else was quicker, nothing is turned round."""
-    said, number = Said(Source.PERSON, timezone.now(), request.user, words=reason), shown.number
+    said, number = Statement(Source.PERSON, timezone.now(), request.user, words=reason), shown.number
     if request.POST.get("do") == "in":
         opting.opt_in(request.workspace.pk, number, said)
         messages.success(request, _("%(number)s may be texted again.") % {"number": numbers.pretty(number)})
@@ -181,7 +175,7 @@ def bring_in(request: WorkspaceRequest) -> HttpResponse:
     """Opts out every number of a file; none where a line of it cannot be read."""
     form = ImportForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        said = Said(Source.IMPORT, timezone.now(), request.user, words=form.cleaned_data["reason"])
+        said = Statement(Source.IMPORT, timezone.now(), request.user, words=form.cleaned_data["reason"])
         new = len(opting.standing(request.workspace.pk, form.numbers, said, is_out=True))
         _tell(request, new, len(form.numbers) - new)
         return redirect("opt-outs")

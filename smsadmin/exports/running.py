@@ -26,8 +26,8 @@ from smsadmin.exports.columns import columns, read
 from smsadmin.exports.models import KEPT, UNFINISHED, Export
 from smsadmin.exports.writers import SHEET_ROWS, WRITERS
 from smsadmin.sending.asked import Unreadable
-from smsadmin.sending.dispatch import stopping
 from smsadmin.sending.models import Message
+from smsadmin.stopping import stopping
 
 logger = structlog.get_logger(__name__)
 

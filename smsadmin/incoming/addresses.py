@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from smsadmin.incoming.models import Webhook
+from smsadmin.providers.twilio.options import Options
 from smsadmin.workspaces.models import Connection
 
 #: Hosts that nobody outside this machine can call.
@@ -18,8 +19,9 @@ _OF_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", ""})
 
 @dataclass(frozen=True, slots=True)
 class TwilioAddresses:
-    """Where Twilio tells what becomes of messages, and who texts in. `callback` is the former where Twilio could call
-    it, and "" else: it refuses a message whose callback it cannot call."""
+    """Where Twilio tells what becomes of messages, and who texts in, the latter with how it is to repeat calls that
+    fail. `callback` is the former where Twilio could call it, and "" else: it refuses a message whose callback it
+    cannot call."""
 
     status: str
     inbound: str
@@ -32,7 +34,8 @@ def for_twilio(connection: Connection) -> TwilioAddresses:
     status, inbound = (
         settings.BASE_URL + reverse(f"twilio-{event}", args=[secret]) for event in ("status", "inbound")
     )
-    return TwilioAddresses(status, inbound, status if may_be_called() else "")
+    told = Options.read(connection.options).told(inbound)
+    return TwilioAddresses(status, told, status if may_be_called() else "")
 
 
 def may_be_called() -> bool:

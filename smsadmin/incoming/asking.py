@@ -1,7 +1,6 @@
 """Asking a provider what became of a message, where its reports do not come: by its own id, or by looking into its list
 where the answer that had the id was lost."""
 
-from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,36 +15,13 @@ from smsadmin.core.status import Status
 from smsadmin.incoming import charges, lookups, meaning
 from smsadmin.providers import registry
 from smsadmin.providers.base import AccountError
-from smsadmin.providers.callr import webhooks as callr
-from smsadmin.providers.callr.lookup import look_up
-from smsadmin.providers.told import Said
-from smsadmin.providers.twilio import webhooks as twilio
 from smsadmin.sending.models import Message
 from smsadmin.sending.signals import settled
 from smsadmin.workspaces.access import operator_required
-from smsadmin.workspaces.models import Connection
 from smsadmin.workspaces.requests import WorkspaceRequest
 
 #: What the timeline calls the event of an answer to such a question.
 ASKED = "asked"
-
-
-def _of_callr(connection: Connection, provider_id: str) -> Said:
-    sms = look_up(registry.callr(connection), provider_id)
-    return callr.said({"type": "sms.mt.status_update", "data": sms})
-
-
-def _of_twilio(connection: Connection, provider_id: str) -> Said:
-    client = registry.twilio(connection)
-    client.repeats = 0  # somebody waits
-    return twilio.said(twilio.of_message(client.message(provider_id)))
-
-
-#: What the kinds of accounts that can be asked by an id say of it.
-_ASKED: Mapping[str, Callable[[Connection, str], Said]] = {
-    Connection.Kind.CALLR: _of_callr,
-    Connection.Kind.TWILIO: _of_twilio,
-}
 
 
 def may_be_asked(message: Message) -> bool:
@@ -57,7 +33,7 @@ def may_be_asked(message: Message) -> bool:
 
 def _has_id(message: Message) -> bool:
     assert message.connection
-    return message.connection.kind in _ASKED and bool(message.provider_id)
+    return message.connection.kind in registry.ASKED and bool(message.provider_id)
 
 
 def ask(message: Message) -> bool:
@@ -65,7 +41,7 @@ def ask(message: Message) -> bool:
     assert message.connection
     if not _has_id(message):
         return lookups.look_up(message, timezone.now())
-    said = _ASKED[message.connection.kind](message.connection, message.provider_id)
+    said = registry.history(message.connection).message(message.provider_id)
     now = timezone.now()
     moved = meaning.take(message, said, ASKED, now)
     charges.keep(message, said.price, now)

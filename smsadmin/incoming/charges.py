@@ -1,4 +1,4 @@
-"""What messages cost, where their provider says so: Twilio does a while after a message is sent, in its list alone."""
+"""What messages cost, where their provider says so: one with a list does there, a while after a message is sent."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,22 +10,22 @@ from django.utils import timezone
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import LEFT
 from smsadmin.incoming.models import Charge
+from smsadmin.incoming.receipts import LONGEST_WAIT
 from smsadmin.providers import registry
 from smsadmin.providers.base import AccountError
-from smsadmin.providers.told import Price, Said
-from smsadmin.providers.twilio import webhooks as twilio
+from smsadmin.providers.told import Price, ProviderReport
 from smsadmin.sending import log
 from smsadmin.sending.models import Message
 from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
 
-#: How old a message is whenever its price is asked for. What has none by the last of them has none.
+#: How long ago a message left whenever its price is asked for. What has none by the last of them has none.
 AGES = [timedelta(minutes=2), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24)]
-#: Older ones are not asked for, as where this program was stopped meanwhile.
+#: Those that left before are not asked for, as where this program was stopped meanwhile.
 OLDEST = timedelta(days=2)
-#: Messages of an account that are asked for at a time, and pages of its list that are read for them.
-_MOST_AT_ONCE, _MOST_PAGES = 2_000, 10
+#: Messages of an account that are asked for at a time.
+_MOST_AT_ONCE = 2_000
 
 
 def keep(message: Message, price: Price | None, now: datetime) -> None:
@@ -35,8 +35,8 @@ def keep(message: Message, price: Price | None, now: datetime) -> None:
 
 
 def of(message: Message) -> Charge | None:
-    """What the message cost, as far as its provider has said. Only Twilio does."""
-    if message.connection is None or message.connection.kind != Connection.Kind.TWILIO:
+    """What the message cost, as far as its provider has said."""
+    if message.connection is None or message.connection.kind not in registry.LISTED:
         return None
     priced = Charge.objects.filter(message=message.pk, workspace=message.workspace_id, amount__isnull=False)
     return priced.first()
@@ -46,7 +46,7 @@ def gather() -> int:
     """Reads the lists of the accounts of which some messages have no price yet; returns how many got one. An account
     that cannot be read is read the next time."""
     done = 0
-    for connection in Connection.objects.filter(kind=Connection.Kind.TWILIO, lost_at=None):
+    for connection in Connection.objects.filter(kind__in=registry.LISTED, lost_at=None):
         try:
             done += _gathered(connection, timezone.now())
         except AccountError as error:
@@ -74,7 +74,8 @@ def _due(connection: Connection, now: datetime) -> dict[str, Message]:
     found = Message.objects.filter(
         ~Exists(Charge.objects.filter(settled, message=OuterRef("pk"))),
         workspace=connection.workspace_id,
-        pk__range=(first_uuid7(now - OLDEST), first_uuid7(now - AGES[0])),
+        pk__gte=first_uuid7(now - OLDEST - LONGEST_WAIT),
+        claimed_at__range=(now - OLDEST, now - AGES[0]),
         status__in=sorted(LEFT),
         connection=connection,
     ).exclude(provider_id="")
@@ -82,16 +83,12 @@ def _due(connection: Connection, now: datetime) -> dict[str, Message]:
     return {each.provider_id: each for each in found.only(*columns).order_by("pk")[:_MOST_AT_ONCE]}
 
 
-def _told(connection: Connection, wanted: Mapping[str, Message]) -> dict[str, Said]:
-    """What the list says of these messages, read from the days on which they left. Raises TwilioError."""
-    times = [message.claimed_at or message.received_at for message in wanted.values()]
-    last = max(times) + timedelta(
-        days=1
-    )  # one that waits at Twilio is listed under the day on which it left there
-    days = {"DateSent>": f"{min(times):%Y-%m-%d}", "DateSent<": f"{last:%Y-%m-%d}"}
-    told: dict[str, Said] = {}
-    for each in registry.twilio(connection).messages(_MOST_PAGES, **days):
-        said = twilio.said(twilio.of_message(each))
+def _told(connection: Connection, wanted: Mapping[str, Message]) -> dict[str, ProviderReport]:
+    """What the list says of these messages, read from the days on which they left. Raises AccountError."""
+    times = [_left_at(message) for message in wanted.values()]
+    last = max(times) + timedelta(days=1)  # one that waits there is listed under the day on which it left
+    told: dict[str, ProviderReport] = {}
+    for said in registry.listing(connection).days(min(times), last):
         if said.id in wanted:
             told[said.id] = said
         if len(told) == len(wanted):
@@ -119,7 +116,7 @@ def _put_off(messages: list[Message], now: datetime) -> None:
             message=message.pk,
             workspace_id=message.workspace_id,
             at=now,
-            next_look_at=_next_look(message.received_at, now),
+            next_look_at=_next_look(_left_at(message), now),
         )
         for message in messages
     ]
@@ -132,5 +129,10 @@ def _put_off(messages: list[Message], now: datetime) -> None:
     )
 
 
-def _next_look(received_at: datetime, now: datetime) -> datetime | None:
-    return next((received_at + age for age in AGES if received_at + age > now), None)
+def _left_at(message: Message) -> datetime:
+    assert message.claimed_at  # _due
+    return message.claimed_at
+
+
+def _next_look(left_at: datetime, now: datetime) -> datetime | None:
+    return next((left_at + age for age in AGES if left_at + age > now), None)

@@ -1,8 +1,8 @@
 """Messages of which nobody knows whether they left, looked for in their provider's list before a person decides.
 
-Twilio has no key that makes a repeat harmless, but it can be asked what it has sent to whom. Exactly one message that
-says the same, at about the time, and that is none of our others is the one; anything else leaves it to a person, who
-sees what was listed.
+No provider has a key that makes a repeat harmless, but some can be asked what they have sent to whom. Exactly one
+message that says the same, at about the time, and that is none of our others is the one; anything else leaves it to a
+person, who sees what was listed.
 """
 
 import time
@@ -11,21 +11,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from smsadmin.core import segments
+from smsadmin.core import errors
 from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
 from smsadmin.directory.models import Number
 from smsadmin.incoming import charges, meaning, outside
 from smsadmin.incoming.models import LookUp
-from smsadmin.incoming.receipts import LONGEST_WAIT, says
+from smsadmin.incoming.receipts import LONGEST_WAIT, NEAR, says
 from smsadmin.providers import registry
 from smsadmin.providers.base import AccountError
-from smsadmin.providers.told import Said
-from smsadmin.providers.twilio import lookup
-from smsadmin.providers.twilio.options import Options
+from smsadmin.providers.history import Listing
+from smsadmin.providers.told import ProviderReport
 from smsadmin.sending import log
 from smsadmin.sending.models import Event, Message
 from smsadmin.sending.signals import settled
@@ -37,7 +37,7 @@ logger = structlog.get_logger(__name__)
 AFTER = [timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1)]
 #: After that long nothing is looked for by itself any more, as where this program was stopped meanwhile.
 WITHIN = timedelta(hours=6)
-#: A look that Twilio did not answer is no look: it is made again after that.
+#: A look that the provider did not answer is no look: it is made again after that.
 AFTER_FAILURE = timedelta(minutes=1)
 #: Messages of one account that are looked for at a time, and the seconds after which none is begun any more.
 MOST_AT_ONCE, LONGEST_TURN = 50, 60.0
@@ -50,7 +50,7 @@ _MOST_SHOWN = 10
 def run(now: datetime | None = None) -> int:
     """Looks for what is due; returns how many messages were settled."""
     LookUp.objects.filter(since__lt=(now or timezone.now()) - WITHIN).delete()
-    accounts = Connection.objects.filter(kind=Connection.Kind.TWILIO, lost_at=None)
+    accounts = Connection.objects.filter(kind__in=registry.LISTED, lost_at=None)
     return sum(_searched(connection, now or timezone.now()) for connection in accounts)
 
 
@@ -70,12 +70,17 @@ def _searched(connection: Connection, now: datetime) -> int:
     return done
 
 
+def is_early(message: Message, now: datetime) -> bool:
+    """Whether the list may not have it yet though it left."""
+    return may_be_looked_up(message) and now - (message.finished_at or now) < AFTER[0]
+
+
 def may_be_looked_up(message: Message) -> bool:
     """Whether its provider can be asked for it though we have no id of it."""
     connection = message.connection
-    is_twilios = connection is not None and connection.kind == Connection.Kind.TWILIO
     return (
-        is_twilios
+        connection is not None
+        and connection.kind in registry.LISTED
         and message.status == Status.UNKNOWN
         and not message.provider_id
         and bool(message.recipient)
@@ -89,12 +94,13 @@ def look_up(message: Message, now: datetime) -> bool:
     at = message.claimed_at or message.finished_at or message.received_at
     number = Number.objects.filter(pk=message.number_id or 0).first()
     sender_id = number.provider_id if number else ""
-    client = registry.twilio(message.connection)
-    client.repeats = 0  # somebody waits, or the next sweep looks
-    listed = lookup.listed(client, message.recipient, message.sender, sender_id, at)
+    listing = registry.listing(message.connection)
+    listed = listing.sent(message.recipient, message.sender, sender_id, at - NEAR, at + NEAR)
+    # Asked first: one that gets its id in between is taken, and no double.
+    has_double = _has_double(message, at, listing)
     free = _free(message, listed)
-    same = [each for each in free if _says(message, lookup.text_of(each))]
-    if len(same) == 1 and not _has_double(message, at):
+    same = [each for each in free if _says(message, each.body, listing)]
+    if len(same) == 1 and not has_double:
         return _settled(message, same[0], now)
     log.looked_up(message.pk, now, listed=[_shown(each, each in same) for each in free[:_MOST_SHOWN]])
     return False
@@ -106,12 +112,15 @@ def listed_for(message: Message) -> list[Event]:
 
 
 def _due(connection: Connection, now: datetime) -> list[Message]:
-    """The account's unknown messages whose next look is due."""
+    """The account's messages of which nobody knows, or of which a person decided that they are lost, whose next look is
+    due."""
     searched = LookUp.objects.filter(message=OuterRef("pk"))
     unknown = Message.objects.filter(
         ~Exists(searched.filter(Q(next_look_at=None) | Q(next_look_at__gt=now))),
+        ~Q(error_code=""),  # as its index says, which SQLite does not use else
         workspace=connection.workspace_id,
-        status=Status.UNKNOWN,
+        status__in=(Status.UNKNOWN, Status.FAILED),
+        error_code=errors.ProviderUnknown.code,
         pk__gte=first_uuid7(now - LONGEST_WAIT),
         connection=connection,
         provider_id="",
@@ -145,7 +154,7 @@ def _failed(message: Message, why: str, now: datetime) -> None:
     search.update(next_look_at=now + AFTER_FAILURE)
 
 
-def _free(message: Message, listed: Sequence[Said]) -> list[Said]:
+def _free(message: Message, listed: Sequence[ProviderReport]) -> list[ProviderReport]:
     """What was listed and belongs to no other message of ours."""
     ids = [each.id for each in listed if each.id]
     others = Message.objects.filter(connection=message.connection_id, provider_id__in=ids).exclude(
@@ -155,7 +164,7 @@ def _free(message: Message, listed: Sequence[Said]) -> list[Said]:
     return [each for each in listed if each.id and each.id not in taken]
 
 
-def _has_double(message: Message, at: datetime) -> bool:
+def _has_double(message: Message, at: datetime, listing: Listing) -> bool:
     """Whether another message of ours without an id could be meant as well: to the same recipient, with the same text,
     at about the same time. Nobody could tell which of both was listed."""
     nameless = Message.objects.filter(
@@ -166,36 +175,36 @@ def _has_double(message: Message, at: datetime) -> bool:
         connection=message.connection_id,
         number=message.number_id,
         provider_id="",
-        claimed_at__range=(at - lookup.NEAR, at + lookup.NEAR),
+        claimed_at__range=(at - NEAR, at + NEAR),
     ).exclude(pk=message.pk)
-    found = nameless.select_related("connection").only("body", "characters", "values_gone_at", "connection")
-    return any(_says(each, message.body) for each in found)
+    found = nameless.only("body", "characters", "values_gone_at")
+    return any(_says(each, message.body, listing) for each in found)
 
 
-def _says(message: Message, body: str) -> bool:
-    """As receipts.says; where Twilio replaces look-alikes, also with those replaced."""
+def _says(message: Message, body: str, listing: Listing) -> bool:
+    """As receipts.says; also with what the provider makes of texts."""
     if says(message, body):
         return True
-    assert message.connection
-    if message.values_gone_at or not Options.read(message.connection.options).smart_encoded:
-        return False
-    return segments.to_gsm(message.body).text.split() == segments.to_gsm(body).text.split()
+    made, found = listing.rewritten(message.body), listing.rewritten(body)
+    return not message.values_gone_at and made.split() == found.split()
 
 
-def _settled(message: Message, said: Said, now: datetime) -> bool:
-    """The message has the id, and the status, that the list has it under."""
-    if not log.identified(message.pk, said.id):  # a receipt was quicker
-        return False
-    message.provider_id = said.id
-    outside.was_ours(message.connection_id or 0, said.id)
-    moved = meaning.take(message, said, log.LOOKED_UP, now)
-    charges.keep(message, said.price, now)
+def _settled(message: Message, said: ProviderReport, now: datetime) -> bool:
+    """The message has the id, and the status, that the list has it under: both or neither, since one with an id is not
+    looked for again."""
+    with transaction.atomic():
+        if not log.identified(message.pk, said.id):  # a receipt was quicker
+            return False
+        message.provider_id = said.id
+        outside.was_ours(message.connection_id or 0, said.id)
+        moved = meaning.take(message, said, log.LOOKED_UP, now)
+        charges.keep(message, said.price, now)
     if moved:
         settled.send(sender=Message, ids=[message.pk])
     return moved
 
 
-def _shown(said: Said, is_same: bool) -> Mapping[str, Any]:
+def _shown(said: ProviderReport, is_same: bool) -> Mapping[str, Any]:
     """What the timeline keeps of a listed message: nothing that names its recipient, and no text."""
     return {
         "id": said.id,

@@ -14,7 +14,7 @@ from smsadmin.core.segments import measure
 from smsadmin.directory.models import Number
 from smsadmin.incoming import wires
 from smsadmin.incoming.models import OutsideMessage, ProviderCall
-from smsadmin.providers.told import Said
+from smsadmin.providers.told import ProviderReport
 from smsadmin.sending.models import Message
 
 _MOST_MEDIA = 100
@@ -58,7 +58,7 @@ def keep(call: ProviderCall) -> None:
     )
 
 
-def _was_deleted(said: Said) -> bool:
+def _was_deleted(said: ProviderReport) -> bool:
     try:
         return not Message.objects.filter(pk=UUID(said.ours)).exists()
     except ValueError:

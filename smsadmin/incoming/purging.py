@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,18 +9,13 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from smsadmin.incoming.models import Charge, InboundMessage, OutsideMessage, ProviderCall
+from smsadmin.privacy.models import Part
 from smsadmin.workspaces.models import Workspace
 
 Outcome = ProviderCall.Outcome
 
 
-class What(StrEnum):
-    TEXTS = "texts"
-    NUMBERS = "numbers"
-    ROWS = "rows"
-
-
-def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000) -> int:
+def purge(workspace: Workspace, before: datetime, part: Part, most: int = 1_000) -> int:
     """Deletes this of what came in before that moment, at most so many rows of each kind; returns how many rows were
     touched. To be called again until that is 0: what is gone already is not looked at again.
 
@@ -29,8 +23,8 @@ def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000)
     """
     texts = [model.objects.filter(workspace=workspace, at__lt=before) for model in _KEPT]
     calls = ProviderCall.objects.filter(workspace=workspace, at__lt=before)
-    gone = _DELETING[what](texts, calls, most)
-    if what == What.ROWS:  # prices name nobody, and stay as long as their messages
+    gone = _DELETING[part](texts, calls, most)
+    if part == Part.MESSAGE:  # prices name nobody, and stay as long as their messages
         gone += _deleted(_some(Charge.objects.filter(workspace=workspace, at__lt=before), most))
     return gone
 
@@ -82,4 +76,4 @@ def _some(rows: QuerySet[Any], most: int) -> QuerySet[Any]:
     return rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True)[:most]))
 
 
-_DELETING = {What.TEXTS: _texts, What.NUMBERS: _numbers, What.ROWS: _rows}
+_DELETING = {Part.TEXT: _texts, Part.NUMBER: _numbers, Part.MESSAGE: _rows}

@@ -16,13 +16,13 @@ from smsadmin.core.status import Status
 from smsadmin.incoming import meaning, outside, wires
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.incoming.result import Result, Wait
-from smsadmin.providers.told import Said
+from smsadmin.providers.told import ProviderReport
 from smsadmin.sending import log
 from smsadmin.sending.models import Message
 
 Outcome = ProviderCall.Outcome
 
-#: How far apart our claim of a message and the time that Aircall gives it may be: the clocks of two machines, and
+#: How far apart our claim of a message and the time that its provider gives it may be: the clocks of two machines, and
 #: the messages of its batch that were sent before it.
 NEAR = timedelta(minutes=10)
 #: No message waits longer than this for its turn.
@@ -46,17 +46,17 @@ def handle(call: ProviderCall, now: datetime) -> Result:
     return _noted(call, message, said, now)
 
 
-def _noted(call: ProviderCall, message: Message, said: Said, now: datetime) -> Result:
+def _noted(call: ProviderCall, message: Message, said: ProviderReport, now: datetime) -> Result:
     moved = meaning.take(message, said, call.event, now)
     return Result(Outcome.MOVED if moved else Outcome.NOTED, message.pk, said.word)
 
 
-def _receipt(call: ProviderCall, said: Said) -> log.Receipt:
+def _receipt(call: ProviderCall, said: ProviderReport) -> log.Receipt:
     """For a timeline alone: nothing is moved by it."""
     return log.Receipt(said.word, said.means, call.event, said.said_at, said.segments)
 
 
-def _by_our_id(call: ProviderCall, said: Said) -> Message | None:
+def _by_our_id(call: ProviderCall, said: ProviderReport) -> Message | None:
     """The message that the provider names by the id that we told it. It has the provider's id from then on, also where
     the answer to its send was lost. One that has another id is not meant: the id was told by somebody else."""
     try:
@@ -89,7 +89,7 @@ def _told_before(call: ProviderCall) -> ProviderCall | None:
     return same.filter(earlier).exclude(pk=call.pk).order_by("pk").first()
 
 
-def _repeated(call: ProviderCall, first: ProviderCall, said: Said, now: datetime) -> Result:
+def _repeated(call: ProviderCall, first: ProviderCall, said: ProviderReport, now: datetime) -> Result:
     if first.outcome == Outcome.WAITING:
         raise Wait(Result(Outcome.REPEAT))
     if first.message and Message.objects.filter(pk=first.message).exists():
@@ -100,7 +100,7 @@ def _repeated(call: ProviderCall, first: ProviderCall, said: Said, now: datetime
 # --- Recognised -------------------------------------------------------------------------------------
 
 
-def _recognised(call: ProviderCall, said: Said, now: datetime) -> Result:
+def _recognised(call: ProviderCall, said: ProviderReport, now: datetime) -> Result:
     """The one message without an id that this can be about gets the id, and the receipt. Of several nobody can tell
     which it is: none is touched, and each says so."""
     nameless = _like(said, call).filter(log.UNCONFIRMED, provider_id="")
@@ -117,7 +117,7 @@ def _recognised(call: ProviderCall, said: Said, now: datetime) -> Result:
     return _noted(call, found[0], said, now)
 
 
-def _like(said: Said, call: ProviderCall) -> QuerySet[Message]:
+def _like(said: ProviderReport, call: ProviderCall) -> QuerySet[Message]:
     """Messages of ours from the same number to the same recipient at about the same time."""
     at = said.created_at or said.said_at or call.at
     return Message.objects.filter(
@@ -130,7 +130,7 @@ def _like(said: Said, call: ProviderCall) -> QuerySet[Message]:
     )
 
 
-def _same_text(messages: QuerySet[Message], said: Said) -> list[Message]:
+def _same_text(messages: QuerySet[Message], said: ProviderReport) -> list[Message]:
     """Those that say the same, but for white space, which a provider may trim."""
     if not (said.party and said.sender_ids and said.body):
         return []

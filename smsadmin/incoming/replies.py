@@ -15,8 +15,8 @@ from smsadmin.incoming import wires
 from smsadmin.incoming.models import InboundMessage, ProviderCall
 from smsadmin.incoming.result import Result
 from smsadmin.incoming.signals import received
-from smsadmin.providers.told import Said
-from smsadmin.providers.twilio.options import Options
+from smsadmin.providers import registry
+from smsadmin.providers.told import ProviderReport
 from smsadmin.sending.models import Message
 
 Outcome = ProviderCall.Outcome
@@ -58,21 +58,16 @@ def handle(call: ProviderCall, now: datetime) -> Result:
     )
     if is_new:
         telling.received(inbound, now)
-        asks = said.asks or (said.keyword if _answers_itself(call) else "")
-        hear(inbound, now, asks=asks, answered=bool(asks))
+        asks = said.asks or (said.keyword if registry.answers_keywords(call.connection) else "")
+        # Whoever wrote by another channel than texts is heard, and gets no text for it.
+        hear(inbound, now, asks=asks, answered=bool(asks or said.channel))
         # Whoever is told may fail, and makes up for it later: what was heard holds all the same.
         tell = partial(received.send_robust, sender=InboundMessage, inbound=inbound)
         transaction.on_commit(tell, robust=True)
     return Result(Outcome.REPLY if is_new else Outcome.REPEAT, answers)
 
 
-def _answers_itself(call: ProviderCall) -> bool:
-    """Whether the provider acts on STOP, START and HELP itself, and answers: a second answer would be one too many, and
-    one to STOP is refused."""
-    return Options.read(call.connection.options).answers_keywords
-
-
-def _number(call: ProviderCall, said: Said) -> Number | None:
+def _number(call: ProviderCall, said: ProviderReport) -> Number | None:
     """The number of ours that was texted; where the provider picked the sender that is answered, its choice."""
     found = Number.objects.filter(connection=call.connection_id, provider_id__in=said.sender_ids)
     by_id = {number.provider_id: number for number in found}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from smsadmin.incoming.models import ProviderCall
 from smsadmin.providers.aircall import webhooks as aircall
 from smsadmin.providers.callr import webhooks as callr
-from smsadmin.providers.told import Said, Wire
+from smsadmin.providers.told import ProviderReport, Wire
 from smsadmin.providers.twilio import webhooks as twilio
 from smsadmin.workspaces.models import Connection
 
@@ -21,6 +21,6 @@ def of(call: ProviderCall) -> Wire:
     return WIRES[call.connection.kind]
 
 
-def said(call: ProviderCall) -> Said:
+def said(call: ProviderCall) -> ProviderReport:
     """What a call says of its message."""
     return of(call).said(call.body)

@@ -8,7 +8,8 @@ from smsadmin.workspaces.models import User, Workspace
 
 
 class Part(models.TextChoices):
-    """What is deleted by age. Each goes with those after it."""
+    """What is deleted by age, of messages and of all else that tells of people: the last are the rows themselves. Each
+    goes with those after it."""
 
     TEXT = "text", _("Texts and values")
     NUMBER = "number", _("Recipients' numbers")

@@ -27,8 +27,8 @@ from smsadmin.quotas import recount
 from smsadmin.resends import purging as resends
 from smsadmin.resends.models import ResendItem
 from smsadmin.sending import log
-from smsadmin.sending.dispatch import stopping
 from smsadmin.sending.models import Message, RefusedCall, Reply
+from smsadmin.stopping import stopping
 from smsadmin.workspaces.models import Workspace
 
 logger = structlog.get_logger(__name__)
@@ -39,12 +39,6 @@ STEP = 200
 MOST_AT_ONCE = 50_000
 #: Nothing more will be made of it: it is settled (an unknown one too), and whoever was told to wait has heard.
 _DONE = Q(status__in=sorted(SETTLED)) & ~Q(reply=Reply.OWED)
-
-_WHAT = {
-    Part.TEXT: incoming.What.TEXTS,
-    Part.NUMBER: incoming.What.NUMBERS,
-    Part.MESSAGE: incoming.What.ROWS,
-}
 
 
 def run(now: datetime | None = None) -> None:
@@ -65,10 +59,10 @@ def purge(workspace: Workspace, part: Part, before: datetime, now: datetime) -> 
     steps = MOST_AT_ONCE // STEP
     done = _repeated(lambda: _done_since(workspace, part, ends, now), steps)
     done += _repeated(lambda: _next(workspace, part, ends, now), steps)
-    done += _repeated(lambda: incoming.purge(workspace, before, _WHAT[part], STEP), steps)
-    done += _repeated(lambda: flows.purge(workspace, before, _WHAT[part], STEP), steps)
-    done += _repeated(lambda: hooks.purge(workspace, before, _WHAT[part], STEP), steps)
-    done += _repeated(lambda: agents.purge(workspace, before, _WHAT[part], STEP), steps)
+    done += _repeated(lambda: incoming.purge(workspace, before, part, STEP), steps)
+    done += _repeated(lambda: flows.purge(workspace, before, part, STEP), steps)
+    done += _repeated(lambda: hooks.purge(workspace, before, part, STEP), steps)
+    done += _repeated(lambda: agents.purge(workspace, before, part, STEP), steps)
     if part in (Part.NUMBER, Part.MESSAGE):
         done += resends.forget(workspace, before)
         done += _repeated(lambda: inbox.purge(workspace, before, STEP), steps)

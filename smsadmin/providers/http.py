@@ -301,10 +301,14 @@ def is_public(address: str) -> bool:
             return is_public(str(stands_for))
         if ip in _NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)))
+        return ip.is_global and ip in _UNICAST
     return ip.is_global and not ip.is_multicast
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: All of the internet (RFC 4291; IANA, "IPv6 Global Unicast Address Assignments"): what else Python takes for global
+#: leads into networks of one's own, as other translations of IPv4 do.
+_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 @cache

@@ -24,7 +24,7 @@ _MILLISECONDS = 1e11  # a Unix time beyond this
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RateLimitHint:
     """`until` when nothing is to be asked, or how many requests are `left` until `resets_at`; None: it does not say.
 
     `words` are its own.
@@ -36,19 +36,19 @@ class Said:
     words: str = ""
 
 
-def said(status: int | None, headers: Mapping[str, str], now: datetime) -> Said:
+def said(status: int | None, headers: Mapping[str, str], now: datetime) -> RateLimitHint:
     """What an answer says of the limit. The names of headers are in lower case."""
     if status == 429 or WAIT in headers:
         wait = asked(headers, now)
         until = now + min(max(SOME_TIME if wait is None else wait, SHORTEST), LONGEST)
-        return Said(until=until, words=_words(status, headers))
+        return RateLimitHint(until=until, words=_words(status, headers))
     left, resets_at = _number(headers.get(LEFT)), _moment(headers.get(RESET))
     if left is None or left < 0 or resets_at is None or resets_at <= now:
-        return Said()
+        return RateLimitHint()
     resets_at = min(resets_at, now + WINDOW)
     if left < 1:
-        return Said(until=resets_at, words=_words(None, headers))
-    return Said(left=int(left), resets_at=resets_at)
+        return RateLimitHint(until=resets_at, words=_words(None, headers))
+    return RateLimitHint(left=int(left), resets_at=resets_at)
 
 
 def asked(headers: Mapping[str, str], now: datetime) -> timedelta | None:

@@ -1,17 +1,23 @@
-"""Which adapter carries for which connection."""
+"""Which adapter carries for which connection, and what else each kind of account can do."""
 
 from collections.abc import Callable, Mapping
 
 from smsadmin.connections import error_codes
+from smsadmin.core.errors import SendError
 from smsadmin.incoming import addresses
 from smsadmin.pacing.turns import Page
 from smsadmin.providers.aircall.client import Aircall
 from smsadmin.providers.aircall.send import AircallSender
 from smsadmin.providers.base import Provider
 from smsadmin.providers.callr.client import Callr
+from smsadmin.providers.callr.history import CallrHistory
 from smsadmin.providers.callr.options import Options
 from smsadmin.providers.callr.send import CallrSender
+from smsadmin.providers.history import History, Listing
+from smsadmin.providers.told import ProviderReport
 from smsadmin.providers.twilio.client import Twilio
+from smsadmin.providers.twilio.codes import Refusal
+from smsadmin.providers.twilio.history import TwilioHistory
 from smsadmin.providers.twilio.options import Options as TwilioOptions
 from smsadmin.providers.twilio.send import TwilioSender
 from smsadmin.workspaces.models import Connection
@@ -58,6 +64,44 @@ _SENDERS: Mapping[str, Callable[[Connection], Provider]] = {
 }
 #: The kinds of connections that carry messages: they have a directory, a pace and a queue.
 CARRIERS = frozenset(_SENDERS)
+
+
+_LISTINGS: Mapping[str, Callable[[Connection], Listing]] = {
+    Connection.Kind.TWILIO: lambda connection: TwilioHistory(twilio(connection)),
+}
+_HISTORIES: Mapping[str, Callable[[Connection], History]] = {
+    Connection.Kind.CALLR: lambda connection: CallrHistory(callr(connection)),
+    **_LISTINGS,
+}
+#: The kinds that can be asked about a message by its id, and those whose list of messages, with prices, can be read.
+ASKED, LISTED = frozenset(_HISTORIES), frozenset(_LISTINGS)
+
+
+def history(connection: Connection) -> History:
+    """The messages of an account of a kind that is ASKED."""
+    return _HISTORIES[connection.kind](connection)
+
+
+def listing(connection: Connection) -> Listing:
+    """The messages of an account of a kind that is LISTED."""
+    return _LISTINGS[connection.kind](connection)
+
+
+def error_of(
+    connection: Connection, said: ProviderReport, *, sender: str, recipient: str, characters: int
+) -> SendError | None:
+    """What the provider's code means in the workspace for a message that did not arrive; None where it has no codes."""
+    if connection.kind != Connection.Kind.TWILIO:
+        return None
+    codes = error_codes.table(connection.workspace_id)
+    return codes.error(Refusal(said.code), sender=sender, recipient=recipient, characters=characters)
+
+
+def answers_keywords(connection: Connection) -> bool:
+    """Whether the provider acts on STOP, START and HELP itself, and answers: a second answer would be one too many, and
+    one to STOP is refused."""
+    is_twilio = connection.kind == Connection.Kind.TWILIO
+    return is_twilio and TwilioOptions.read(connection.options).answers_keywords
 
 
 def _callr_client(connection: Connection) -> Callr:

@@ -1,7 +1,7 @@
 """What providers tell us, in one form whoever told it.
 
 Each provider's `webhooks` module is a Wire: it reads that provider's calls, and everything after it (receipts, replies,
-what others sent) knows this form alone.
+what others sent) knows this form alone. What else a kind of account can do is asked of the registry.
 """
 
 from collections.abc import Mapping
@@ -52,8 +52,8 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What an event says of one message; "" or None for what it leaves out."""
+class ProviderReport:
+    """What an event, or an answer, says of one message; "" or None for what it leaves out."""
 
     id: str
     word: str
@@ -78,6 +78,7 @@ class Said:
         ""  # likewise, where it is one of those that the provider takes for that unless told otherwise
     )
     price: Price | None = None
+    channel: str = ""  # "whatsapp", "rcs" …: what the provider carries beside texts, by the same numbers
 
     @property
     def sender_ids(self) -> list[str]:
@@ -94,7 +95,7 @@ class Wire(Protocol):
 
     def about(self, payload: Mapping[str, Any]) -> About: ...
 
-    def said(self, payload: Mapping[str, Any]) -> Said:
+    def said(self, payload: Mapping[str, Any]) -> ProviderReport:
         """The message in an event."""
         ...
 

@@ -42,7 +42,7 @@ def _redact_text(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ShownExchange:
     """One exchange with the provider, as text to read."""
 
     at: datetime
@@ -51,13 +51,13 @@ class Said:
     answer: str
 
 
-def exchanges(events: Sequence[Event], *, without_text: bool = False) -> list[Said]:
+def exchanges(events: Sequence[Event], *, without_text: bool = False) -> list[ShownExchange]:
     """Every attempt as it went over the wire, credentials masked; `without_text` tells only how it went."""
     left_out = SAID if without_text else ()
     return [_said(event, left_out) for event in events if event.kind == Event.Kind.ATTEMPT]
 
 
-def _said(event: Event, left_out: Sequence[str]) -> Said:
+def _said(event: Event, left_out: Sequence[str]) -> ShownExchange:
     data = {name: value for name, value in event.data.items() if name not in left_out}
     line = f"{data.get('method', '')} {data.get('url', '')}".strip()
     status = (
@@ -66,7 +66,7 @@ def _said(event: Event, left_out: Sequence[str]) -> Said:
         else _("No answer: %(why)s") % {"why": phrases.translated(data.get("failure", ""))}
     )
     answer = _pretty(data.get("answer", ""))
-    return Said(
+    return ShownExchange(
         event.at,
         redact(line),
         _pretty(data.get("request")),

@@ -52,10 +52,13 @@ def test_a_test_asks_for_its_actions(owner, outside, answer, state):
     assert Connection.objects.get().state == state
 
 
-def test_another_region_is_another_thing_to_test(owner):
+def test_another_region_is_tried_and_another_name_is_not(owner):
+    """The key may have been refused because it was shown in the wrong one: calls are asked for again."""
     owner.post(reverse("connection-new", args=["synthflow"]), FIELDS)
     made = Connection.objects.get()
-    made.mark("working", "ok")
-    owner.post(reverse("connection", args=[made.pk]), {**FIELDS, "api_key": "", "region": "us"})
-    made.refresh_from_db()
-    assert (made.state, made.secrets) == ("untested", {"api_key": "key-1"})
+    made.mark("rejected", "no")
+    for given, is_lost in (({"name": "Other"}, True), ({"region": "us"}, False)):
+        owner.post(reverse("connection", args=[made.pk]), {**FIELDS, "api_key": "", **given})
+        made.refresh_from_db()
+        assert (bool(made.lost_at), made.state) == (is_lost, "rejected" if is_lost else "untested")
+    assert made.secrets == {"api_key": "key-1"}

@@ -154,25 +154,27 @@ def test_it_has_a_pace_of_its_own(account, settings):
 
 def test_chosen_numbers_tell_us_once_somebody_has_seen_what_that_replaces(owner, account, sandbox):
     texts = sandbox.state.twilio_numbers[OURS]
-    texts.sms_url = "https://elsewhere.example/texts"
+    texts.sms_url, texts.sms_fallback_url = "https://elsewhere.example/texts", "https://spare.example/texts"
     url = reverse("twilio-incoming", args=[account.pk])
 
     assert "https://elsewhere.example/texts" in owner.get(url).content.decode()
     asked = owner.post(url, {"number": [texts.sid, sandbox.state.twilio_numbers[VOICE].sid]}).content.decode()
     assert "What is set there now is replaced" in asked
+    assert "https://spare.example/texts" in asked
     assert "+44" not in asked.partition("<main")[2]  # it cannot text
     assert texts.sms_url == "https://elsewhere.example/texts"
 
     done = owner.post(url, {"number": texts.sid, "do": "set"}, follow=True).content.decode()
     assert "1 number tells us of its texts from now on." in done
     address = Webhook.objects.get().secrets["address"]
-    assert texts.sms_url == f"http://testserver/twilio/inbound/{address}"
+    ours = f"http://testserver/twilio/inbound/{address}"
+    assert (texts.sms_url, texts.sms_fallback_url) == (ours, ours)
     assert owner.post(url, {}).status_code == 422
 
 
 def test_a_number_that_an_application_or_get_keeps_from_us_is_not_said_to_tell_us(owner, account, sandbox):
     url, texts = reverse("twilio-incoming", args=[account.pk]), sandbox.state.twilio_numbers[OURS]
-    texts.sms_url = addresses.for_twilio(account).inbound
+    texts.sms_url = texts.sms_fallback_url = addresses.for_twilio(account).inbound
     assert " Here</td>" in owner.get(url).content.decode()
     texts.sms_method = "GET"
     assert "by GET, which is not answered" in owner.get(url).content.decode()
@@ -184,6 +186,20 @@ def test_a_number_that_an_application_or_get_keeps_from_us_is_not_said_to_tell_u
     assert texts.sms_application_sid in asked
     owner.post(url, {"number": texts.sid, "do": "set"})
     assert (texts.sms_method, texts.sms_application_sid) == ("POST", "")
+    assert " Here</td>" in owner.get(url).content.decode()
+
+
+def test_how_twilio_repeats_a_failed_call_goes_along_and_can_be_changed_later(owner, account, sandbox):
+    url, texts = reverse("twilio-incoming", args=[account.pk]), sandbox.state.twilio_numbers[OURS]
+    owner.post(url, {"number": texts.sid, "do": "set"})
+    before = texts.sms_url
+    account.options = {"overrides": "rc=2&rp=all"}
+    account.save()
+
+    assert "is set otherwise than it would be now" in owner.get(url).content.decode()
+    assert "nothing is replaced" in owner.post(url, {"number": texts.sid}).content.decode()
+    owner.post(url, {"number": texts.sid, "do": "set"})
+    assert texts.sms_url == texts.sms_fallback_url == f"{before}#rc=2&rp=all"
     assert " Here</td>" in owner.get(url).content.decode()
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from smsadmin.consent import opting
 from smsadmin.consent.models import Source
-from smsadmin.consent.opting import Said
+from smsadmin.consent.opting import Statement
 from smsadmin.core.message import Record
 from smsadmin.sending import bell, dispatch, explain
 from smsadmin.sending.accept import accept
@@ -19,11 +19,11 @@ NAME = "sms_opt_out"
 
 
 def out(workspace, number=ADA):
-    opting.opt_out(workspace.pk, number, Said(Source.PERSON, timezone.now()))
+    opting.opt_out(workspace.pk, number, Statement(Source.PERSON, timezone.now()))
 
 
 def back(workspace, number=ADA):
-    opting.opt_in(workspace.pk, number, Said(Source.PERSON, timezone.now()))
+    opting.opt_in(workspace.pk, number, Statement(Source.PERSON, timezone.now()))
 
 
 def step(message, name="opt_out"):

@@ -8,9 +8,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from smsadmin import keyset
 from smsadmin.consent import importing, listing, opting
 from smsadmin.consent.models import Change, OptOut, Policy, PropertyWrite, Review, Source
-from smsadmin.consent.opting import Said
+from smsadmin.consent.opting import Statement
 from smsadmin.crm.models import PropertyList
 from smsadmin.privacy.models import Policy as Privacy
 from tests.consent.conftest import ADA, BOB, is_out, texted
@@ -21,7 +22,7 @@ NOW = timezone.now()
 
 
 def out(workspace, number=ADA, minutes=0, **more):
-    said = Said(Source.PERSON, NOW - timedelta(minutes=minutes), **more)
+    said = Statement(Source.PERSON, NOW - timedelta(minutes=minutes), **more)
     opting.opt_out(workspace.pk, number, said)
     return OptOut.objects.get(workspace=workspace, number=number)
 
@@ -70,7 +71,7 @@ def test_what_is_no_number_is_said_beside_the_field(workspace, signed_in, policy
 
 def test_the_list_is_narrowed_by_state(workspace, signed_in, policy):
     out(workspace), out(workspace, BOB)
-    opting.opt_in(workspace.pk, BOB, Said(Source.PERSON, NOW))
+    opting.opt_in(workspace.pk, BOB, Statement(Source.PERSON, NOW))
     client = signed_in()
 
     assert "+33 6 12 34 56 78" not in source(client.get("/opt-outs/?state=out"))
@@ -80,7 +81,7 @@ def test_the_list_is_narrowed_by_state(workspace, signed_in, policy):
 def test_the_list_comes_page_by_page_at_the_same_cost(
     workspace, signed_in, policy, monkeypatch, django_assert_max_num_queries
 ):
-    monkeypatch.setattr(listing, "PER_PAGE", 3)
+    monkeypatch.setattr(keyset, "PER_PAGE", 3)
     numbers = many(workspace, 8)
     rows = OptOut.objects.filter(workspace=workspace)
     first = listing.page_of(rows)
@@ -179,7 +180,7 @@ def test_back_in_asks_first_and_needs_a_reason(workspace, signed_in, policy):
 
 def test_a_button_does_what_it_says_also_where_somebody_was_quicker(workspace, signed_in, policy):
     shown, client = out(workspace), signed_in()
-    opting.opt_in(workspace.pk, ADA, Said(Source.PERSON, timezone.now()))
+    opting.opt_in(workspace.pk, ADA, Statement(Source.PERSON, timezone.now()))
 
     client.post(f"/opt-outs/{shown.pk}/change/", {"do": "in", "reason": "x"})
 
@@ -322,15 +323,15 @@ def test_lines_end_as_any_system_ends_them(end):
 def test_an_import_costs_the_same_for_many(workspace, policy, django_assert_max_num_queries):
     numbers = [f"+1312555{each:04}" for each in range(400)]
     with django_assert_max_num_queries(16):
-        changed = opting.standing(workspace.pk, numbers, Said(Source.IMPORT, NOW), is_out=True)
+        changed = opting.standing(workspace.pk, numbers, Statement(Source.IMPORT, NOW), is_out=True)
     assert len(changed) == 400
 
 
 def test_the_list_is_exported_as_it_is_filtered(workspace, signed_in, policy, monkeypatch):
-    monkeypatch.setattr(listing, "PER_PAGE", 2)
+    monkeypatch.setattr(keyset, "PER_PAGE", 2)
     many(workspace, 5)
     out(workspace, BOB, words="=cmd()")
-    opting.opt_in(workspace.pk, BOB, Said(Source.PERSON, NOW, words="=cmd()"))
+    opting.opt_in(workspace.pk, BOB, Statement(Source.PERSON, NOW, words="=cmd()"))
     client = signed_in()
 
     def exported(query=""):

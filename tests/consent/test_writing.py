@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from smsadmin.consent import opting, writing
 from smsadmin.consent.models import OptOut, PropertyWrite, Source
-from smsadmin.consent.opting import Said
+from smsadmin.consent.opting import Statement
 from smsadmin.providers.hubspot import optouts
 from tests.consent.conftest import BOB, is_out, texted
 from tests.crm.standin import StandIn, stand_in
@@ -48,7 +48,7 @@ def write():
 
 
 def said(**more):
-    return Said(Source.PERSON, timezone.now(), **more)
+    return Statement(Source.PERSON, timezone.now(), **more)
 
 
 def opt_out(workspace, number):

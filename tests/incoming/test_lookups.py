@@ -88,6 +88,20 @@ def test_exactly_one_that_says_the_same_settles_it(account, sandbox, word, code,
     assert Charge.objects.get(message=message.pk).currency == "USD"
 
 
+def test_a_worker_that_dies_while_it_settles_leaves_it_to_the_next(account, sandbox, monkeypatch):
+    message = unknown(account)
+    listed(sandbox, "SM1")
+    with monkeypatch.context() as dying:
+        dying.setattr(lookups.meaning, "take", lambda *_arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(account)
+    assert status(message) == "unknown"
+
+    slots.forget(account.pk)
+    assert lookups.run(timezone.now() + lookups.LEASE) == 1
+    assert status(message) == "delivered"
+
+
 def test_a_message_of_a_service_is_found_by_the_service(account, sandbox):
     made = {"connection": account, "workspace": account.workspace, "seen_at": timezone.now()}
     service = Number.objects.create(provider_id=SERVICE, kind=SenderKind.POOL, name="Service", **made)
@@ -239,10 +253,16 @@ def test_somebody_may_ask_at_once_by_the_list_or_by_the_id(account, sandbox, cli
     assert (status(lost), status(known), known.error_code) == ("delivered", "undelivered", "MESSAGE_FILTERED")
 
 
+def sent(account, sid="SM1", **columns):
+    """It left five minutes ago, however long it had waited here."""
+    at = timezone.now() - timedelta(minutes=5)
+    mine = {"number": account.numbers.get(), "provider_id": sid, "at": at, "claimed_at": at}
+    return make_message(account.workspace, **(mine | columns))
+
+
 def test_what_messages_cost_is_read_from_the_list_once_twilio_knows(account, sandbox, client):
-    old = timezone.now() - timedelta(minutes=5)
-    message = make_message(account.workspace, number=account.numbers.get(), provider_id="SM1", at=old)
-    other = make_message(account.workspace, number=account.numbers.get(), provider_id="SM2", at=old)
+    held = timezone.now() - timedelta(days=6)
+    message, other = sent(account, at=held), sent(account, "SM2", at=held)
     listed(sandbox, "SM1")
 
     slots.forget(account.pk)
@@ -256,7 +276,7 @@ def test_what_messages_cost_is_read_from_the_list_once_twilio_knows(account, san
 def test_a_price_that_is_not_told_is_asked_for_ever_later_and_then_no_more(account, sandbox, time_machine):
     start = timezone.now()
     time_machine.move_to(start, tick=False)
-    message = make_message(account.workspace, number=account.numbers.get(), provider_id="SM1", at=start)
+    message = sent(account, at=start - timedelta(hours=30), claimed_at=start)
     reads = []
     for hours in (0, 0.1, 0.5, 1.1, 2, 7, 8, 25, 26, 40):
         time_machine.move_to(start + timedelta(hours=hours), tick=False)
@@ -271,11 +291,9 @@ def test_a_price_that_is_not_told_is_asked_for_ever_later_and_then_no_more(accou
 
 
 def test_many_prices_take_no_more_queries_than_few(account, sandbox, django_assert_max_num_queries):
-    old = timezone.now() - timedelta(minutes=5)
     for serial in range(8):
-        sid = f"SM{serial}"
-        make_message(account.workspace, number=account.numbers.get(), provider_id=sid, at=old)
-        listed(sandbox, sid)
+        sent(account, f"SM{serial}")
+        listed(sandbox, f"SM{serial}")
     slots.forget(account.pk)
     with django_assert_max_num_queries(30):
         assert charges.gather() == 8

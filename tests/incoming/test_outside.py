@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from smsadmin.incoming import outside
 from smsadmin.incoming.models import OutsideMessage, ProviderCall
-from smsadmin.incoming.purging import What, purge
+from smsadmin.incoming.purging import purge
+from smsadmin.privacy.models import Part
 from tests.factories import make_member, make_number
 from tests.incoming.conftest import ADA, NOW, handle, make_account, status
 
@@ -119,11 +120,11 @@ def test_it_is_deleted_by_age_text_first_then_the_number_then_the_row(account):
     OutsideMessage.objects.update(at=old)
     before = timezone.now() - timedelta(days=5)
 
-    assert purge(make_account("elsewhere").workspace, before, What.ROWS) == 0
-    assert purge(account.workspace, before, What.TEXTS) == 1
+    assert purge(make_account("elsewhere").workspace, before, Part.MESSAGE) == 0
+    assert purge(account.workspace, before, Part.TEXT) == 1
     assert kept() == [(account.number.pk, ADA, "", 1)]
-    assert purge(account.workspace, before, What.NUMBERS) == 1
+    assert purge(account.workspace, before, Part.NUMBER) == 1
     assert kept() == [(account.number.pk, "", "", 1)]
-    assert purge(account.workspace, before, What.NUMBERS) == 0
-    assert purge(account.workspace, before, What.ROWS) == 1
+    assert purge(account.workspace, before, Part.NUMBER) == 0
+    assert purge(account.workspace, before, Part.MESSAGE) == 1
     assert kept() == []

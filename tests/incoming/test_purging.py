@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from smsadmin.incoming.models import InboundMessage, ProviderCall
-from smsadmin.incoming.purging import What, purge
+from smsadmin.incoming.purging import purge
+from smsadmin.privacy.models import Part
 from tests.incoming.conftest import ADA, handle, make_account
 from tests.plans import plan_of
 
@@ -41,15 +42,15 @@ def replies():
 
 
 def test_texts_go_and_numbers_stay(told):
-    assert purged(told, What.TEXTS) == 2
+    assert purged(told, Part.TEXT) == 2
     assert replies() == [(ADA, ""), (ADA, "New")]
     assert "Waits" not in str(list(ProviderCall.objects.values_list("body", flat=True)))
     assert InboundMessage.objects.exclude(values_gone_at=None).count() == 1
-    assert purged(told, What.TEXTS) == 0
+    assert purged(told, Part.TEXT) == 0
 
 
 def test_numbers_go_from_calls_too(told):
-    purged(told, What.NUMBERS)
+    purged(told, Part.NUMBER)
 
     assert replies() == [("", "Old"), (ADA, "New")]
     assert [
@@ -58,11 +59,11 @@ def test_numbers_go_from_calls_too(told):
         *[False] * 3,
         True,
     ]
-    assert purged(told, What.NUMBERS) == 0
+    assert purged(told, Part.NUMBER) == 0
 
 
 def test_rows_go_in_steps(told):
-    assert [purged(told, What.ROWS, most=2) for _ in range(3)] == [3, 1, 0]
+    assert [purged(told, Part.MESSAGE, most=2) for _ in range(3)] == [3, 1, 0]
     assert replies() == [(ADA, "New")]
     assert ProviderCall.objects.count() == 1
 
@@ -70,8 +71,8 @@ def test_rows_go_in_steps(told):
 def test_what_is_gone_is_not_looked_at_again(told):
     """However much is: what is left stands in an index of its own, in the order in which it is deleted."""
     for what, indexes in (
-        (What.TEXTS, ["inbound_with_text", "told_with_text"]),
-        (What.NUMBERS, ["inbound_with_number", "told_with_number"]),
+        (Part.TEXT, ["inbound_with_text", "told_with_text"]),
+        (Part.NUMBER, ["inbound_with_number", "told_with_number"]),
     ):
         with CaptureQueriesContext(connection) as captured:
             assert purged(told, what)
@@ -84,6 +85,6 @@ def test_what_is_gone_is_not_looked_at_again(told):
 
 def test_another_workspace_keeps_its_own(told):
     other = make_account("elsewhere")
-    for what in What:
-        assert purged(other, what) == 0
+    for part in Part:
+        assert purged(other, part) == 0
     assert len(replies()) == 2

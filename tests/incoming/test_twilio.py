@@ -316,6 +316,22 @@ def test_stop_opts_out_start_lifts_it_and_twilio_alone_answers(twilio):
     assert not Message.objects.exists()
 
 
+def test_stop_by_another_channel_counts_and_gets_no_text_back(twilio):
+    twilio.keeps_opt_outs(stop_answer="You are out.")
+    twilio.text("STOP", From="rcs:+491701234567", To="rcs:brand_agent", MessagingServiceSid=SERVICE)
+    twilio.text("STOP", From="whatsapp:+491701234568", To=f"whatsapp:{OURS}")
+    twilio.text("YES", From="whatsapp:+491701234568", To=f"whatsapp:{OURS}")
+
+    assert sorted(twilio.out) == ["+491701234567", "+491701234568"]
+    assert not Message.objects.exists()
+
+
+def test_what_comes_from_nobody_with_a_number_is_no_text(twilio):
+    twilio.text("STOP", From="messenger:4915112345678901", To="messenger:1")
+
+    assert not InboundMessage.objects.exists()
+
+
 def test_where_twilio_does_not_answer_we_do(twilio):
     twilio.keeps_opt_outs(stop_answer="You are out.")
     twilio.connection.options = {"answers_keywords": False}

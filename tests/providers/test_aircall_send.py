@@ -104,7 +104,7 @@ def test_segments_are_taken_where_an_answer_names_a_number_that_can_be(answers, 
 @pytest.mark.parametrize(
     "answer",
     [
-        *[httpx.Response(status) for status in (500, 502, 503, 504, 520, 301, 302, 304)],
+        *[httpx.Response(status) for status in (500, 502, 503, 504, 520, 301, 302, 304, 408)],
         httpx.Response(502, text="<html>Bad Gateway</html>"),
         httpx.ReadTimeout("slow"),
         httpx.WriteTimeout("slow"),

@@ -302,26 +302,39 @@ def echoing(error=None):
     return react
 
 
-@pytest.mark.parametrize(
-    "error",
-    [None, errors.ProviderUnknown(provider="Aircall", reason="HTTP 500"), errors.RateLimited(attempts=5)],
-    ids=["sent", "unknown", "failed"],
-)
-def test_no_page_ever_tells_the_code(client, send, verify, phone, provider, received, monkeypatch, error):
-    monkeypatch.setattr(
-        "smsadmin.sending.log.forget_text", lambda ids, now: None
-    )  # the pages hide it all the same
-    provider.answer(PHONE, echoing(error))
+@pytest.fixture
+def kept(monkeypatch):
+    """Its text stays in the log: the pages hide it all the same."""
+    monkeypatch.setattr("smsadmin.sending.log.forget_text", lambda ids, now: None)
+
+
+def test_no_page_ever_tells_the_code(client, send, verify, phone, provider, received, kept):
+    provider.answer(PHONE, echoing())
     answers = [send()]
     message = Message.objects.get()
     code = code_in(message.body)
 
     answers += pages(client, phone, message)  # while it waits
     assert received() == code
-    answers += pages(client, phone, message)  # once it was sent, or not
     answers += [verify(f"{(int(code) + 1) % 1_000_000:06}"), *pages(client, phone, message)]
     answers += [verify(code), *pages(client, phone, message)]
+    assert_untold(code, answers)
 
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.ProviderUnknown(provider="Aircall", reason="HTTP 500"), errors.RateLimited(attempts=5)],
+    ids=["unknown", "failed"],
+)
+def test_nor_where_it_was_not_sent(client, send, phone, provider, received, kept, error):
+    provider.answer(PHONE, echoing(error))
+    send()
+    code = received()
+
+    assert_untold(code, pages(client, phone, Message.objects.get()))
+
+
+def assert_untold(code, answers):
     assert all(answer.status_code in (200, 422) for answer in answers)
     for answer in answers:
         assert code not in words(answer)

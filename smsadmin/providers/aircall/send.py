@@ -10,7 +10,7 @@ from typing import Any
 
 from smsadmin.core import errors
 from smsadmin.core.message import Accepted, Sms
-from smsadmin.providers import http, limits
+from smsadmin.providers import outcomes
 from smsadmin.providers.aircall.client import (
     Aircall,
     key,
@@ -20,9 +20,6 @@ from smsadmin.providers.aircall.client import (
 from smsadmin.providers.aircall.webhooks import segments
 from smsadmin.providers.base import Result
 from smsadmin.providers.http import Answer
-
-#: Seconds after which a message whose account was refused may be looked at again.
-AFTER_REFUSAL = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +40,8 @@ class AircallSender:
         if ping.status == 200:  # then it is the plan, and posting it again would not help
             return replace(self._result(sms, answer), requests=2)
         if ping.status in (401, 403):
-            return _refused_account(answer)
-        # Nobody can tell whether the key is good; that the message never left is sure.
-        detail = ping.exchange.failure or f"HTTP {ping.status}"
-        return Result(answer.exchange, retry_in=5.0, reason="unreachable", detail=detail, requests=2)
+            return outcomes.refused_account(answer)
+        return outcomes.refused_unclear(answer, ping)
 
     def _post(self, sms: Sms) -> Answer:
         body: dict[str, Any] = {"to": sms.recipient, "body": sms.body}
@@ -58,18 +53,10 @@ class AircallSender:
         return self.aircall.request("POST", f"/v1/numbers/{sms.sender_id}/messages/{way}", json_body=body)
 
     def _result(self, sms: Sms, answer: Answer) -> Result:
-        exchange = answer.exchange
-        if answer.broke == http.NOT_SENT:
-            return Result(exchange, retry_in=5.0, reason="unreachable", detail=exchange.failure)
-        if answer.broke:
-            return Result(exchange, error=errors.ProviderUnknown(provider=self.name, reason=exchange.failure))
+        if settled := outcomes.without_word(answer, self.name, jitter=False):  # it names the moment itself
+            return settled
         if 200 <= answer.status < 300:
-            return Result(exchange, accepted=_accepted(answer))
-        if answer.status == 429:
-            return Result(exchange, retry_in=limits.pause(exchange), reason="rate_limited", detail="HTTP 429")
-        if answer.status >= 500 or answer.status < 400:
-            reason = f"HTTP {answer.status}"
-            return Result(exchange, error=errors.ProviderUnknown(provider=self.name, reason=reason))
+            return Result(answer.exchange, accepted=_accepted(answer))
         return self._refused(sms, answer)
 
     def _refused(self, sms: Sms, answer: Answer) -> Result:
@@ -90,17 +77,6 @@ class AircallSender:
         if status != 403:
             return {}
         return {"proxy_mode": False} if self.aircall.is_native(sms.sender_id) else {}
-
-
-def _refused_account(answer: Answer) -> Result:
-    """The credentials are bad, so nothing of the account leaves: the message waits for better ones."""
-    return Result(
-        answer.exchange,
-        retry_in=AFTER_REFUSAL,
-        reason="credential",
-        detail=f"HTTP {answer.status}",
-        requests=2,
-    )
 
 
 def _accepted(answer: Answer) -> Accepted:

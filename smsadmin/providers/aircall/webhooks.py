@@ -11,7 +11,7 @@ from uuid import UUID
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
 from smsadmin.providers.aircall import calls
-from smsadmin.providers.told import About, Said, mapping, moment, phone, segment_count, text
+from smsadmin.providers.told import About, ProviderReport, mapping, moment, phone, segment_count, text
 
 SENT, RECEIVED = "message.sent", "message.received"
 STATUS_UPDATED = "message.status_updated"
@@ -84,12 +84,12 @@ def tells_of_leaving(payload: Mapping[str, Any]) -> bool:
     return event_of(payload) == SENT
 
 
-def said(payload: Mapping[str, Any]) -> Said:
+def said(payload: Mapping[str, Any]) -> ProviderReport:
     """The message in an event, read tolerantly: any key may be missing or of another type."""
     data = mapping(payload.get("data"))
     number = mapping(data.get("number"))
     word = text(data.get("status"), 40)
-    return Said(
+    return ProviderReport(
         id=text(data.get("id"), 120),
         word=word,
         means=_meaning(event_of(payload), word),

@@ -1,12 +1,12 @@
-"""How a Callr account is spoken to, where its documents leave that open: Connection.options with types and defaults.
+"""How a Callr account is spoken to, where its documents leave that open: Connection.options.
 
 docs/integrations/callr.md says of each what is known.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Self
+
+from smsadmin.providers.options import AccountOptions
 
 REST, RPC = "rest", "rpc"
 #: The last day of JSON-RPC (README of Callr's SDK for Python).
@@ -18,7 +18,7 @@ NEVER, FORCED, ALWAYS = "never", "forced", "always"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Options(AccountOptions):
     """What the documents do not say, or leave to choose."""
 
     protocol: str = REST
@@ -28,13 +28,3 @@ class Options:
     encoding: str = FORCED
     signature_header: str = "X-CALLR-HmacSignature"
     signed: bool = True  # calls without a signature are refused
-
-    @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> Self:
-        """Of what is stored; what is missing there, or of another type, is as installed."""
-        known: dict[str, type] = {each.name: type(each.default) for each in fields(cls)}
-        given: dict[str, Any] = {k: value for k, value in stored.items() if type(value) is known.get(k)}
-        return cls(**given)
-
-    def as_stored(self) -> dict[str, Any]:
-        return asdict(self)

@@ -5,14 +5,13 @@ repeat harmless is documented, so only what surely never left is tried again: a 
 credentials.
 """
 
-import random
 import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 from smsadmin.core import errors
 from smsadmin.core.message import Accepted, Sms
-from smsadmin.providers import http, limits
+from smsadmin.providers import outcomes
 from smsadmin.providers.base import Result
 from smsadmin.providers.callr import ids, rpc, webhooks
 from smsadmin.providers.callr.client import Callr, said
@@ -21,12 +20,6 @@ from smsadmin.providers.callr.options import RPC
 from smsadmin.providers.http import Answer
 from smsadmin.providers.told import segment_count, text
 
-#: Seconds after which a message whose account was refused may be looked at again.
-AFTER_REFUSAL = 60.0
-#: How much longer than asked for a pause after 429 may be: those who wait should not come back together.
-JITTER = 0.5
-#: RFC 9110 and 8470: the server gave up waiting, or put it off. What was done by then it does not say.
-_TOO_LATE_OR_EARLY = (408, 425)
 #: No source says how Callr refuses who is no testing number: what its words would say.
 _BUILD_MODE = re.compile(r"build.?mode|test(ing)?.?number", re.IGNORECASE)
 
@@ -47,10 +40,8 @@ class CallrSender:
         if ping.status == 200:  # then it is about this message
             return replace(self._refused(sms, answer, said(answer)), requests=2)
         if ping.status in (401, 403):
-            return _refused_account(answer)
-        # Nobody can tell whether the credentials are good; that the message never left is sure.
-        detail = ping.exchange.failure or f"HTTP {ping.status}"
-        return Result(answer.exchange, retry_in=5.0, reason="unreachable", detail=detail, requests=2)
+            return outcomes.refused_account(answer)
+        return outcomes.refused_unclear(answer, ping)
 
     def _post(self, sms: Sms) -> Answer:
         options = self.callr.options
@@ -65,14 +56,14 @@ class CallrSender:
         return replace(answer, exchange=replace(answer.exchange, request={**asked, **body}))
 
     def _result(self, sms: Sms, answer: Answer) -> Result:
-        if settled := self._without_word(answer):
+        if settled := outcomes.without_word(answer, self.name):
             return settled
         if 200 <= answer.status < 300:
             return self._taken(sms, answer, answer.body)
         return self._refused(sms, answer, said(answer))
 
     def _by_rpc(self, sms: Sms, answer: Answer) -> Result:
-        if settled := self._without_word(answer):
+        if settled := outcomes.without_word(answer, self.name):
             return settled
         if answer.status != 200:
             return self._refused(sms, answer, said(answer))
@@ -80,7 +71,8 @@ class CallrSender:
             return self._taken(sms, answer, result)
         refused = rpc.refusal(answer)
         if refused is None or refused.is_failure:
-            return self._unknown(answer, refused.words if refused else "an answer without a result")
+            reason = refused.words if refused else "an answer without a result"
+            return outcomes.unknown(answer, self.name, reason)
         return self._refused(sms, answer, refused.words)
 
     def _taken(self, sms: Sms, answer: Answer, body: Any) -> Result:
@@ -88,23 +80,6 @@ class CallrSender:
         if why := webhooks.given_up(body):
             return self._refused(sms, answer, why)
         return Result(answer.exchange, accepted=_accepted(body))
-
-    def _without_word(self, answer: Answer) -> Result | None:
-        """What any answer means that says nothing of the message itself, or none at all."""
-        exchange = answer.exchange
-        if answer.broke == http.NOT_SENT:
-            return Result(exchange, retry_in=5.0, reason="unreachable", detail=exchange.failure)
-        if answer.broke:
-            return self._unknown(answer, exchange.failure)
-        if answer.status == 429:
-            wait = limits.pause(exchange) * random.uniform(1, 1 + JITTER)  # noqa: S311 (no secret hinges on it)
-            return Result(exchange, retry_in=wait, reason="rate_limited", detail="HTTP 429")
-        if answer.status >= 500 or 300 <= answer.status < 400 or answer.status in _TOO_LATE_OR_EARLY:
-            return self._unknown(answer, f"HTTP {answer.status}")
-        return None
-
-    def _unknown(self, answer: Answer, reason: str) -> Result:
-        return Result(answer.exchange, error=errors.ProviderUnknown(provider=self.name, reason=reason))
 
     def _refused(self, sms: Sms, answer: Answer, words: str) -> Result:
         """About this message or its sender: the credentials are good."""
@@ -114,12 +89,6 @@ class CallrSender:
         else:
             error = errors.ProviderRejected(http_status=answer.status, **facts)
         return Result(answer.exchange, error=error)
-
-
-def _refused_account(answer: Answer) -> Result:
-    """The credentials are bad, so nothing of the account leaves: the message waits for better ones."""
-    detail = f"HTTP {answer.status}"
-    return Result(answer.exchange, retry_in=AFTER_REFUSAL, reason="credential", detail=detail, requests=2)
 
 
 def _accepted(body: Any) -> Accepted:

@@ -14,7 +14,7 @@ from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
 from smsadmin.providers.callr import ids
 from smsadmin.providers.senders import of_sender
-from smsadmin.providers.told import About, Said, mapping, moment, phone, segment_count, text
+from smsadmin.providers.told import About, ProviderReport, mapping, moment, phone, segment_count, text
 
 #: What Callr's portal calls the event of a text that came in.
 INBOUND = "v2.sms.inbound.received"
@@ -69,12 +69,12 @@ def tells_of_leaving(payload: Mapping[str, Any]) -> bool:
     return about(payload) == About.RECEIPT and _word(_data(payload)) not in _NOT_OUT
 
 
-def said(payload: Mapping[str, Any]) -> Said:
+def said(payload: Mapping[str, Any]) -> ProviderReport:
     """The message in an event, read tolerantly: any key may be missing or of another type."""
     data, inbound = _data(payload), _is_inbound(payload)
     sender, recipient = phone(text(_first(data, _FROM), 60)), phone(text(_first(data, _TO), 60))
     own, party = (recipient, sender) if inbound else (sender, recipient)
-    return Said(
+    return ProviderReport(
         id=ids.of_message(text(_first(data, _ID), 120)),
         word=_words(data),
         means=STATUS_WORDS.get(_word(data)),

@@ -15,7 +15,7 @@ from uuid import UUID
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
 from smsadmin.providers.senders import of_sender
-from smsadmin.providers.told import About, Price, Said, moment, phone, segment_count, text
+from smsadmin.providers.told import About, Price, ProviderReport, moment, phone, segment_count, text
 from smsadmin.providers.twilio.client import code_of
 
 #: The events, as our own addresses name them: Twilio's calls have no name for what they tell.
@@ -60,6 +60,8 @@ _KEPT = (
     *("Price", "PriceUnit", "Direction", "DateCreated", "DateUpdated"),
 )
 _TEXT = ("Body",)
+#: Channels beside texts whose people are known by their numbers; "" are the texts themselves.
+_OF_NUMBERS = frozenset({"", "rcs", "whatsapp"})
 #: The carrier's time of a receipt: year, month, day, hour and minute.
 _RAW_TIME = re.compile(r"\d{10}")
 
@@ -78,17 +80,17 @@ def tells_of_leaving(payload: Mapping[str, Any]) -> bool:
     return about(payload) == About.RECEIPT and _word(payload) not in _NOT_OUT
 
 
-def said(payload: Mapping[str, Any]) -> Said:
+def said(payload: Mapping[str, Any]) -> ProviderReport:
     """The message in a call, read tolerantly: any parameter may be missing."""
     inbound = event_of(payload) == INBOUND
-    sender, recipient = (phone(text(payload.get(name), 60)) for name in ("From", "To"))
+    (via, sender), (to, recipient) = (_address(payload.get(name)) for name in ("From", "To"))
     own, party = (recipient, sender) if inbound else (sender, recipient)
-    return Said(
+    return ProviderReport(
         id=_first(payload, _ID),
         word=": ".join(filter(None, (_word(payload), str(code_of(payload.get("ErrorCode")) or "")))),
         means=STATUS_WORDS.get(_word(payload)),
         is_inbound=inbound,
-        is_text=True,
+        is_text={via, to} <= _OF_NUMBERS,
         number_id=of_sender(own)[:40],
         pool_id=text(payload.get("MessagingServiceSid"), 40),
         number=own,
@@ -101,9 +103,16 @@ def said(payload: Mapping[str, Any]) -> Said:
         ours=text(payload.get(OURS), 40),
         code=code_of(payload.get("ErrorCode")),
         asks=_OPT_OUT.get(text(payload.get("OptOutType")).upper(), "") if inbound else "",
-        keyword=_KEYWORDS.get(text(payload.get("Body")).strip().upper(), "") if inbound else "",
+        keyword=_KEYWORDS.get(text(payload.get("Body")).strip().upper(), "") if inbound and not via else "",
         price=_price(payload),
+        channel=via or to,
     )
+
+
+def _address(value: Any) -> tuple[str, str]:
+    """A channel ("" for texts) and who is meant: Twilio writes `whatsapp:+14155550100`."""
+    channel, _, address = text(value, 80).rpartition(":")
+    return channel.lower(), phone(address)
 
 
 def of_message(message: Mapping[str, Any]) -> dict[str, Any]:
