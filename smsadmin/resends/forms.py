@@ -9,7 +9,8 @@ ARRIVED, LOST, LOST_AND_AGAIN = "arrived", "lost", "again"
 
 
 class SettleForm(forms.Form):
-    """What became of it, without a default, and a note. `may_again`: whether it could be sent again then."""
+    """What became of it, without a default, and a note. `may_again`: whether it could be sent again then. A doubt that
+    the program has is asked about in the form itself."""
 
     became = forms.ChoiceField(
         label=_("What became of it"),
@@ -37,6 +38,17 @@ class SettleForm(forms.Form):
             choices.append((LOST_AND_AGAIN, again))
         became: Any = self.fields["became"]
         became.choices = choices
+
+    def doubted(self, why: str) -> None:
+        """Asks whether it is sure that it did not arrive, though this speaks against it."""
+        label = _("I know all the same that it did not arrive")
+        self.fields["sure"] = forms.BooleanField(label=label, required=False)
+        self.add_error("sure", why)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether that was asked, and confirmed."""
+        return "sure" in self.data
 
     @property
     def arrived(self) -> bool:

@@ -28,10 +28,10 @@ from smsadmin.resends.reading import Read, Reader, Wanted
 from smsadmin.sending import again, inputs, log
 from smsadmin.sending.accept import again as send_again
 from smsadmin.sending.again import Reason
-from smsadmin.sending.dispatch import stopping
 from smsadmin.sending.models import Message
 from smsadmin.sending.quota import Demand, has_priority
 from smsadmin.sending.room import Closed
+from smsadmin.stopping import stopping
 
 logger = structlog.get_logger(__name__)
 

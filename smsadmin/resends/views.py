@@ -25,6 +25,7 @@ from smsadmin.incoming.lookups import listed_for
 from smsadmin.privacy import reading
 from smsadmin.resends import asking, choice, plan, presenters, running
 from smsadmin.resends.choice import Choice
+from smsadmin.resends.doubts import doubt
 from smsadmin.resends.forms import SettleForm
 from smsadmin.resends.models import Resend, ResendItem
 from smsadmin.sending import again, explain, settle
@@ -289,8 +290,6 @@ def unknown(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
         "sender": numbers.pretty(message.sender),
         "to": _("To %(recipient)s") % {"recipient": numbers.pretty(seen.recipient)},
         "provider": links.provider(message),
-        "listed": [(each.at, *looked_up(each.data, links.provider(message))) for each in listed_for(message)],
-        "may_ask": may_be_asked(message),
     }
     if message.status != Status.UNKNOWN:
         if request.method == "POST":
@@ -298,9 +297,14 @@ def unknown(request: WorkspaceRequest, pk: UUID) -> HttpResponse:
         return render_page(request, "resends/unknown.html", context)
     verdict = _afterwards(message)
     form = SettleForm(verdict.may, request.POST if request.method == "POST" else None)
-    if form.is_valid():
+    if form.is_valid() and not _is_doubted(message, form):
         return _decide(request, message, form)
-    context |= {"form": form, "why_not_again": verdict.words}
+    context |= {
+        "form": form,
+        "why_not_again": verdict.words,
+        "listed": [(each.at, *looked_up(each.data, links.provider(message))) for each in listed_for(message)],
+        "may_ask": may_be_asked(message),
+    }
     return render_page(request, "resends/unknown.html", context, status=422 if form.is_bound else 200)
 
 
@@ -309,6 +313,16 @@ def _afterwards(message: Message) -> again.Verdict:
     supposed = Message(pk=message.pk, trigger=message.trigger, status=Status.FAILED)
     supposed.error_code = message.error_code
     return again.verdicts(message.workspace, [supposed])[message.pk]
+
+
+def _is_doubted(message: Message, form: SettleForm) -> bool:
+    """Whether somebody has to confirm first that it did not arrive. Its provider is asked, and what it knows settles
+    the message before the decision does."""
+    why = "" if form.arrived else doubt(message, timezone.now())
+    if not why or form.is_sure:
+        return False
+    form.doubted(why)
+    return True
 
 
 def _decide(request: WorkspaceRequest, message: Message, form: SettleForm) -> HttpResponse:

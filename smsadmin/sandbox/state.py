@@ -359,7 +359,8 @@ class TwilioNumber:
     sms: bool = True
     sms_url: str = ""
     sms_method: str = "POST"
-    sms_application_sid: str = ""  # with one, sms_url is not called
+    sms_fallback_url: str = ""  # called, by POST, where sms_url is not answered with 2xx
+    sms_application_sid: str = ""  # with one, none of both is called
 
 
 @dataclass

@@ -5,6 +5,7 @@ Where no source says what Synthflow does (the limit of a page, the shape of an e
 
 from typing import Any
 
+from smsadmin.sandbox import synthflow_bodies
 from smsadmin.sandbox.state import SYNTHFLOW_API_KEY, State
 from smsadmin.sandbox.web import HttpError, Request, Response, Router, html_response, json_response
 
@@ -77,10 +78,12 @@ def _whole(state: State, request: Request, name: str, default: int) -> int:
 
 @route("POST", r"/v2/actions")
 def create_action(state: State, request: Request) -> Response:
-    """The body has exactly one key, which is the type."""
+    """The body has exactly one key, which is the type, and what that type must have."""
     if len(request.json_object) != 1:
         raise _refuse(state, 400, "The body has one key, the type of the action.")
     [(kind, body)] = request.json_object.items()
+    if words := synthflow_bodies.wrong(kind, body):
+        raise _refuse(state, 400, words)
     action_id = f"act-{state.new_id():x}"
     state.synthflow_actions[action_id] = {"action_id": action_id, "type": kind, "body": body, "attached": {}}
     return _reply({"action_id": action_id, "action_type": kind, "prompt_variables": []}, 201)

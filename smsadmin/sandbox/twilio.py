@@ -6,6 +6,7 @@ numbers some are common knowledge alone.
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ from smsadmin.sandbox.web import HttpError, Request, Response, Router, html_resp
 
 MOST_CHARACTERS = 1_600
 MOST_MEDIA = 10
+MOST_VALIDITY = 36_000
+SHORT_CODE = re.compile(r"\+?\d{3,6}")
 TRIAL = "Sent from your Twilio trial account - "
 #: Twilio docs, "Test credentials": numbers that always fail, as senders and as recipients.
 MAGIC_SENDERS = {"+15005550001": 21212, "+15005550007": 21606, "+15005550008": 21611}
@@ -46,6 +49,9 @@ SAYS = {
     20429: "Too Many Requests",
     21211: "Invalid 'To' Phone Number",
     21212: "Invalid From Number",
+    21265: "'To' number cannot be a Short Code",
+    21266: "'To' and 'From' number cannot be the same",
+    21267: "Alphanumeric Sender ID cannot be used as the 'From' number on trial accounts",
     21408: "Permission to send an SMS has not been enabled for the region",
     21602: "Message body is required",
     21603: "A 'From' phone number is required",
@@ -58,7 +64,9 @@ SAYS = {
     21612: "The 'To' phone number cannot be reached via this sender",
     21614: "'To' number is not a valid mobile number",
     21617: "The concatenated message body exceeds the 1600 character limit",
+    21623: "Too many media files",
     21661: "The 'From' number is not SMS-capable",
+    90007: "The validity period is out of range",
 }
 
 router = Router()
@@ -197,23 +205,32 @@ def send(state: State, request: Request) -> Response:
 def _wrong(state: State, request: Request, asked: dict[str, str]) -> int:
     """The code of the first thing that is wrong with a message; 0 for none."""
     recipient, sender, service = (asked.get(name, "") for name in ("To", "From", "MessagingServiceSid"))
+    media = request.form_list("MediaUrl")
     checks = (
         (21604, not recipient),
+        (21265, SHORT_CODE.fullmatch(recipient)),
         (21211, not E164.fullmatch(recipient)),
+        (21266, recipient == sender),
         (21603, not sender and not service),
-        (21602, not asked.get("Body") and not request.form_list("MediaUrl")),
+        (21602, not asked.get("Body") and not media),
+        (21623, len(media) > MOST_MEDIA),
         (21617, len(asked.get("Body", "")) > MOST_CHARACTERS),
+        (90007, not _is_validity(asked.get("ValidityPeriod", str(MOST_VALIDITY)))),
         (21609, "_" in (urlsplit(asked.get("StatusCallback", "")).hostname or "")),
     )
     if found := next((code for code, is_wrong in checks if is_wrong), 0):
         return found
     if found := _wrong_sender(state, sender, service):
         return found
-    if (sender, recipient) in state.twilio_opted_out:
+    if {(sender, recipient), (service, recipient)} & state.twilio_opted_out:
         return 21610
     if state.settings.twilio_trial and recipient not in state.settings.twilio_verified_numbers.split():
         return 21608
     return MAGIC_RECIPIENTS.get(recipient, 0)
+
+
+def _is_validity(given: str) -> bool:
+    return given.isdecimal() and 1 <= int(given) <= MOST_VALIDITY
 
 
 def _wrong_sender(state: State, sender: str, service: str) -> int:
@@ -223,7 +240,9 @@ def _wrong_sender(state: State, sender: str, service: str) -> int:
         return 0 if sender or service in state.twilio_services else 21606
     if number := state.twilio_numbers.get(sender):
         return 0 if number.sms else 21661
-    return 0 if NAME.fullmatch(sender) else 21606
+    if not NAME.fullmatch(sender):
+        return 21606
+    return 21267 if state.settings.twilio_trial else 0
 
 
 def _of_the_pool(state: State) -> str:
@@ -243,25 +262,26 @@ def one_message(state: State, request: Request, sid: str) -> Response:
 def messages(state: State, request: Request) -> Response:
     """The newest first; DateSent is a day in UTC."""
     asked, settings = request.query, state.settings
-    since = (asked.get("DateSent>") or asked.get("DateSent") or "")[:10]  # some give a time with the day
     listed = [
         message_json(state, known)
         for known in reversed(state.twilio_messages.values())
-        if known.message.time + settings.twilio_list_delay <= state.now()
-        and _fits(state, known, asked, since)
+        if known.message.time + settings.twilio_list_delay <= state.now() and _fits(state, known, asked)
     ]
     return _paged(request, "messages", listed, settings.twilio_messages_page_size)
 
 
-def _fits(state: State, known: TwilioMessage, asked: dict[str, str], since: str) -> bool:
+def _fits(state: State, known: TwilioMessage, asked: dict[str, str]) -> bool:
     message = known.message
     if asked.get("To") not in (None, message.recipient) or asked.get("From") not in (None, message.sender):
         return False
-    if not since:
+    # Some give a time with the day.
+    on, since, until = (asked.get(name, "")[:10] for name in ("DateSent", "DateSent>", "DateSent<"))
+    if not (on or since or until):
         return True
     if message.status in UNSENT and not state.settings.twilio_list_has_unsent:
         return False
-    return _day(known.sent_at or message.time) >= since
+    day = _day(known.sent_at or message.time)
+    return on in ("", day) and since <= day <= (until or day)
 
 
 def _day(moment: float) -> str:
@@ -282,6 +302,7 @@ def change_number(state: State, request: Request, sid: str) -> Response:
     number = _number(state, sid)
     number.sms_url = request.form.get("SmsUrl", number.sms_url)
     number.sms_method = request.form.get("SmsMethod", number.sms_method)
+    number.sms_fallback_url = request.form.get("SmsFallbackUrl", number.sms_fallback_url)
     number.sms_application_sid = request.form.get("SmsApplicationSid", number.sms_application_sid)
     return json_response(number_json(number, state.now()))
 

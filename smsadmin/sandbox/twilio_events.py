@@ -102,17 +102,20 @@ def received(state: State, number: TwilioNumber, sender: str, body: str) -> Mess
     state.twilio_messages[message.id] = TwilioMessage(message, updated_at=state.now())
     word = _listen(state, number.e164, sender, body.strip().upper())
     if number.sms_url and not number.sms_application_sid:
-        state.scheduler.after(0, partial(_post, state, number.sms_url, _inbound(state, message, word)))
+        told = _inbound(state, message, word)
+        state.scheduler.after(0, partial(_post_or_fall_back, state, number, told))
     return message
 
 
 def _listen(state: State, number: str, sender: str, word: str) -> str:
-    """Blocks the pair, or lets it go: only a text that is exactly one of the words counts."""
+    """Blocks the pair, and that of each service, for they all send from all numbers; or lets them go. Only a text that
+    is exactly one of the words counts."""
+    pairs = {(each, sender) for each in (number, *state.twilio_services)}
     if word in _STOP:
-        state.twilio_opted_out.add((number, sender))
+        state.twilio_opted_out |= pairs
         return "STOP"
     if word in _START:
-        state.twilio_opted_out.discard((number, sender))
+        state.twilio_opted_out -= pairs
         return "START"
     return "HELP" if word in _HELP else ""
 
@@ -137,8 +140,14 @@ def _inbound(state: State, message: Message, word: str) -> dict[str, str]:
     return form
 
 
-def _post(state: State, address: str, form: dict[str, str]) -> None:
-    """One POST; the fragment of an address is for Twilio alone, and is neither called nor signed."""
+def _post_or_fall_back(state: State, number: TwilioNumber, form: dict[str, str]) -> None:
+    if not _post(state, number.sms_url, form) and number.sms_fallback_url:
+        _post(state, number.sms_fallback_url, form)
+
+
+def _post(state: State, address: str, form: dict[str, str]) -> bool:
+    """One POST, and whether it was answered with 2xx; the fragment of an address is for Twilio alone, and is neither
+    called nor signed."""
     settings, url = state.settings, address.partition("#")[0]
     parts = httpx.URL(url)
     signed = url
@@ -148,6 +157,7 @@ def _post(state: State, address: str, form: dict[str, str]) -> None:
     headers = twilio_headers(settings.twilio_signature, TWILIO_AUTH_TOKEN, TWILIO_SHARED_KEY, signed, form)
     headers["User-Agent"] = "TwilioProxy/1.1"
     try:
-        state.http.post(url, data=form, headers=headers, timeout=settings.twilio_callback_timeout)
+        told = state.http.post(url, data=form, headers=headers, timeout=settings.twilio_callback_timeout)
     except httpx.HTTPError:
-        return
+        return False
+    return told.is_success

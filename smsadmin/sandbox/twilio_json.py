@@ -59,7 +59,7 @@ def number_json(number: TwilioNumber, now: float) -> dict[str, Any]:
         "beta": False,
         "sms_url": number.sms_url,
         "sms_method": number.sms_method,
-        "sms_fallback_url": "",
+        "sms_fallback_url": number.sms_fallback_url,
         "sms_fallback_method": "POST",
         "sms_application_sid": number.sms_application_sid,
         "status_callback": "",

@@ -11,7 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from smsadmin.agents import rendering, tools
+from smsadmin.agents.models import Attachment
+from smsadmin.sandbox import synthflow_bodies
 from smsadmin.sandbox.server import SandboxServer
+from tests.factories import make_ai_agent, make_attachment, make_workspace
 from tests.sandbox.conftest import client
 
 SECRET = "a-secret"
@@ -45,6 +49,45 @@ def test_an_action_is_made_attached_and_read_back(synthflow):
     found = synthflow.get(f"/actions/{action_id}", params={"include_assistants": "true"}).json()["response"]
     assert found["parameters_hard_coded"] == {"sms_message_text": "Hi {name}", "instructions": "Always"}
     assert found["input_variables"]["assistants"][0]["trigger_condition"] == "At the end"
+
+
+CUSTOM = {
+    "http_mode": "POST",
+    "url": "https://x.example/",
+    "run_action_before_call_start": False,
+    "name": "x",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("FOO", {}),
+        ("SEND_SMS", {"content": "Hi"}),
+        ("INCALL_SMS", {"message_body": ""}),
+        *(("CUSTOM_ACTION", {key: CUSTOM[key] for key in CUSTOM if key != missing}) for missing in CUSTOM),
+        ("CUSTOM_ACTION", {**CUSTOM, "http_mode": "DELETE"}),
+        ("CUSTOM_ACTION", {**CUSTOM, "headers": {"Authorization": "Bearer x"}}),
+        ("CUSTOM_ACTION", {**CUSTOM, "variables_during_the_call": [{"name": "date", "description": "When"}]}),
+    ],
+)
+def test_what_lacks_something_or_has_it_otherwise_is_no_action(kind, body):
+    assert synthflow_bodies.wrong(kind, body)
+    assert not synthflow_bodies.wrong("CUSTOM_ACTION", CUSTOM)
+
+
+def test_the_set_up_that_we_show_is_taken_as_it_is(synthflow, control, db):
+    agent, token = make_ai_agent(make_workspace(), "synthflow", external_id="agent-sales")
+    attachment = make_attachment(agent, recipient=Attachment.Recipient.ARGUMENT)
+    make, attach = rendering.setup(agent, tools.of(attachment), "https://sms.example.com", token)
+
+    made = synthflow.post("/actions", content=make.code)
+    assert made.status_code == 201, made.text
+    item = attach.code.replace("ACTION_ID", made.json()["response"]["action_id"])
+    assert synthflow.post("/actions/attach", content=item).json()["response"] == {"attached": 1}
+    assert synthflow.post("/actions", json={"SEND_SMS": {}}).status_code == 400
+    unused = make.code.replace("<date>", "")
+    assert "<date>" in synthflow.post("/actions", content=unused).json()["detail"]["description"]
 
 
 def test_what_is_unknown_is_told_in_the_shape_that_is_set(synthflow, control):

@@ -84,6 +84,11 @@ def test_twilios_own_client_lists_numbers_and_services_and_changes_a_number(offi
     [
         ({"To": ""}, 21604),
         ({"To": "12065550100", "From": ""}, 21211),
+        ({"To": "12345"}, 21265),
+        ({"To": OURS}, 21266),
+        ({"ValidityPeriod": "0"}, 90007),
+        ({"ValidityPeriod": "36001"}, 90007),
+        ({"MediaUrl": ["https://example.com/a.png"] * 11}, 21623),
         ({"From": "", "Body": ""}, 21603),
         ({"Body": ""}, 21602),
         ({"Body": "x" * 1601, "From": "+12065550100"}, 21617),
@@ -115,6 +120,7 @@ def test_on_trial_verified_numbers_alone_are_texted_with_a_sentence_before(twili
 
     assert send(twilio).json()["body"] == "Sent from your Twilio trial account - Hi"
     assert send(twilio, To="+13125550124").json()["code"] == 21608
+    assert send(twilio, From="ACME").json()["code"] == 21267
 
 
 @pytest.mark.parametrize(("shape", "key"), [("classic", "message"), ("problem", "detail")])
@@ -157,6 +163,24 @@ def test_lists_have_pages_that_name_the_next_by_its_path(twilio, control):
         page = twilio.get(page["next_page_uri"]).json() if page["next_page_uri"] else None
 
     assert len(seen) == len(set(seen)) == 5
+
+
+def test_a_list_is_narrowed_by_the_day_in_either_direction(twilio, control):
+    control.post("/settings", json={"twilio_list_has_unsent": True})
+    send(twilio)
+    found = {
+        f"{name}{day}": len(twilio.get(f"{ACCOUNT}/Messages.json", params={name: day}).json()["messages"])
+        for name in ("DateSent", "DateSent<", "DateSent>")
+        for day in ("2026-11-20", "2026-11-21", "2026-11-22")
+    }
+
+    assert [name for name, count in found.items() if count] == [
+        "DateSent2026-11-21",
+        "DateSent<2026-11-21",
+        "DateSent<2026-11-22",
+        "DateSent>2026-11-20",
+        "DateSent>2026-11-21",
+    ]
 
 
 # What it tells
@@ -207,6 +231,17 @@ def test_callbacks_are_doubled_dropped_or_signed_with_a_shared_key_on_demand(twi
     assert product.calls.empty()
 
 
+def test_a_text_whose_call_fails_is_told_at_the_other_address(twilio, product, control):
+    [number, _voice] = twilio.get(f"{ACCOUNT}/IncomingPhoneNumbers.json").json()["incoming_phone_numbers"]
+    urls = {"SmsUrl": f"{product.url}/texts", "SmsFallbackUrl": f"{product.url}/spare#rc=2"}
+    twilio.post(f"{ACCOUNT}/IncomingPhoneNumbers/{number['sid']}.json", data=urls)
+    product.answer = lambda call: (503 if call.path == "/texts" else 200, b"")
+
+    control.post("/inbound", json={"number": OURS, "from": ADA, "body": "STOP"})
+    first, second = product.take(2)
+    assert (second.path, parsed(second)) == ("/spare", parsed(first))
+
+
 def test_a_text_is_told_where_the_number_says_and_stop_blocks_the_pair(twilio, product, control):
     [number, _voice] = twilio.get(f"{ACCOUNT}/IncomingPhoneNumbers.json").json()["incoming_phone_numbers"]
     path = f"{ACCOUNT}/IncomingPhoneNumbers/{number['sid']}.json"
@@ -219,6 +254,7 @@ def test_a_text_is_told_where_the_number_says_and_stop_blocks_the_pair(twilio, p
     control.post("/inbound", json={"number": OURS, "from": ADA, "body": "stop"})
     heard = product.next()
     assert (heard.path, parsed(heard)["OptOutType"], parsed(heard)["From"]) == ("/texts", "STOP", ADA)
-    assert send(twilio).json()["code"] == 21610
+    by_service = {"From": "", "MessagingServiceSid": SERVICE}
+    assert [send(twilio, **form).json()["code"] for form in ({}, by_service)] == [21610, 21610]
     control.post("/inbound", json={"number": OURS, "from": ADA, "body": "START"})
-    assert send(twilio).status_code == 201
+    assert [send(twilio, **form).status_code for form in ({}, by_service)] == [201, 201]
