@@ -27,12 +27,14 @@ class Hook(models.Model):
     events: Any = models.JSONField(_("events"), default=list)
     #: Recipients and texts go along; without it only what became of the message, under its id.
     tells_contents = models.BooleanField(_("with recipient and text"), default=False)
+    #: Messages that only try something out (sending.filters.TESTS) go along.
+    tells_tests = models.BooleanField(_("with tests"), default=False, db_default=False)
     enabled = models.BooleanField(_("on"), default=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-    failing_since = models.DateTimeField(
-        null=True
-    )  # the first attempt that failed after the last that arrived
+    #: The first of the attempts that failed, one not long after the other, since the last that arrived.
+    failing_since = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)  # the newest that failed
     paused_at = models.DateTimeField(null=True)  # it failed for too long: a person resumes it
 
     class Meta:

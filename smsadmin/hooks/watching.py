@@ -32,10 +32,11 @@ def sweep(now: datetime | None = None) -> None:
 
 
 def look(workspace: Workspace, now: datetime) -> None:
-    """Tells of the causes that are open now and were not at the look before; both are written together."""
-    found = {each.tally.cause: each for each in Scene.at(now, workspace).new()}
+    """Tells of the causes that are open now and were not at the look before; both are written together. What is open is
+    found under the lock: a look that waited for another one must not write what it saw before that."""
     with transaction.atomic():
         watch = telling.watched(workspace.pk)
+        found = {each.tally.cause: each for each in Scene.at(now, workspace).new()}
         begun = [each for cause, each in found.items() if _begins(each, watch.causes.get(cause))]
         _know(watch, found.values())
         telling.grouped(workspace.pk, [Group.of(each.tally, State.NEW) for each in begun], now)
@@ -43,9 +44,8 @@ def look(workspace: Workspace, now: datetime) -> None:
 
 def take_stock(workspace: Workspace, now: datetime) -> None:
     """What is open already when the first hook asks for causes is no news."""
-    found = list(Scene.at(now, workspace).new())
     with transaction.atomic():
-        _know(telling.watched(workspace.pk), found)
+        _know(telling.watched(workspace.pk), Scene.at(now, workspace).new())
 
 
 @contextmanager

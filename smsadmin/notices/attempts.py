@@ -88,7 +88,7 @@ def take(rows: QuerySet[T], ids: Iterable[int], now: datetime) -> list[T]:
 def ours(error: Exception, **what: Any) -> Outcome:
     """What came of an attempt that we failed at ourselves: it must not stop the others. `what` is logged with it."""
     logger.error("notices.not_delivered", exc_info=error, **what)
-    return Outcome(False, f"smsadmin itself failed: {type(error).__name__}")
+    return Outcome(False, f"smsadmin itself failed: {type(error).__name__}", ours=True)
 
 
 def record(

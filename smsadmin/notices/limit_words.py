@@ -69,7 +69,7 @@ def lines(facts: dict[str, Any], now: datetime) -> list[tuple[str, str]]:
 
 def _window(facts: dict[str, Any], text: str) -> str:
     """Always with its zone; a sentence names it only where that is not UTC."""
-    ends = _moment(facts["resets_at"])
+    ends = moment(facts["resets_at"])
     return said(text, {"window": facts["window"], "calendar": facts["zone"], "ends": ends})
 
 
@@ -98,7 +98,7 @@ def _said(text: str, facts: dict[str, Any]) -> str:
     values = {
         **{name: facts[name] for name in names},
         "who": _who(facts),
-        "runs_out": _moment(facts["runs_out_at"]) if facts["runs_out_at"] else "",
+        "runs_out": moment(facts["runs_out_at"]) if facts["runs_out_at"] else "",
         "room": _figure(facts["limit"] - facts["kept"]),
         "kept": _figure(facts["kept"]),
     }
@@ -110,7 +110,7 @@ def _who(facts: dict[str, Any]) -> str:
     return f"{facts['name']} ({subject})" if facts["name"] not in ("", subject) else subject
 
 
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
     """In the zone in force; with its date, for a mail may be read tomorrow."""
     local = timezone.localtime(datetime.fromisoformat(text))
     return date_format(local, pgettext("date and time", "j M, H:i"))

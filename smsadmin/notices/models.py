@@ -140,6 +140,7 @@ class Notice(models.Model):
         QUOTA_FORECAST = "quota.forecast", _("A limit will run out")
         QUOTA_MORE = "quota.more", _("Further limits came near")
         CLASSIC_SUNSET = "classic.sunset", _("The classic action comes to its end")
+        WEBHOOK_PAUSED = "webhook.paused", _("A webhook was paused")
         SAMPLE = "sample", _("A sample")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -76,9 +76,9 @@ def post(endpoint: Endpoint, identifier: str, content: bytes, now: datetime) -> 
     return Outcome(200 <= answer.status < 300, said)
 
 
-def body(kind: str, at: datetime, data: Mapping[str, Any], **more: Any) -> bytes:
-    """The body, as docs/notices.md and docs/webhooks.md show it."""
-    fields = {"type": kind, "timestamp": at.isoformat(timespec="seconds"), **more, "data": data}
+def body(kind: str, at: datetime, data: Mapping[str, Any]) -> bytes:
+    """The body of a notice, as docs/notices.md shows it."""
+    fields = {"type": kind, "timestamp": at.isoformat(timespec="seconds"), "data": data}
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 

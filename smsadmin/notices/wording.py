@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from smsadmin.core import errors
 from smsadmin.failures.forms import MONTH
 from smsadmin.failures.groups import anchor
-from smsadmin.notices import limit_words, sunset_words
+from smsadmin.notices import limit_words, sunset_words, webhook_words
 from smsadmin.notices.models import Notice, NoticeRule
 from smsadmin.sending import explain
 from smsadmin.sending.presenters import WHOSE
@@ -68,15 +68,23 @@ def told(notice: Notice) -> Told:
             sunset_words.lines(facts),
             sunset_words.data(facts),
         )
-    fix, whose = _fix(facts), _whose(facts)
+    if notice.kind == Notice.Kind.WEBHOOK_PAUSED:
+        return _told(
+            notice,
+            webhook_words.sentence(facts),
+            webhook_words.path(facts),
+            webhook_words.lines(facts),
+            webhook_words.data(facts),
+        )
+    mends, whose = fix(facts), _whose(facts)
     lines = [
         (_("How many"), _how_many(facts)),
         (_("The most frequent cause"), why(facts) if notice.kind == Notice.Kind.RATE else ""),
         (_("Whose"), whose),
-        (_("What fixes it"), fix),
+        (_("What fixes it"), mends),
     ]
     sentence = _SENTENCES[Notice.Kind(notice.kind)](facts)
-    return _told(notice, sentence, _path(facts), lines, _data(facts, whose=whose, fix=fix))
+    return _told(notice, sentence, path(facts), lines, _data(facts, whose=whose, fix=mends))
 
 
 def _told(
@@ -150,13 +158,8 @@ def why(facts: dict[str, Any]) -> str:
     return explain.said(error.sentence(facts["error"]), facts["error"]) if error else facts["code"]
 
 
-def failure(facts: dict[str, Any]) -> dict[str, Any]:
-    """One cause as programs are told of it, in the language in force."""
-    words = {"whose": _whose(facts), "fix": _fix(facts)}
-    return {"sentence": why(facts), "url": settings.BASE_URL + _path(facts), **_data(facts, **words)}
-
-
-def _fix(facts: dict[str, Any]) -> str:
+def fix(facts: dict[str, Any]) -> str:
+    """What mends a cause, from its facts."""
     error = _error(facts)
     return explain.said(error.fix, facts["error"]) if error else ""
 
@@ -185,7 +188,7 @@ def _figure(number: int) -> str:
     return number_format(number, force_grouping=True)
 
 
-def _path(facts: dict[str, Any]) -> str:
+def path(facts: dict[str, Any]) -> str:
     """The cause on the page of failures; that page where it is several causes."""
     page = f"{reverse('failures')}?days={MONTH}"
     return f"{page}#{anchor(facts['cause'])}" if "cause" in facts else page

@@ -27,7 +27,7 @@ from smsadmin.directory.facts import first_failing
 from smsadmin.directory.models import Agent, Number
 from smsadmin.directory.naming import said
 from smsadmin.quotas import recount
-from smsadmin.quotas.counting import EVERY, QuotaExceeded
+from smsadmin.quotas.counting import EVERY, QuotaExceeded, Windows
 from smsadmin.quotas.models import Scope
 from smsadmin.routing import faults, matching
 from smsadmin.routing.faults import Fault
@@ -49,13 +49,18 @@ MOST_MOVED = 100
 _OF_SENDER = frozenset({"length", "not_sender", "country", "sender_id", "alphabet"})
 
 
+#: What room hinges on (sending.quota.Demand): the number, what is kept of its limits, segments, and whose limits hold.
+Room = tuple[int, bool, int, Windows]
+
+
 @dataclass(slots=True)
 class Search:
     """What became of a search for another sender: where the message went, else why each that a route named could not
-    take it."""
+    take it. `waits`: one of them can, once it has room."""
 
     to: Number | None = None
     passed_over: list[dict[str, Any]] = field(default_factory=list)
+    waits: bool = False
 
 
 def is_set_up(workspace_id: int) -> bool:
@@ -78,34 +83,62 @@ def leave(account: Connection, now: datetime) -> int:
     """Moves what an account whose credentials are refused has queued; returns how many went. No drain takes any of it
     meanwhile, and one that found it before claims nothing of another account's.
 
-    It begins where the last look ended, so that what no route can take keeps nothing behind it from going, and is
-    called again at once where as many went as may at a time.
+    It begins with what waits for room, so that the oldest has it, and then goes on where the last look ended, so that
+    what no route can take keeps nothing behind it from going. It is called again at once where as many went as may at
+    a time.
     """
     if not is_set_up(account.workspace_id):
         return 0
     drain, _made = Drain.objects.get_or_create(pk=account.pk)
-    messages = list(_leaving(account, drain.left_until, now)[:MOST_LOOKED_AT])
-    fault = faults.without_credentials(account.get_kind_display())
-    moves, full, moved, last = _moves(messages), set[int](), 0, None
-    queued = Q(status=Status.QUEUED, connection=account)
-    for message in messages:
-        found = _moved(message, moves[message.pk], queued, fault, now, full=full)
-        moved, last = moved + (found.to is not None), message.pk
-        if moved == MOST_MOVED:
-            break
-    is_full = moved == MOST_MOVED
-    there_is_more = is_full or len(messages) == MOST_LOOKED_AT
-    Drain.objects.filter(pk=account.pk).update(left_until=last if there_is_more else None)
-    if is_full:
+    leaving, look = _leaving(account, now), _Look(account, now)
+    first, resumed, until = drain.left_waiting, None, drain.left_until
+    others = leaving.filter(pk__gt=until) if until else leaving
+    if first:
+        resumed = look.through(leaving.filter(pk__gte=first))
+        others = others.exclude(pk__gte=first, pk__lte=resumed) if resumed else others.filter(pk__lt=first)
+    if not look.is_over:
+        until = look.through(others)
+    waiting = min((pk for pk in (look.waiting, resumed) if pk), default=None)
+    Drain.objects.filter(pk=account.pk).update(left_until=until, left_waiting=waiting)
+    if look.is_over:
         bell.leave(account.pk)
-    return moved
+    return look.moved
 
 
-def _leaving(account: Connection, after: UUID | None, now: datetime) -> QuerySet[Message]:
+@dataclass(slots=True)
+class _Look:
+    """One look at what an account without credentials has queued: how many went, where there was no room left, and the
+    oldest message that waits for some."""
+
+    account: Connection
+    now: datetime
+    moved: int = 0
+    full: set[Room] = field(default_factory=set)
+    waiting: UUID | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.moved >= MOST_MOVED
+
+    def through(self, leaving: QuerySet[Message]) -> UUID | None:
+        """Moves those of these that can go, the oldest first; returns the last one it came to, None at the end."""
+        fault = faults.without_credentials(self.account.get_kind_display())
+        queued = Q(status=Status.QUEUED, connection=self.account)
+        messages = list(leaving[:MOST_LOOKED_AT])
+        moves = _moves(messages)
+        for message in messages:
+            found = _moved(message, moves[message.pk], queued, fault, self.now, full=self.full)
+            self.moved += found.to is not None
+            if found.waits and found.to is None:
+                self.waiting = min(self.waiting or message.pk, message.pk)
+            if self.is_over:
+                return message.pk
+        return messages[-1].pk if len(messages) == MOST_LOOKED_AT else None
+
+
+def _leaving(account: Connection, now: datetime) -> QuerySet[Message]:
     """What an account has queued that may go on elsewhere, the oldest first."""
     waiting = Message.objects.filter(_may_go_on(now), number__connection=account, status=Status.QUEUED)
-    if after:
-        waiting = waiting.filter(pk__gt=after)
     return waiting.select_related("number__connection", "agent").order_by("pk")
 
 
@@ -164,13 +197,15 @@ def _moved(
     fault: Fault,
     now: datetime,
     attempt: dict[str, Any] | None = None,
-    full: set[int] | None = None,
+    full: set[Room] | None = None,
 ) -> Search:
-    """`before` are its earlier moves. `full` are numbers without room, which need not be asked; it learns of more."""
+    """`before` are its earlier moves. `full` is where there is no room, which need not be asked; it learns of more."""
     found, full = Search(), set() if full is None else full
     known = book.of(message.workspace_id)
     for route, to in _candidates(message, before, known, fault):
-        if to.pk in full:
+        room = _room(message, to)
+        if room in full:
+            found.waits = True
             continue
         if error := _against(message, to, known):
             found.passed_over.append(_passed_over(to, error))
@@ -185,7 +220,9 @@ def _moved(
             return found
         except QuotaExceeded as no_room:
             found.passed_over.append(_passed_over(to, refusal(demand, no_room)))
-            full |= {to.pk} if no_room.subject.scope == Scope.NUMBER else set()
+            if no_room.subject.scope == Scope.NUMBER:
+                found.waits = True
+                full.add(room)
     return found
 
 
@@ -222,8 +259,13 @@ def _against(message: Message, to: Number, known: Book) -> SendError | None:
 
 
 def _demand(message: Message, to: Number, agent: Agent | None) -> Demand:
+    _, priority, segments, windows = _room(message, to)
+    return Demand(to, agent, segments, priority, windows)
+
+
+def _room(message: Message, to: Number) -> Room:
     windows = CLASSIC_WINDOWS if message.trigger == CLASSIC else EVERY
-    return Demand(to, agent, message.segments, has_priority(message.traffic), windows)
+    return to.pk, has_priority(message.traffic), message.segments, windows
 
 
 def _why(message: Message, route: Route, to: Number, agent: Agent | None, fault: Fault) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache, partial
-from threading import Event as Flag
 from typing import TypeVar
 
 import structlog
@@ -37,6 +36,7 @@ from smsadmin.sending import bell, log
 from smsadmin.sending.log import Claimed, Outcome
 from smsadmin.sending.models import Drain, Message
 from smsadmin.sending.signals import settled
+from smsadmin.stopping import stopping
 from smsadmin.trials import checks as trials
 from smsadmin.workspaces.models import Connection
 
@@ -53,7 +53,6 @@ SLOWED_DOWN = timedelta(hours=24)
 LONGEST_BACK_OFF = timedelta(minutes=1)
 Answered = tuple[Claimed, Result | Exception]
 T = TypeVar("T")
-stopping = Flag()  # set when the worker is asked to stop: a drain then ends after its batch
 
 
 @dataclass(slots=True)
@@ -264,24 +263,23 @@ def _send_batch(account: Account, batch: Sequence[Claimed]) -> None:
 
 
 def _record(account: Account, answers: Sequence[Answered]) -> None:
-    """Writes what came of a batch. What may go on from another sender is moved after that, each by itself: no move
-    keeps the others' outcomes from being written."""
+    """Writes what came of a batch, and only then what else the answers say. What may go on from another sender is moved
+    in between, each by itself: no move keeps the others' outcomes from being written, nothing learnt keeps a move."""
     outcomes = [(message, _outcome(account.provider, message, result)) for message, result in answers]
     may_move = _may_move(account, [outcome for _, outcome in outcomes])
     faulty = [(message, outcome) for message, outcome in outcomes if may_move and outcome.fault]
     ended = [outcome for _, outcome in outcomes if not (may_move and outcome.fault)]
-    _write(account, ended)
-    _slow_down(account, answers)
-    _learn(account, answers)
-    _tell(ended)
     staying: list[Outcome] = []
+    _write(account, ended)
     try:
         for message, outcome in faulty:
             if stays := _staying(account, message, outcome):
                 staying.append(stays)
     finally:
         _write(account, staying)
-    _tell(staying)
+    _tell([*ended, *staying])
+    _slow_down(account, answers)
+    _learn(account, answers)
 
 
 def _may_move(account: Account, outcomes: Sequence[Outcome]) -> bool:

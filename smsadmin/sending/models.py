@@ -223,6 +223,8 @@ class Drain(models.Model):
     last_number_id = models.BigIntegerField(default=0)
     #: How far the last look for other senders came that did not come to the end (routing.failover.leave).
     left_until = models.UUIDField(null=True)
+    #: The oldest message that those looks found without room: where the next one begins.
+    left_waiting = models.UUIDField(null=True)
 
     def __str__(self) -> str:
         return f"drain of {self.connection_id}"

@@ -50,7 +50,7 @@ def register() -> None:
     auditlog.register(ClassicSettings, exclude_fields=["told", "ui_domains"])
     auditlog.register(NoticeRule, exclude_fields=["looked_at", "begun_at"])
     auditlog.register(Endpoint, exclude_fields=["secrets", "url"])  # which may carry a key
-    auditlog.register(Hook, exclude_fields=["failing_since"])
+    auditlog.register(Hook, exclude_fields=["failing_since", "failed_at"])
     auditlog.register(TestNumber, exclude_fields=["code_hash"])
     auditlog.register(Key, exclude_fields=["token_hash", "last_used_at"])
     auditlog.register(ProxyConfiguration, exclude_fields=["secrets", "seen_at", "error"])

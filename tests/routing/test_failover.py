@@ -15,6 +15,7 @@ from smsadmin import cache
 from smsadmin.core import errors
 from smsadmin.core.ids import first_uuid7, uuid7
 from smsadmin.core.message import Accepted
+from smsadmin.pacing import account as paced
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.quotas import recount
 from smsadmin.quotas.models import Counter
@@ -518,6 +519,51 @@ def test_what_cannot_go_keeps_nothing_behind_it_from_going(
     assert (went, rung) == ([0, 2, 3, 3], [account])
 
 
+def test_what_has_no_room_keeps_no_other_from_room_that_it_may_use(house: House) -> None:
+    """Marketing leaves the kept share alone; long texts and the classic action know other limits."""
+    house.failover(house.second)
+    per_day = {"scope": "number", "window": "day", "number": house.second}
+    house.workspace.quota_rules.create(unit="messages", limit=10, **per_day)  # one of which is kept
+    house.workspace.quota_rules.create(unit="segments", limit=11, **per_day)
+    cache.forget()
+    for _ in range(8):
+        accept(ask(house.second), NOW)
+    short, long = {"traffic": "marketing"}, {"traffic": "marketing", "message": "x" * 600}
+    messages = [accept(ask(house.first, **given), NOW) for given in (long, short, short, {})]
+    lose(house.first.connection)
+    failover.leave(house.first.connection, NOW)
+    assert [seen(each).number == house.second for each in messages] == [False, True, False, True]
+
+
+def test_of_what_waits_for_room_the_oldest_has_it_and_the_rest_waits_for_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look goes through three of the queue, and another sender has room for what is behind."""
+    monkeypatch.setattr(failover, "MOST_LOOKED_AT", 3)
+    house.failover(house.second, country="US")
+    house.failover(house.third, country="FR")
+    house.workspace.quota_rules.create(
+        scope="number", window="minute", unit="messages", limit=2, number=house.second
+    )
+    cache.forget()
+    german, american, french = "+4915112345678", "+13125550123", "+33612345678"
+    phones = [german] * 2 + [american] * 8 + [french] * 2
+    messages = [accept(ask(house.first, phone=phone), NOW) for phone in phones]
+    lose(house.first.connection)
+    gone: list[int] = []
+
+    def go(seconds: float) -> list[int]:
+        """Which go at a look so long after the first."""
+        failover.leave(house.first.connection, NOW + timedelta(seconds=seconds))
+        before, gone[:] = gone[:], [n for n, each in enumerate(messages) if seen(each).number != house.first]
+        return [n for n in gone if n not in before]
+
+    assert [go(seconds) for seconds in (0, 5, 10, 15)] == [[2], [3], [], [10, 11]]
+    assert go(60) == [4, 5]
+    monkeypatch.setattr(failover, "MOST_MOVED", 1)
+    assert [go(seconds) for seconds in (120, 121)] == [[6], [7]]
+
+
 def test_a_message_moves_no_later_than_recounts_look_for_it(house: House, work: Work) -> None:
     """Its time is that of its id: what came in long ago and is counted now must be found by every recount."""
     house.failover(house.second)
@@ -630,6 +676,32 @@ def test_what_was_taken_is_written_before_anything_moves(
     with pytest.raises(OperationalError):
         work()
     assert (seen(taken).status, seen(refused_one).status) == ("sent", "sending")
+
+
+def test_what_surely_did_not_leave_is_moved_or_written_before_anything_is_learnt(
+    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away when the answers are written and told: nobody is left in the air."""
+    house.failover(house.second, country="US")
+    told: list[Any] = []
+    monkeypatch.setattr(dispatch, "_tell", lambda outcomes: told.extend(each.message_id for each in outcomes))
+    taken, american, french = (
+        accept(ask(house.first, phone=phone), NOW)
+        for phone in ("+13125550101", "+13125550102", "+33612345678")
+    )
+    for each in (american, french):
+        house.of(house.first).answer(each.recipient, SENDER)
+
+    def away(*_: Any) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(dispatch, "_learn", away)
+    monkeypatch.setattr(paced, "at_once", lambda _: 3)
+    with pytest.raises(OperationalError):
+        dispatch.drain(house.first.connection_id, clock.sleep)
+    came = [(seen(each).status, each.number) for each in (taken, american, french)]
+    assert came == [("sent", house.first), ("queued", house.second), ("failed", house.first)]
+    assert (set(told), agrees_with_the_log()) == ({taken.pk, french.pk}, True)
 
 
 def test_a_row_that_was_given_up_as_lost_while_the_answer_came_does_not_move(
