@@ -11,29 +11,29 @@ from smsadmin.actions.models import Action, ActionVersion, ObjectType
 from smsadmin.api import asking, bodies, rows
 from smsadmin.api.endpoint import Call, endpoint, writing
 from smsadmin.api.models import KeyScope
-from smsadmin.api.parameters import MOST_ROWS, PAGE, Query, RowCursor
+from smsadmin.api.parameters import MOST_ROWS, PAGE, Cursor, Query
 from smsadmin.api.parameters import Number as WholeNumber
 from smsadmin.core import errors, tokens
 from smsadmin.core.message import SendRequest
+from smsadmin.keyset import Keyset
 from smsadmin.sending.rehearse import Rehearsal, rehearse
 from smsadmin.sending.resolve import INPUTS
 
 Json = dict[str, Any]
+BY_ID = Keyset(Action, rising=True)
 
 
 class ListQuery(Query):
     limit = WholeNumber(1, MOST_ROWS, PAGE)
-    cursor = RowCursor()
+    cursor = Cursor(BY_ID)
 
 
 @endpoint(KeyScope.DIRECTORY)
 def actions(request: Call) -> HttpResponse:
     """Those that are not archived, by id."""
     asked = ListQuery.of(request)
-    found = list(_of(request).filter(pk__gt=asked["cursor"], archived_at=None)[: asked["limit"] + 1])
-    shown = found[: asked["limit"]]
-    after = shown[-1].pk if len(found) > len(shown) else None
-    return rows.page("api-actions", asked, [_action(each) for each in shown], after)
+    page = BY_ID.page(_of(request).filter(archived_at=None), after=asked["cursor"], most=asked["limit"])
+    return rows.page("api-actions", asked, [_action(each) for each in page.rows], page.newer)
 
 
 @endpoint(KeyScope.DIRECTORY)
@@ -51,14 +51,14 @@ def _of(request: Call) -> QuerySet[Action]:
     return found.select_related("current__sender_number").order_by("pk")
 
 
-@writing(KeyScope.SEND)
+@writing(KeyScope.ACTIONS)
 def messages(request: Call, action: int) -> HttpResponse:
     """Runs the action: one message, once for each idempotency key."""
     Query.of(request)
     return asking.sent(asking.of_action(request, action, bodies.read(request, "RunAction")), request)
 
 
-@writing(KeyScope.SEND)
+@writing(KeyScope.ACTIONS)
 def rehearsals(request: Call, action: int) -> HttpResponse:
     """What would come of running it now; nothing is sent, counted or written."""
     Query.of(request)

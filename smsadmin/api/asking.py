@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from smsadmin.actions import catalogue
 from smsadmin.actions.models import ActionVersion, ObjectType
 from smsadmin.agents.variables import TOLD_RECIPIENT
-from smsadmin.api import rows
+from smsadmin.api import named, rows
 from smsadmin.api.bodies import fault, faulty
 from smsadmin.api.description.parts import KEY_HEADER, MOST_KEY, REPLAYED
 from smsadmin.api.endpoint import Call, token_of
@@ -103,8 +103,11 @@ def of_text(request: Call, body: Json) -> SendRequest:
 
 
 def _sender(workspace_id: int, given: int | str) -> dict[str, Any]:
-    """The fields of a configuration that name the sender. An id that nobody knows is refused like any such number."""
+    """The fields of a configuration that name the sender. An id that nobody knows is refused like any such number.
+    Raises the Problem (422) of a number that several accounts have."""
     if isinstance(given, str):
+        if len(same := named.numbers(workspace_id, given.strip())) > 1:
+            raise faulty(fault("/from", given, named.several(same)))
         return {"sender_kind": "given", "sender_given": given}
     found: Number | None = book.of(workspace_id).numbers.get(given)
     if found is None or found.gone_at:
@@ -163,14 +166,26 @@ def _mark(request: Call, asked: Any) -> str:
 
 def _scoped_key(request: Call) -> str:
     """What a repeat is known by, among those of the same API key: programs know nothing of each other's."""
-    given = request.headers.get(KEY_HEADER, "").strip()
+    return f"{request.key.prefix}:{idempotency_key(request)}"
+
+
+def idempotency_key(request: Call, otherwise: str = "") -> str:
+    """What the caller makes a repeat recognisable by, `otherwise` where the header is not there. Raises the Problem
+    (400) of none, and of one that cannot be used."""
+    given = request.headers.get(KEY_HEADER, "").strip() or otherwise
     if not given:
         detail = f"Send {KEY_HEADER}, the same for the same event: a repeat then sends nothing twice."
         raise Problem(400, "IDEMPOTENCY_KEY_MISSING", detail, parameter=KEY_HEADER, value="")
     if len(given) > MOST_KEY or not (given.isascii() and given.isprintable() and " " not in given):
         detail = f"Give at most {MOST_KEY} characters of ASCII without spaces."
         raise bad_parameter(KEY_HEADER, given[:100], detail)
-    return f"{request.key.prefix}:{given}"
+    return given
+
+
+def reused(key: str) -> Problem:
+    """What is answered to a key that was used with another request."""
+    detail = f"The key “{key}” was used with another request. Give each event a key of its own."
+    return Problem(422, "IDEMPOTENCY_KEY_REUSED", detail)
 
 
 # --- Records of HubSpot ------------------------------------------------------------------------------
@@ -241,8 +256,7 @@ def _accepted(ask: SendRequest, request: Call) -> Message:
 
 def _demand_same(first: Message, ask: SendRequest) -> None:
     if first.origin.get(_MARK) != ask.origin[_MARK]:
-        detail = "This key was used with another request. Give each event a key of its own."
-        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", detail)
+        raise reused(ask.key.partition(":")[2])
 
 
 def _answer(message: Message, request: Call) -> HttpResponse:
@@ -260,7 +274,7 @@ def _answer(message: Message, request: Call) -> HttpResponse:
         "encoding": message.encoding,
         "characters": message.characters,
         "segments": message.segments,
-        "gives_up_at": rows.moment(message.expires_at),
+        "expires_at": rows.moment(message.expires_at),
     }
     return JsonResponse(told, status=202, headers={"Location": url, **replayed})
 

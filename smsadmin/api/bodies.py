@@ -48,11 +48,11 @@ def read(request: HttpRequest, schema: str) -> Json:
     return storable(_whole(found))
 
 
-def check_size(request: HttpRequest, most: int = MOST_BYTES) -> None:
+def _check_size(request: HttpRequest) -> None:
     """Raises the Problem (413) of a body with more bytes, mostly before it is read."""
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if (length.isdecimal() and int(length) > most) or len(request.body) > most:
-        raise Problem(413, "BODY_TOO_LARGE", f"The body may have {most} bytes at most.")
+    if (length.isdecimal() and int(length) > MOST_BYTES) or len(request.body) > MOST_BYTES:
+        raise Problem(413, "BODY_TOO_LARGE", f"The body may have {MOST_BYTES} bytes at most.")
 
 
 def fault(pointer: str, value: Any, detail: str) -> Json:
@@ -83,7 +83,7 @@ def _whole(value: Any) -> Any:
 
 
 def _json(request: HttpRequest) -> Any:
-    check_size(request)
+    _check_size(request)
     try:
         return strict_json.read(request.body.decode("utf-8-sig"))
     except ValueError as error:

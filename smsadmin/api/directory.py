@@ -81,7 +81,7 @@ def _number(found: Number, known: Book, mirrored: Mirrored) -> Json:
         "number": found.e164 or None,
         "name": found.name,
         "country": found.country or None,
-        "account": {"provider": found.connection.kind, "name": found.connection.name},
+        "account": rows.account(found.connection),
         "offered": found.is_eligible,
         "why_not": why_not,
         "fix": fixes[0] if fixes else None,

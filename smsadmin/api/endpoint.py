@@ -144,7 +144,7 @@ def _answer(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> Http
 
 
 @_telling
-def nothing_here(request: HttpRequest, path: str = "") -> HttpResponse:
+def nothing_here(request: HttpRequest) -> HttpResponse:
     """Any address under /api/ that is not one of the API's."""
     raise not_found(f"There is nothing at {request.path}. /api/v1/openapi.json lists every address.")
 

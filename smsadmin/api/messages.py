@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,17 @@ from smsadmin.api import asking, bodies, named, rows
 from smsadmin.api.endpoint import Call, endpoint, only_live, writing
 from smsadmin.api.models import KeyScope
 from smsadmin.api.named import NUMBER_IS, USER_IS
-from smsadmin.api.parameters import MOST_ROWS, PAGE, Id, MessageCursor, Moment, OneOf, Query, is_id
+from smsadmin.api.parameters import MOST_ROWS, PAGE, Cursor, Id, Moment, OneOf, Query, is_id
 from smsadmin.api.parameters import Number as WholeNumber
 from smsadmin.api.problems import Problem, bad_parameter, not_found
+from smsadmin.core.ids import first_uuid7
 from smsadmin.core.status import Status
+from smsadmin.quotas.models import Scope
 from smsadmin.sending import expected, intervene, presenters
 from smsadmin.sending.filters import GROUPS, MessageFilter
+from smsadmin.sending.listing import NEWEST_FIRST
 from smsadmin.sending.models import Message
+from smsadmin.sending.presenters.happenings import Happening
 from smsadmin.sending.presenters.positions import quota
 from smsadmin.workspaces.models import Workspace
 from smsadmin.writeback import engagements
@@ -29,6 +34,7 @@ Json = dict[str, Any]
 _RELATED = ("number", "agent", "action", "version", "connection")
 #: What answers do not show, and rows need not be read with.
 _UNREAD = ("inputs", "template", "trace", "quota", "connection__secrets")
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 # --- Sending -----------------------------------------------------------------------------------------
@@ -68,17 +74,17 @@ class ListQuery(Query):
     number = CharField(required=False, strip=False)
     user = CharField(required=False)
     action = Id()
-    recipient = CharField(required=False)
+    to = CharField(required=False)
     code = CharField(required=False, max_length=40)
     record = CharField(required=False, max_length=40)
     since = Moment()
     until = Moment()
     limit = WholeNumber(1, MOST_ROWS, PAGE)
-    cursor = MessageCursor()
+    cursor = Cursor(NEWEST_FIRST)
 
 
 #: What the log's own filter calls a parameter, where that is something else.
-_CALLED = {"agent": "user", "error": "code"}
+_CALLED = {"agent": "user", "recipient": "to", "error": "code"}
 
 
 @endpoint(KeyScope.MESSAGES)
@@ -86,12 +92,8 @@ def messages(request: Call) -> HttpResponse:
     """Newest first, by the filters of the log, so that its indexes serve them."""
     asked = ListQuery.of(request)
     found = _narrowed(request, asked).select_related(*_RELATED).defer(*_UNREAD)
-    if asked["cursor"]:
-        found = found.filter(pk__lt=asked["cursor"])
-    listed = list(found.order_by("-pk")[: asked["limit"] + 1])
-    shown = listed[: asked["limit"]]
-    after = shown[-1].pk if len(listed) > len(shown) else None
-    return rows.page("api-messages", asked, rows.messages(shown), after)
+    page = NEWEST_FIRST.page(found, asked["cursor"], most=asked["limit"])
+    return rows.page("api-messages", asked, rows.messages(page.rows), page.older)
 
 
 @endpoint(KeyScope.MESSAGES)
@@ -108,10 +110,8 @@ def events(request: Call, message: UUID) -> HttpResponse:
     """What befell it, from the request to the latest news."""
     Query.of(request)
     found = _found(request, message)
-    leaves = expected.of([found], request.now).get(found.pk)
-    happened = presenters.timeline(found, list(found.events.all()), None, leaves, engagements.of(found))
-    told = [{"at": rows.moment(each.at), "what": str(each.name), "note": str(each.note)} for each in happened]
-    return JsonResponse({"events": told})
+    lines = presenters.timeline(found, list(found.events.all()), engagement=engagements.of(found))
+    return JsonResponse({"results": [_event(each) for each in lines if each.type], "next": None})
 
 
 @endpoint(KeyScope.MESSAGES)
@@ -119,6 +119,16 @@ def trace(request: Call, message: UUID) -> HttpResponse:
     """Every step it took."""
     Query.of(request)
     return JsonResponse({"steps": rows.stored_steps(_found(request, message))})
+
+
+def _event(line: Happening) -> Json:
+    return {
+        "at": rows.moment(line.at),
+        "type": str(line.type),
+        "status": str(line.status) or None,
+        "code": line.code or None,
+        "sentence": " · ".join(filter(None, (line.name, line.note))),
+    }
 
 
 def _found(request: Call, pk: UUID) -> Message:
@@ -130,10 +140,12 @@ def _found(request: Call, pk: UUID) -> Message:
 
 
 def _quota(found: Message) -> list[Json]:
+    counted = [each for _name, positions in quota(found) for each in positions]
+    holders = {Scope.NUMBER: found.number, Scope.USER: found.agent}
     return [
-        {"of": name, "window": each.window, "before": each.before, "after": each.after, "limit": each.limit}
-        for name, positions in quota(found)
-        for each in positions
+        {**rows.holder(holder), **rows.limit(each.rule), "before": each.before, "after": each.after}
+        for each in counted
+        if (holder := holders[Scope(each.rule.scope)])
     ]
 
 
@@ -157,17 +169,24 @@ def _narrowed(request: Call, asked: Mapping[str, Any]) -> QuerySet[Message]:
         "number": _number(request, asked["number"]),
         "agent": _user(request, asked["user"]),
         "action": asked["action"] or "",
-        "recipient": asked["recipient"],
+        "recipient": asked["to"],
         "error": asked["code"],
         "record": asked["record"],
-        "since": rows.moment(asked["since"], "seconds"),
-        "until": rows.moment(asked["until"], "seconds"),
     }
     given = {name: str(value) for name, value in filters.items() if value}
     found = MessageFilter(given, _Request(request.key.workspace))  # type: ignore[arg-type]  # as sending.asked does
     for name, said in found.form.errors.items():
         raise bad_parameter(_CALLED.get(name, name), given[name], " ".join(map(str, said)))
-    return found.qs
+    return _within(found.qs, asked["since"], asked["until"])
+
+
+def _within(found: QuerySet[Message], since: datetime | None, until: datetime | None) -> QuerySet[Message]:
+    """To the millisecond, which ids have: the log's own form knows whole seconds."""
+    if since:
+        found = found.filter(pk__gte=first_uuid7(max(since, _EPOCH)))
+    if until:
+        found = found.filter(pk__lt=first_uuid7(max(until, _EPOCH)))
+    return found
 
 
 def _number(request: Call, which: str) -> int | str:

@@ -14,7 +14,11 @@ class KeyScope(models.TextChoices):
 
     QUOTAS = "quotas", _("Ask what may still be sent")
     FLOWS = "flows", _("Start call flows, which send texts, and see what came of them")
-    SEND = "send", _("Run actions, which send texts, and rehearse them")
+    ACTIONS = "actions", _("Run saved actions, which send texts, and rehearse them")
+    SEND = (
+        "send",
+        _("Send any text from any sender to anybody, and cancel held messages, whoever asked for them"),
+    )
     MESSAGES = "messages", _("Read messages, with recipients and texts, and what became of them")
     INBOUND = "inbound", _("Read what people texted to our numbers")
     DIRECTORY = "directory", _("Read numbers, users and actions")

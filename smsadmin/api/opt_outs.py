@@ -11,12 +11,12 @@ from smsadmin.api import bodies, rows
 from smsadmin.api.description.opt_outs import MOST_REASON
 from smsadmin.api.endpoint import Call, endpoint, only_live, writing
 from smsadmin.api.models import Key, KeyScope
-from smsadmin.api.parameters import MOST_ROWS, PAGE, OneOf, PlaceCursor, Query
+from smsadmin.api.parameters import MOST_ROWS, PAGE, Cursor, OneOf, Query
 from smsadmin.api.parameters import Number as WholeNumber
 from smsadmin.api.problems import not_found
 from smsadmin.consent import listing, opting
 from smsadmin.consent.models import Change, OptOut, Source
-from smsadmin.consent.opting import Said
+from smsadmin.consent.opting import Statement
 from smsadmin.sending.log import storable
 
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ _ARE_REAL = "opt-outs hold for every message"
 class ListQuery(Query):
     state = OneOf(["out", "in"])
     limit = WholeNumber(1, MOST_ROWS, PAGE)
-    cursor = PlaceCursor()
+    cursor = Cursor(listing.LATEST_FIRST)
 
 
 @endpoint(KeyScope.OPT_OUTS)
@@ -84,10 +84,10 @@ def _found(request: Call, number: str) -> OptOut:
     return found
 
 
-def _said(request: Call, reason: str) -> Said:
+def _said(request: Call, reason: str) -> Statement:
     """A program decides as a person does: now, whatever was said before."""
     words = f"{reason} (API key {request.key.name[:60]})"
-    return Said(Source.API, request.now, words=words)
+    return Statement(Source.API, request.now, words=words)
 
 
 def _audit(found: OptOut, key: Key, reason: str) -> None:

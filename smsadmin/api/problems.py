@@ -16,7 +16,7 @@ CONTENT_TYPE = "application/problem+json"
 CODES: Mapping[str, tuple[int, str]] = {
     "BAD_REQUEST": (400, "The request cannot be read: no JSON, or far too many parameters."),
     "BAD_PARAMETER": (400, "A parameter or header cannot be used: `parameter` and `value` name it."),
-    "IDEMPOTENCY_KEY_MISSING": (400, "What sends a message needs an `Idempotency-Key`."),
+    "IDEMPOTENCY_KEY_MISSING": (400, "What sends a message or begins a run needs an `Idempotency-Key`."),
     "KEY_MISSING": (401, "There is no key: send `Authorization: Bearer smsadmin_…`."),
     "KEY_UNKNOWN": (401, "No key has this token."),
     "KEY_REVOKED": (401, "The key was revoked."),

@@ -2,13 +2,10 @@
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, JsonResponse
-from django.urls import reverse
 
 from smsadmin.actions.models import ActionVersion
 from smsadmin.api import named, rows
@@ -66,8 +63,8 @@ def quotas(request: Call) -> HttpResponse:
     shown = waiting[: asked["limit"]]
     is_all = len(shown) == len(waiting)
     found = headroom.of(request.key.workspace_id, shown, request.now)
-    next_page = None if is_all else _next(shown[-1], asked)
-    return JsonResponse({"results": [_headroom(each) for each in found], "next": next_page})
+    after = None if is_all else "{}-{}".format(*_place(shown[-1]))
+    return rows.page("api-quotas", asked, [_headroom(each) for each in found], after)
 
 
 def _holders(workspace_id: int, scope: str) -> list[Holder]:
@@ -88,13 +85,6 @@ def _after(cursor: tuple[str, int] | None, holders: list[Holder]) -> list[Holder
 def _place(holder: Holder) -> tuple[str, int]:
     """Sorts numbers before users, as their scopes sort."""
     return (Scope.NUMBER if isinstance(holder, Number) else Scope.USER).value, holder.pk
-
-
-def _next(last: Holder, asked: dict[str, Any]) -> str:
-    scope, pk = _place(last)
-    query = {"scope": asked["scope"], "limit": asked["limit"], "cursor": f"{scope}-{pk}"}
-    kept = {name: value for name, value in query.items() if value}
-    return f"{settings.BASE_URL}{reverse('api-quotas')}?{urlencode(kept)}"
 
 
 @endpoint(KeyScope.QUOTAS)
@@ -132,7 +122,7 @@ class FitQuery(Query):
     user = forms.CharField(required=False)
     messages = WholeNumber(1, MOST_MESSAGES, 1)
     segments = WholeNumber(1, MOST_SEGMENTS, 1)
-    kind = OneOf(Traffic.values, Traffic.ALERTING)
+    traffic = OneOf(Traffic.values, Traffic.ALERTING)
 
     def clean_number(self) -> str:
         """In a query a bare + is a space."""
@@ -164,11 +154,11 @@ def _demand(workspace_id: int, asked: dict[str, Any]) -> Demand:
         raise bad_parameter("number", asked["number"], detail)
     if asked["user"]:
         agent = _user_of(sender, asked["user"])
-    return Demand(sender, agent, asked["segments"], quota.has_priority(asked["kind"]))
+    return Demand(sender, agent, asked["segments"], quota.has_priority(asked["traffic"]))
 
 
 def _user_of(sender: Number, which: str) -> Agent:
-    agent = named.user(sender.workspace_id, which)
+    agent = named.user(sender.workspace_id, which, on=sender)
     if agent is None:
         raise bad_parameter("user", which, f"There is no user “{which}” in the directory. {USER_IS}")
     if agent.pk not in book.of(sender.workspace_id).on_number.get(sender.pk, ()):
@@ -182,33 +172,23 @@ def _user_of(sender: Number, which: str) -> Agent:
 
 def _headroom(found: Headroom) -> dict[str, Any]:
     return {
-        **_named(found.holder),
+        **rows.holder(found.holder),
         "limits": [_standing(each) for each in found.limits],
         "binding": _standing(found.binding) if found.binding else None,
     }
 
 
-def _named(holder: Holder) -> dict[str, Any]:
-    if isinstance(holder, Number):
-        return {"scope": "number", "id": holder.pk, "number": holder.e164, "name": holder.name}
-    return {"scope": "user", "id": holder.pk, "email": holder.email, "name": holder.name}
-
-
 def _standing(standing: Standing) -> dict[str, Any]:
-    return {**_usage(standing.usage), "runs_out_at": _moment(standing.runs_out_at)}
+    return {**_usage(standing.usage), "runs_out_at": rows.moment(standing.runs_out_at)}
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
-    limit = usage.limit
     return {
-        "window": limit.window.value,
-        "zone": limit.zone,
-        "unit": str(limit.unit),
-        "limit": limit.limit,
+        **rows.limit(usage.limit),
         "used": usage.used,
         "left": usage.left,
         "left_for_marketing": usage.left_for(priority=False),
-        "resets_at": _moment(usage.resets_at),
+        "resets_at": rows.moment(usage.resets_at),
     }
 
 
@@ -219,13 +199,9 @@ def _fit(found: Fit, now: datetime) -> dict[str, Any]:
         "never": found.is_never,
         "messages": found.asked,
         "now": found.now,
-        "done_at": _moment(found.done_at(now)),
-        "waits": [{"count": wait.count, "until": _moment(wait.until)} for wait in listed],
+        "done_at": rows.moment(found.done_at(now)),
+        "waits": [{"count": wait.count, "until": rows.moment(wait.until)} for wait in listed],
         "further": sum(wait.count for wait in found.waits[MOST_WAITS:]),
         "exact": found.is_exact,
         "binding": {"scope": str(binding.limit.scope), **_usage(binding)} if binding else None,
     }
-
-
-def _moment(at: datetime | None) -> str | None:
-    return rows.moment(at, "seconds")

@@ -16,9 +16,14 @@ from smsadmin.core.message import Record
 from smsadmin.core.status import Status
 from smsadmin.core.trace import Step
 from smsadmin.directory.models import Agent, Number
+from smsadmin.incoming.models import InboundMessage
+from smsadmin.quotas.models import Scope
+from smsadmin.quotas.rulebook import Limit
 from smsadmin.sending import expected, explain, presenters
 from smsadmin.sending.expected import Expected
+from smsadmin.sending.filters import is_test
 from smsadmin.sending.models import Message
+from smsadmin.workspaces.models import Connection
 
 Json = dict[str, Any]
 
@@ -40,7 +45,7 @@ def _next(name: str, asked: Mapping[str, Any], after: Any) -> str:
 
 
 def _written(value: Any) -> str:
-    return moment(value) or "" if isinstance(value, datetime) else str(value)
+    return moment(value, "auto") or "" if isinstance(value, datetime) else str(value)
 
 
 def address(name: str, *args: Any) -> str:
@@ -63,11 +68,23 @@ def message(row: Message, leaves: Expected | None = None) -> Json:
     return {
         "id": str(row.pk),
         "status": row.status,
-        "trigger": row.trigger,
-        "test": bool(row.origin.get("test")),
-        "received_at": moment(row.received_at),
+        **asked(row),
         "accepted_at": moment(row.accepted_at),
         "finished_at": moment(row.finished_at),
+        **held(row, leaves),
+        "error": error_of(row),
+        "account": account(row.connection) if row.connection else None,
+        "provider_id": row.provider_id or None,
+        "provider_status": row.provider_status or None,
+    }
+
+
+def asked(row: Message) -> Json:
+    """What a message is, whatever became of it: who asked for what, from whom to whom."""
+    return {
+        "trigger": row.trigger,
+        "test": is_test(row),
+        "received_at": moment(row.received_at),
         "from": row.sender or None,
         "number": number(row.number),
         "user": user(row.agent),
@@ -79,9 +96,6 @@ def message(row: Message, leaves: Expected | None = None) -> Json:
         "traffic": row.traffic,
         "action": _action(row),
         "record": record(Record(row.object_type, row.object_id)),
-        "held": _held(row, leaves),
-        "error": error_of(row),
-        "provider": _provider(row),
         "original": str(row.original) if row.original else None,
     }
 
@@ -92,6 +106,27 @@ def number(found: Number | None) -> Json | None:
 
 def user(found: Agent | None) -> Json | None:
     return {"id": found.pk, "email": found.email, "name": found.name} if found else None
+
+
+def holder(found: Number | Agent) -> Json:
+    """Whose a limit is."""
+    if isinstance(found, Number):
+        return {"scope": Scope.NUMBER.value, "id": found.pk, "number": found.e164 or None, "name": found.name}
+    return {"scope": Scope.USER.value, "id": found.pk, "email": found.email, "name": found.name}
+
+
+def limit(found: Limit) -> Json:
+    """What is limited, and to how much."""
+    return {
+        "window": found.window.value,
+        "zone": found.zone,
+        "unit": str(found.unit),
+        "limit": found.limit,
+    }
+
+
+def account(found: Connection) -> Json:
+    return {"provider": found.kind, "name": found.name}
 
 
 def record(about: Record) -> Json | None:
@@ -105,23 +140,27 @@ def _action(row: Message) -> Json | None:
     return {"id": row.action.pk, "name": row.action.name, "version": version}
 
 
-def _held(row: Message, leaves: Expected | None) -> Json | None:
+def held(row: Message, leaves: Expected | None = None) -> Json:
+    """Why and until when a message waits for room; nothing of one that does not."""
     if row.status != Status.HELD:
-        return None
+        return dict.fromkeys(("held_until", "expires_at", "why_held"))
     return {
-        "until": moment(leaves.at if leaves else row.next_attempt_at),
+        "held_until": moment(leaves.at if leaves else row.next_attempt_at),
         "expires_at": moment(row.expires_at),
-        "sentence": explain.sentence(row, leaves),
+        "why_held": explain.sentence(row, leaves),
     }
 
 
-def _provider(row: Message) -> Json | None:
-    if row.connection is None:
-        return None
+def inbound(found: InboundMessage) -> Json:
+    """A text to one of our numbers (with `number` selected) as JSON."""
     return {
-        "name": row.connection.get_kind_display(),
-        "id": row.provider_id or None,
-        "status": row.provider_status or None,
+        "id": found.pk,
+        "at": moment(found.at),
+        "from": found.sender or None,
+        "number": number(found.number),
+        "text": found.body or None,
+        "media": found.media,
+        "answers": str(found.answers) if found.answers else None,
     }
 
 
@@ -145,19 +184,20 @@ def error_of(row: Message) -> Json | None:
     """What stopped a message; None for one that nothing did, or that is held."""
     if row.error is None or row.status == Status.HELD:
         return None
-    return _error(row.error, explain.sentence(row), presenters.fix(row))
+    return stopped(row.error, explain.sentence(row), presenters.fix(row))
 
 
 def error(found: errors.SendError) -> Json:
     """What would stop one."""
-    return _error(
+    return stopped(
         type(found),
         explain.said(found.sentence(found.facts), found.facts),
         explain.said(found.fix, found.facts),
     )
 
 
-def _error(kind: type[errors.SendError], sentence: str, fix: str) -> Json:
+def stopped(kind: type[errors.SendError], sentence: str | None, fix: str | None) -> Json:
+    """A cause, in these words."""
     return {
         "code": kind.code,
         "sentence": sentence,

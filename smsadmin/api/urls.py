@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 
 from smsadmin.api import actions, directory, docs, endpoint, inbound, messages, openapi, opt_outs, quotas
 from smsadmin.api.endpoint import by_method
@@ -40,6 +40,5 @@ urlpatterns = [
     *_both("v1/users", directory.users, "api-users"),
     *_both("v1/flows/<int:flow>/runs", flows.runs, "api-flow-runs"),
     *_both("v1/flows/<int:flow>/runs/<uuid:run>", flows.run, "api-flow-run"),
-    path("", endpoint.nothing_here),
-    path("<path:path>", endpoint.nothing_here),
+    re_path("", endpoint.nothing_here),  # whatever it is: no converter takes a line break
 ]

@@ -2,21 +2,19 @@
 /api/v1/flows/{flow}/runs."""
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpResponse, JsonResponse
-from django.urls import reverse
 
-from smsadmin.api.bodies import check_size
-from smsadmin.api.description.parts import KEY_HEADER
+from smsadmin.api import asking, bodies, rows
+from smsadmin.api.bodies import fault, faulty
+from smsadmin.api.description.parts import REPLAYED
 from smsadmin.api.endpoint import Call, endpoint, writing
 from smsadmin.api.models import KeyScope
 from smsadmin.api.parameters import Query
-from smsadmin.api.problems import Problem, bad_parameter, bad_request, not_found
+from smsadmin.api.problems import Problem, not_found
 from smsadmin.core.ids import key16
 from smsadmin.flows import running, starting
 from smsadmin.flows.effects import made
@@ -24,14 +22,6 @@ from smsadmin.flows.language import context as facts
 from smsadmin.flows.language.document import Step
 from smsadmin.flows.models import Flow, FlowRun, FlowVersion
 from smsadmin.sending.models import Message
-
-#: Of a body. An event of a call has a few hundred bytes.
-MOST_BYTES = 65_536
-#: Levels of values inside each other.
-MOST_DEEP = 12
-MOST_KEY = 255
-#: What a body may have, and what each of it must be.
-MEMBERS: Mapping[str, type] = {"call": dict, "sms": dict, "run": dict, "given": dict, "branch": str}
 
 
 @writing(KeyScope.FLOWS)
@@ -41,12 +31,14 @@ def runs(request: Call, flow: int) -> HttpResponse:
     found, asked = _flow(request, flow), _asked(request)
     key, body = _key(request, asked), key16(json.dumps(asked, sort_keys=True))
     named = _named(key, test=request.key.test)
-    begun = starting.begun(found, named) or _begun(found, asked, key, named, body, test=request.key.test)
-    if begun.asked != body:
-        detail = f"The key “{key}” was used with another body. Give each event a key of its own."
-        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", detail)
-    told = {"id": str(begun.pk), "state": begun.state, "url": _address(begun), "test": begun.test}
-    return JsonResponse(told, status=202, headers={"Location": told["url"]})
+    first = starting.begun(found, named)
+    run = first or _begun(found, asked, key, named, body, test=request.key.test)
+    if run.asked != body:
+        raise asking.reused(key)
+    url = rows.address("api-flow-run", run.flow_id, run.pk)
+    told = {"id": str(run.pk), "state": FlowRun.State.WAITING, "url": url, "test": run.test}
+    replayed = {REPLAYED: "true"} if first or run.is_repeated else {}
+    return JsonResponse(told, status=202, headers={"Location": url, **replayed})
 
 
 def _begun(flow: Flow, asked: Mapping[str, Any], key: str, named: str, body: UUID, *, test: bool) -> FlowRun:
@@ -97,49 +89,19 @@ def _flow(request: Call, pk: int) -> Flow:
     return found
 
 
-def _asked(request: Call) -> dict[str, Any]:
-    """The body; raises the Problem (400, 413) of one that cannot be used."""
-    check_size(request, MOST_BYTES)
-    try:
-        asked = json.loads(request.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise bad_request(f"The body is not JSON: {error}") from None
-    if not isinstance(asked, dict):
-        raise bad_request("The body is not a JSON object.")
-    for name, value in asked.items():
-        _check(name, value)
+def _asked(request: Call) -> Mapping[str, Any]:
+    """The body; raises the Problem of one that cannot be used."""
+    asked = bodies.read(request, "Event")
     if "call" in asked and "sms" in asked:
-        raise bad_parameter("sms", "", "Give call or sms, not both: one event begins a run.")
+        raise faulty(fault("/sms", asked["sms"], "Give call or sms, not both: one event begins a run."))
     return asked
-
-
-def _check(name: str, value: Any) -> None:
-    if name not in MEMBERS:
-        raise bad_parameter(name, "", f"There is no member {name} here. It takes {', '.join(MEMBERS)}.")
-    if not isinstance(value, MEMBERS[name]):
-        what = "a text" if MEMBERS[name] is str else "an object"
-        raise bad_parameter(name, json.dumps(value)[:100], f"{name} is not {what}.")
-    if not _is_storable(value, MOST_DEEP):
-        raise bad_parameter(
-            name, "", f"{name} has more than {MOST_DEEP} levels, or a number that JSON does not have."
-        )
-
-
-def _is_storable(value: Any, levels: int) -> bool:
-    if isinstance(value, dict | list):
-        inner = value.values() if isinstance(value, dict) else value
-        return levels > 0 and all(_is_storable(each, levels - 1) for each in inner)
-    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _key(request: Call, asked: Mapping[str, Any]) -> str:
     """What makes a repeat recognisable: the header, else the id of Callr's run."""
-    given = request.headers.get(KEY_HEADER) or asked.get("run", {}).get("id")
-    key = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
-    if not 0 < len(key) <= MOST_KEY:
-        detail = f"Send a key of at most {MOST_KEY} characters, the same for the same event: {KEY_HEADER}, or run.id."
-        raise bad_parameter(KEY_HEADER, key[:100], detail)
-    return key
+    its = asked.get("run", {}).get("id")
+    is_usable = isinstance(its, str | int) and not isinstance(its, bool)
+    return asking.idempotency_key(request, otherwise=str(its) if is_usable else "")
 
 
 def _branch(version: FlowVersion, asked: Mapping[str, Any]) -> str:
@@ -149,7 +111,7 @@ def _branch(version: FlowVersion, asked: Mapping[str, Any]) -> str:
     known = running.branches(version)
     if branch not in known:
         detail = f"The flow has no branch “{branch[:80]}”. It has {', '.join(known)}."
-        raise bad_parameter("branch", branch[:100], detail)
+        raise faulty(fault("/branch", branch, detail))
     return branch
 
 
@@ -184,8 +146,8 @@ def _told(run: FlowRun) -> dict[str, Any]:
         "branch": run.branch,
         "rehearsal": run.dry,
         "test": run.test,
-        "received_at": _moment(run.received_at),
-        "finished_at": _moment(run.finished_at),
+        "received_at": rows.moment(run.received_at),
+        "finished_at": rows.moment(run.finished_at),
         "error": run.error or None,
         "steps": run.steps,
         "messages": _messages(run),
@@ -200,11 +162,3 @@ def _messages(run: FlowRun) -> list[dict[str, Any]]:
         {"id": str(pk), "to": recipient or given, "status": status, "code": code or None}
         for pk, recipient, given, status, code in found.order_by("pk").values_list(*columns)
     ]
-
-
-def _moment(at: Any) -> str | None:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
-
-
-def _address(run: FlowRun) -> str:
-    return settings.BASE_URL + reverse("api-flow-run", args=[run.flow_id, run.pk])

@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from smsadmin.core.ids import first_uuid7
 from smsadmin.flows.models import FlowRun
-from smsadmin.incoming.purging import What
+from smsadmin.privacy.models import Part
 from smsadmin.workspaces.models import Workspace
 
 FINISHED = (FlowRun.State.DONE, FlowRun.State.FAILED)
 
 
-def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000) -> int:
+def purge(workspace: Workspace, before: datetime, part: Part, most: int = 1_000) -> int:
     """Deletes this of finished runs that began before that moment, at most so many; returns how many were touched. To
     be called again until that is 0.
 
@@ -23,13 +23,13 @@ def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000)
     also not who called or texted.
     """
     old = FlowRun.objects.filter(workspace=workspace, pk__lt=first_uuid7(before), state__in=FINISHED)
-    if what == What.ROWS:
+    if part == Part.MESSAGE:
         return FlowRun.objects.filter(pk__in=list(_ids(old, most))).delete()[0]
-    gone = "values_gone_at" if what == What.TEXTS else "number_gone_at"
+    gone = "values_gone_at" if part == Part.TEXT else "number_gone_at"
     rows = list(FlowRun.objects.filter(pk__in=list(_ids(old.filter(**{gone: None}), most))))
     now = timezone.now()
     for run in rows:
-        _forget(run, now, number=what == What.NUMBERS)
+        _forget(run, now, number=part == Part.NUMBER)
     FlowRun.objects.bulk_update(
         rows, ["context", "effects", "steps", "error", "party", "values_gone_at", "number_gone_at"]
     )

@@ -26,8 +26,8 @@ from smsadmin.flows.effects import Away, Effects, Rehearsal
 from smsadmin.flows.language import document, engine
 from smsadmin.flows.language.document import Document, Step
 from smsadmin.flows.models import FlowRun, FlowVersion
-from smsadmin.sending.dispatch import stopping
 from smsadmin.sending.log import storable
+from smsadmin.stopping import stopping
 
 logger = structlog.get_logger(__name__)
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
+from smsadmin.dashboard.filtering import ListFilter
 from smsadmin.hooks import watching
 from smsadmin.hooks.events import FAMILIES, KINDS, Family, Kind
 from smsadmin.hooks.models import Hook, HookDelivery
@@ -50,13 +51,17 @@ class HookForm(forms.ModelForm):
 
     class Meta:
         model = Hook
-        fields = ["name", "events", "tells_contents", "enabled"]
+        fields = ["name", "events", "tells_contents", "tells_tests", "enabled"]
         error_messages = {"name": {"required": gettext_lazy("Give the webhook a name.")}}
         help_texts = {
             "tells_contents": gettext_lazy(
                 "Then the recipient's whole number, the text and the sentence of an error leave this server with each "
                 "message. Without it a program gets the message's id, what became of it, and the number with its "
                 "country code and last two digits."
+            ),
+            "tells_tests": gettext_lazy(
+                "Then it is also told of messages that only try something out, by an API key in test mode or from the "
+                "editor; they say so. Without it a program hears of real ones alone."
             ),
         }
 
@@ -129,7 +134,7 @@ def _in_words(endpoint: Endpoint) -> str:
     return _("%(host)s, used by %(names)s") % {"host": endpoint, "names": get_text_list(users, _("and"))}
 
 
-class DeliveryFilter(forms.Form):
+class DeliveryFilter(ListFilter):
     """Which deliveries to list; what cannot be read filters nothing."""
 
     state = forms.ChoiceField(
@@ -142,10 +147,6 @@ class DeliveryFilter(forms.Form):
         required=False,
         choices=[("", gettext_lazy("Every event")), *((name, name) for name in KINDS)],
     )
-
-    @property
-    def chosen(self) -> dict[str, str]:
-        return {name: value for name, value in self.cleaned_data.items() if value}
 
     def apply(self, deliveries: QuerySet[HookDelivery]) -> QuerySet[HookDelivery]:
         if state := self.cleaned_data.get("state"):

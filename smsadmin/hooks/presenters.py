@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from smsadmin.dashboard.templatetags.ui import Badge
 from smsadmin.hooks import events
 from smsadmin.hooks.models import Hook, HookDelivery
+from smsadmin.keyset import Keyset
 from smsadmin.notices.presenters import STATES
 
 State = HookDelivery.State
-PER_PAGE = 50
+NEWEST_FIRST = Keyset(HookDelivery)
 
 
 class Standing(StrEnum):
@@ -124,41 +125,13 @@ class Line:
         return STATES[self.delivery.state]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the log; `newer` and `older` are ids to go on from, None where it ends."""
-
-    lines: Sequence[Line]
-    newer: int | None
-    older: int | None
+def lines(shown: Iterable[HookDelivery], now: datetime, *, with_answers: bool) -> list[Line]:
+    """Deliveries as lines of the log. `with_answers`: an answer may repeat what it was told, so it is shown whole to
+    those alone who may see numbers and texts."""
+    return [_line(each, now, whole=with_answers) for each in shown]
 
 
-def page_of(
-    deliveries: QuerySet[HookDelivery], before: str, after: str, now: datetime, *, with_answers: bool
-) -> Page:
-    """The page older than the id `before`, or newer than `after`; the newest for neither. `with_answers`: an answer may
-    repeat what it was told, so it is shown whole to those alone who may see numbers and texts."""
-    found = deliveries.select_related("event", "hook")
-    if after.isdecimal():
-        newest = list(found.filter(pk__gt=int(after)).order_by("pk")[: PER_PAGE + 1])
-        if len(newest) > PER_PAGE:
-            return _page(newest[PER_PAGE - 1 :: -1], now, has_newer=True, has_older=True, whole=with_answers)
-        before = ""
-    older = found.filter(pk__lt=int(before)) if before.isdecimal() else found
-    shown = list(older.order_by("-pk")[: PER_PAGE + 1])
-    has_older, has_newer = len(shown) > PER_PAGE, before.isdecimal()
-    return _page(shown[:PER_PAGE], now, has_newer=has_newer, has_older=has_older, whole=with_answers)
-
-
-def _page(
-    shown: Sequence[HookDelivery], now: datetime, *, has_newer: bool, has_older: bool, whole: bool
-) -> Page:
-    lines = [line(each, now, whole=whole) for each in shown]
-    newer = shown[0].pk if shown and has_newer else None
-    return Page(lines, newer, shown[-1].pk if has_older else None)
-
-
-def line(delivery: HookDelivery, now: datetime, *, whole: bool) -> Line:
+def _line(delivery: HookDelivery, now: datetime, *, whole: bool) -> Line:
     tried = [
         Attempt(datetime.fromisoformat(each["at"]), each["ms"], _answer(each["answer"], whole=whole))
         for each in reversed(delivery.tried)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from smsadmin.core.ids import first_uuid7
 from smsadmin.hooks.models import HookDelivery, HookEvent
-from smsadmin.incoming.purging import What
+from smsadmin.privacy.models import Part
 from smsadmin.workspaces.models import Workspace
 
 STEP = 1_000
@@ -17,12 +17,12 @@ def sweep_out(before: datetime) -> None:
         HookEvent.objects.filter(pk__in=ids).delete()
 
 
-def purge(workspace: Workspace, before: datetime, what: What, most: int = STEP) -> int:
+def purge(workspace: Workspace, before: datetime, part: Part, most: int = STEP) -> int:
     """Deletes this of what happened before that moment, at most so many rows; returns how many were touched. To be
     called again until that is 0. Without texts or numbers a delivery keeps its state and times, not what was answered.
     """
     old = HookEvent.objects.filter(workspace=workspace, pk__lt=first_uuid7(before)).order_by("pk")
-    if what == What.ROWS:
+    if part == Part.MESSAGE:
         ids = list(old.values_list("pk", flat=True)[:most])
         HookEvent.objects.filter(pk__in=ids).delete()
         return len(ids)

@@ -24,10 +24,11 @@ from smsadmin.hooks import bell, events
 from smsadmin.hooks.models import Hook, HookDelivery, HookEvent, Watch
 from smsadmin.incoming.models import InboundMessage
 from smsadmin.quotas.models import Crossing
+from smsadmin.sending.filters import TESTS, is_test
 from smsadmin.sending.models import Message
 
-#: By workspace, then by kind of event: the hooks that want it.
-Wanted = Mapping[int, Mapping[str, Sequence[int]]]
+#: By workspace, then by kind of event: the hooks that want it, each with whether it is told of tests too.
+Wanted = Mapping[int, Mapping[str, Sequence[tuple[int, bool]]]]
 
 _BATCH = 500
 
@@ -46,9 +47,9 @@ class Turn:
 # --- Who wants what -----------------------------------------------------------------------------------
 
 
-def wanted(workspace_id: int, kind: str) -> bool:
-    """Whether a hook of the workspace wants events of this kind."""
-    return bool(_hooks(workspace_id, kind))
+def wanted(workspace_id: int, kind: str, *, test: bool = False) -> bool:
+    """Whether a hook of the workspace wants events of this kind; of a `test`, whether one wants it all the same."""
+    return bool(_hooks(workspace_id, kind, test=test))
 
 
 def wanting(kind: str) -> list[int]:
@@ -66,8 +67,9 @@ def together(*kinds: str, workspace_id: int | None = None) -> AbstractContextMan
     return transaction.atomic() if is_wanted else nullcontext()
 
 
-def _hooks(workspace_id: int, kind: str) -> Sequence[int]:
-    return _remembered().get(workspace_id, {}).get(kind, ())
+def _hooks(workspace_id: int, kind: str, *, test: bool) -> Sequence[int]:
+    its = _remembered().get(workspace_id, {}).get(kind, ())
+    return [pk for pk, tells_tests in its if tells_tests or not test]
 
 
 def _remembered() -> Wanted:
@@ -75,11 +77,12 @@ def _remembered() -> Wanted:
 
 
 def _load() -> Wanted:
-    found: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[int, dict[str, list[tuple[int, bool]]]] = defaultdict(lambda: defaultdict(list))
     hooks = Hook.objects.filter(enabled=True).order_by("pk")
-    for pk, workspace_id, chosen in hooks.values_list("pk", "workspace_id", "events"):
+    columns = ("pk", "workspace_id", "events", "tells_tests")
+    for pk, workspace_id, chosen, tells_tests in hooks.values_list(*columns):
         for kind in events.expanded(chosen):
-            found[workspace_id][kind].append(pk)
+            found[workspace_id][kind].append((pk, tells_tests))
     return {workspace_id: dict(its) for workspace_id, its in found.items()}
 
 
@@ -89,15 +92,10 @@ def _load() -> Wanted:
 def made(message: Message, now: datetime) -> None:
     """A message was written, or is about to be in this transaction, with its first status: its id is new, so nobody was
     told of it."""
-    kind = events.of_status(Status(message.status))
-    if wanted(message.workspace_id, kind):
-        _write(
-            [
-                _of_message(
-                    Turn(message.pk, message.workspace_id, Status(message.status), now, message.error_code)
-                )
-            ]
-        )
+    status, test = Status(message.status), is_test(message)
+    if wanted(message.workspace_id, events.of_status(status), test=test):
+        turn = Turn(message.pk, message.workspace_id, status, now, message.error_code)
+        _write([_of_message(turn, test=test)])
 
 
 def moved(ids: Iterable[UUID], status: Status, now: datetime, error: SendError | None = None) -> None:
@@ -114,18 +112,20 @@ def turned(turns: Iterable[Turn]) -> None:
     meant = [each for each in turns if wanted(each.workspace_id, events.of_status(each.status))]
     if not meant:
         return
-    about = HookEvent.objects.filter(message__in=[each.message for each in meant])
-    told = set(about.values_list("message", "type"))
-    _write([_of_message(each) for each in meant if (each.message, events.of_status(each.status)) not in told])
+    ids = [each.message for each in meant]
+    tests = set(Message.objects.filter(TESTS, pk__in=ids).values_list("pk", flat=True))
+    told = set(HookEvent.objects.filter(message__in=ids).values_list("message", "type"))
+    found = [_of_message(each, test=each.message in tests) for each in meant]
+    _write([each for each in found if (each.message, each.type) not in told])
 
 
-def _of_message(turn: Turn) -> HookEvent:
+def _of_message(turn: Turn, *, test: bool) -> HookEvent:
     return HookEvent(
         workspace_id=turn.workspace_id,
         type=events.of_status(turn.status),
         at=turn.at,
         message=turn.message,
-        data={"status": turn.status.value, "code": turn.code},
+        data={"status": turn.status.value, "code": turn.code, "test": test},
     )
 
 
@@ -224,14 +224,14 @@ def sample(hook: Hook, now: datetime) -> HookDelivery:
 
 
 def _write(told: Sequence[HookEvent]) -> None:
-    """The events, each with a delivery for every hook that wants it. A worker is rung for after the commit."""
-    if not told:
-        return
-    HookEvent.objects.bulk_create(told, batch_size=_BATCH)
+    """The events that a hook wants, each with a delivery for every such hook. A worker is rung for after the commit."""
     deliveries = [
         HookDelivery(event=event, hook_id=pk, next_attempt_at=event.at)
         for event in told
-        for pk in _hooks(event.workspace_id, event.type)
+        for pk in _hooks(event.workspace_id, event.type, test=event.data.get("test", False))
     ]
+    if not deliveries:
+        return
+    HookEvent.objects.bulk_create({each.event.pk: each.event for each in deliveries}.values(), _BATCH)
     HookDelivery.objects.bulk_create(deliveries, batch_size=_BATCH)
     transaction.on_commit(bell.ring)

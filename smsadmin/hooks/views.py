@@ -1,7 +1,6 @@
 """Webhooks that tell programs of events: the list, one with the log of what it was told, and what people do with it."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
@@ -49,13 +48,9 @@ def hook(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def _hook_page(request: WorkspaceRequest, shown: Hook, secret: str = "") -> HttpResponse:
     now, chosen = timezone.now(), DeliveryFilter(request.GET)
     chosen.is_valid()
-    page = presenters.page_of(
-        chosen.apply(HookDelivery.objects.filter(hook=shown)),
-        request.GET.get("before", ""),
-        request.GET.get("after", ""),
-        now,
-        with_answers=sees_everything(request.member),
-    )
+    told = chosen.apply(HookDelivery.objects.filter(hook=shown)).select_related("event", "hook")
+    page = presenters.NEWEST_FIRST.page(told, request.GET.get("before", ""), request.GET.get("after", ""))
+    lines = presenters.lines(page.rows, now, with_answers=sees_everything(request.member))
     here = reverse("hook", args=[shown.pk])
     context: dict[str, Any] = {
         "row": presenters.rows(Hook.objects.filter(pk=shown.pk))[0],
@@ -63,22 +58,15 @@ def _hook_page(request: WorkspaceRequest, shown: Hook, secret: str = "") -> Http
         "secret": secret,
         "filter": chosen,
         "here": here,
-        "lines": page.lines,
-        "newer": _turned(here, chosen, after=page.newer),
-        "older": _turned(here, chosen, before=page.older),
-        "moving": any(each.delivery.is_sample and each.delivery.is_open for each in page.lines),
+        "lines": lines,
+        **page.turned(here, chosen.wanted),
+        "moving": any(each.delivery.is_sample and each.delivery.is_open for each in lines),
         "patience": delivering.PATIENCE.days,
         "kept": KEPT.days,
         "may_act": request.member.may(Role.OPERATOR),
         "may_edit": request.member.may(Role.EDITOR),
     }
     return render_page(request, "hooks/hook.html", context, fragment="hooks/_log.html")
-
-
-def _turned(here: str, chosen: DeliveryFilter, **cursor: int | None) -> str:
-    """The address of the newer or older page, "" where there is none."""
-    [at] = cursor.values()
-    return f"{here}?{urlencode({**chosen.chosen, **cursor})}" if at else ""
 
 
 # --- Changing -----------------------------------------------------------------------------------------

@@ -45,6 +45,15 @@ AGENT = "agent"  # an AI agent's tool, or what follows its call
 API = "api"  # a program that runs a saved action
 NO_TESTS = "no-tests"
 
+#: Messages that only tried something out: sent from the editor, or asked for by a program in test mode.
+TESTS = Q(trigger=TEST) | Q(origin__test=True)
+
+
+def is_test(message: Message) -> bool:
+    """Whether a message is one of TESTS."""
+    return message.trigger == TEST or bool(message.origin.get("test"))
+
+
 #: What HubSpot was not told: how an execution ended, that a record has a message, or either of them yet.
 UNTOLD, UNLOGGED, OWED = "untold", "unlogged", "owed"
 GIVEN_BACK = "only"  # messages that were counted, but surely never left

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import time_machine
@@ -14,9 +15,9 @@ from tests.api.conftest import Program, make_program, told
 from tests.factories import make_member, make_workspace
 
 
-@pytest.mark.parametrize("path", ["", "quotas/numbers/", "nothing", "openapi.json/"])
+@pytest.mark.parametrize("path", ["", "quotas/numbers/", "nothing", "openapi.json/", "quotas%0A"])
 def test_what_is_not_there_is_told_as_a_problem_to_everybody(program: Program, path: str) -> None:
-    assert f"/api/v1/{path}" in told(program.get(path), 404, "NOT_FOUND")["detail"]
+    assert f"/api/v1/{unquote(path)}" in told(program.get(path), 404, "NOT_FOUND")["detail"]
     told(program.client.get(f"/api/v1/{path}"), 404, "NOT_FOUND")
     told(program.client.post(f"/api/v1/{path}"), 404, "NOT_FOUND")
 
@@ -28,7 +29,8 @@ def test_an_address_may_end_with_a_slash_or_without(program: Program, number: Nu
     query = {"number": number.e164} if path.endswith("fit") else {}
     both = [program.get(each, **query) for each in (path, f"{path}/")]
     assert [each.status_code for each in both] == [200, 200]
-    assert both[0].json() == both[1].json()
+    first, second = ({**each.json(), "done_at": None} for each in both)  # which is now, where all fit
+    assert first == second
 
 
 def test_the_root_of_the_api_is_no_page(program: Program) -> None:
@@ -65,7 +67,12 @@ def test_a_head_has_the_headers_of_a_get(program: Program, number: Number) -> No
         ("quotas/fit", {"number": "+12025550101", "user": "leo@example.com"}, "user", "There is no user"),
         ("quotas/fit", {"number": "+12025550101", "messages": "10001"}, "messages", "from 1 to 10000"),
         ("quotas/fit", {"number": "+12025550101", "segments": "-1"}, "segments", "from 1 to 100"),
-        ("quotas/fit", {"number": "+12025550101", "kind": "spam"}, "kind", "Give alerting or marketing."),
+        (
+            "quotas/fit",
+            {"number": "+12025550101", "traffic": "spam"},
+            "traffic",
+            "Give alerting or marketing.",
+        ),
         (
             "quotas/fit",
             {"number": "+12025550101", "message": "5"},

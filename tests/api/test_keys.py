@@ -3,10 +3,12 @@
 import hashlib
 import re
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
+from django.apps import apps
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -47,6 +49,18 @@ def test_a_key_that_the_version_before_makes_while_it_is_replaced_is_for_quotas(
         cursor.execute(f"INSERT INTO api_key ({names}) VALUES ({places})", list(columns.values()))
 
     assert Key.objects.get().scopes == ["quotas"]
+
+
+def test_keys_that_could_run_actions_and_send_any_text_still_can(program: Program) -> None:
+    migration = import_module("smsadmin.api.migrations.0004_scopes_of_actions_and_texts")
+    after = []
+    for scopes in (["send", "quotas"], ["quotas"]):
+        Key.objects.update(scopes=scopes)
+        migration.give(apps, None)
+        after.append(Key.objects.get().scopes)
+        migration.take(apps, None)
+        assert Key.objects.get().scopes == scopes
+    assert after == [["actions", "send", "quotas"], ["quotas"]]
 
 
 def test_what_is_done_to_a_key_is_on_record_without_its_hash(program: Program) -> None:

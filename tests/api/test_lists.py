@@ -187,7 +187,7 @@ def test_a_number_is_opted_out_once_and_that_is_on_record(program: Program, work
 
 
 def test_a_number_is_let_in_again_with_a_reason(program: Program, workspace: Workspace) -> None:
-    opting.opt_out(workspace.pk, ADA, opting.Said(Source.TEXT, NOW, words="STOP"))
+    opting.opt_out(workspace.pk, ADA, opting.Statement(Source.TEXT, NOW, words="STOP"))
     told(program.delete(f"opt-outs/{ADA}"), 400, "BAD_PARAMETER")
     for _ in range(2):
         response = program.delete(f"opt-outs/{ADA}", reason="Signed up again")
@@ -207,7 +207,7 @@ def test_of_a_number_that_never_was_out_nothing_is_known(
 ) -> None:
     told(program.get(f"opt-outs/{ADA}"), 404, "NOT_FOUND")
     told(program.delete(f"opt-outs/{ADA}", reason="x"), 404, "NOT_FOUND")
-    opting.opt_out(workspace.pk, ADA, opting.Said(Source.TEXT, NOW, words="STOP"))
+    opting.opt_out(workspace.pk, ADA, opting.Statement(Source.TEXT, NOW, words="STOP"))
     told(stranger.get(f"opt-outs/{ADA}"), 404, "NOT_FOUND")
     told(stranger.delete(f"opt-outs/{ADA}", reason="x"), 404, "NOT_FOUND")
     assert stranger.get("opt-outs").json()["results"] == []
@@ -229,13 +229,13 @@ def test_an_opt_out_needs_a_number_and_a_reason(program: Program) -> None:
 def test_opt_outs_come_in_pages_for_the_same_queries(program: Program, workspace: Workspace) -> None:
     def some(first: int) -> None:
         for nth in range(first, first + 3):
-            said = opting.Said(Source.TEXT, NOW + timedelta(minutes=nth), words="STOP")
+            said = opting.Statement(Source.TEXT, NOW + timedelta(minutes=nth), words="STOP")
             opting.opt_out(workspace.pk, f"+1312555010{nth}", said)
 
     some(0)
     few = queries(program, "opt-outs")
     some(3)
-    opting.opt_in(workspace.pk, "+13125550100", opting.Said(Source.TEXT, NOW + timedelta(hours=1)))
+    opting.opt_in(workspace.pk, "+13125550100", opting.Statement(Source.TEXT, NOW + timedelta(hours=1)))
     assert queries(program, "opt-outs") == few
     found, page = [], program.get("opt-outs", limit=2, state="out")
     while True:

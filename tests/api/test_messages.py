@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from smsadmin import cache
-from smsadmin.api.models import Key
+from smsadmin.api.models import Key, KeyScope
 from smsadmin.directory.models import Agent, Number
 from smsadmin.resends import making
 from smsadmin.routing import scope
@@ -25,11 +25,13 @@ from tests.api.test_openapi import DOCUMENT, described
 from tests.factories import (
     ask,
     make_action,
+    make_agent,
     make_connection,
     make_member,
     make_message,
     make_number,
     make_workspace,
+    put_on,
 )
 
 LIST, ONE = "/api/v1/messages", "/api/v1/messages/{message}"
@@ -72,6 +74,29 @@ def test_of_two_accounts_with_the_same_number_the_one_whose_id_is_given_sends(
     for nth, each in enumerate((number, second)):
         sent = program.post("messages", text(number, **{"from": each.pk}), f"order-{nth}")
         assert Message.objects.get(pk=sent.json()["id"]).number == each
+    refused = program.post("messages", text(number), "order-3")
+    [fault] = told(refused, 422, "BAD_BODY")["errors"]
+    ids = f"2 accounts have it, so say which by its id: {number.pk} or {second.pk}."
+    assert (fault["pointer"], fault["detail"]) == ("/from", ids)
+    for path in ("numbers/", "quotas/numbers/", "messages?number=", "quotas/fit?number="):
+        at = f"/api/v1/{path}%2B12025550101"
+        problem = told(program.client.get(at, headers=program.headers), 400, "BAD_PARAMETER")
+        assert (problem["parameter"], problem["detail"]) == ("number", ids)
+        assert program.client.get(f"/api/v1/{path}{second.pk}", headers=program.headers).status_code == 200
+
+
+def test_of_two_accounts_with_the_same_user_the_one_of_the_number_is_meant(
+    program: Program, number: Number, mia: Agent
+) -> None:
+    second = make_number(number.workspace, connection=make_connection(number.workspace))
+    other = make_agent(number.workspace, mia.email.upper(), connection=second.connection)
+    put_on(second, other)
+    detail = f"say which by its id: {mia.pk} or {other.pk}."
+    for path in ("messages?user=", "quotas/users/"):
+        response = program.client.get(f"/api/v1/{path}{mia.email}", headers=program.headers)
+        assert detail in told(response, 400, "BAD_PARAMETER")["detail"]
+    for each in (number, second):
+        assert program.get("quotas/fit", number=each.pk, user=mia.email).status_code == 200
 
 
 def test_no_route_is_asked_about_a_sender_that_the_program_names(program: Program, number: Number) -> None:
@@ -119,7 +144,7 @@ def test_without_room_it_waits_where_that_is_wished_and_is_refused_with_the_limi
     no_room(number)
     held = program.post("messages", text(number, at_quota="hold", hold_minutes=2_000), "order-1")
     assert (held.status_code, held.json()["status"]) == (202, "held")
-    assert held.json()["gives_up_at"]
+    assert held.json()["expires_at"]
     refused = program.post("messages", text(number), "order-2")
     told(refused, 422, "NUMBER_QUOTA_EXCEEDED")
     assert (refused["RateLimit-Limit"], refused["RateLimit-Remaining"]) == ("1", "0")
@@ -133,10 +158,10 @@ def test_a_program_and_its_words_are_in_the_trace(program: Program, number: Numb
     steps = {each["step"]: each["sentence"] for each in response.json()["steps"]}
     [received] = [
         each
-        for each in program.get(f"messages/{sent['id']}/events").json()["events"]
-        if each["what"] == "Received"
+        for each in program.get(f"messages/{sent['id']}/events").json()["results"]
+        if each["type"] == "received"
     ]
-    assert received["note"] == "The program with the API key Planner"
+    assert received["sentence"] == "Received · The program with the API key Planner"
     assert steps["action"] == "Asked for by the program with the API key “Planner”, without a saved action"
     assert steps["sender"] == "The program names +1 202-555-0101 (Sales US)"
 
@@ -218,12 +243,15 @@ FILTERS: list[tuple[dict[str, str], list[int]]] = [
     ({"trigger": "api"}, [0]),
     ({"number": "+12025550102"}, [2]),
     ({"user": "MIA@example.com"}, [1]),
-    ({"recipient": RECIPIENT}, [0]),
+    ({"to": RECIPIENT}, [0]),
     ({"code": "RECIPIENT_MISSING"}, [0]),
     ({"record": "501"}, [1]),
     ({"since": "2026-11-21T09:07:30Z"}, [0, 1]),
     ({"until": "2026-11-21T11:07:30+02:00"}, [2]),
-    ({"group": "waiting", "recipient": RECIPIENT}, []),
+    ({"since": "2026-11-21T10:07:29.501Z", "until": "2026-11-21T10:07:30.001Z"}, [0]),
+    ({"since": "2026-11-21T10:07:30.001Z"}, []),
+    ({"until": "1969-01-01T00:00:00Z"}, []),
+    ({"group": "waiting", "to": RECIPIENT}, []),
 ]
 
 
@@ -243,7 +271,7 @@ MEANINGLESS: list[tuple[dict[str, str], str]] = [
     ({"action": "x"}, "action"),
     ({"action": "99999"}, "action"),
     ({"code": "NO_SUCH_CODE"}, "code"),
-    ({"recipient": "Ada"}, "recipient"),
+    ({"to": "Ada"}, "to"),
     ({"since": "yesterday"}, "since"),
     ({"until": "2026-11-21"}, "until"),
     ({"cursor": "17"}, "cursor"),
@@ -299,7 +327,7 @@ def test_one_tells_its_error_and_one_its_provider(program: Program, three: list[
     assert error["sentence"]
     assert error["help"] == "http://testserver/help/errors/#RECIPIENT_MISSING"
     found = delivered.json()
-    assert (found["error"], found["provider"]["id"]) == (None, "SM-1")
+    assert (found["error"], found["provider_id"], found["account"]["provider"]) == (None, "SM-1", "aircall")
     assert (found["user"]["email"], found["record"]) == (
         "mia@example.com",
         {"type": "contact", "id": "501"},
@@ -312,10 +340,39 @@ def test_what_befell_it_is_told_in_order(program: Program, three: list[Message])
     )
     response = program.get(f"messages/{three[1].pk}/events")
     assert described(f"{ONE}/events", response) == []
-    events = response.json()["events"]
-    assert events[0]["what"] == "Received"
-    assert "Aircall answered: HTTP 200" in [each["what"] for each in events]
     assert "secret" not in response.content.decode()
+    found = {each["type"]: each for each in response.json()["results"]}
+    assert {*found} == {"received", "accepted", "attempt", "ended"}
+    assert (found["received"]["status"], found["attempt"]["status"]) == ("received", None)
+    assert found["attempt"]["sentence"] == "Aircall answered: HTTP 200 · took 240 ms"
+    assert (found["ended"]["status"], found["ended"]["code"]) == ("delivered", None)
+
+
+def test_what_befell_it_has_codes_and_not_what_is_to_come(program: Program, number: Number) -> None:
+    again = make_message(number.workspace, at=NOW, status="queued", claimed_at=NOW, next_attempt_at=NOW)
+    lost = make_message(number.workspace, at=NOW, status="unknown", error_code="PROVIDER_UNKNOWN")
+    Message.objects.filter(pk=lost.pk).update(finished_at=NOW)
+    Event.objects.create(message=lost, at=NOW, kind="lost")
+    told = {each: program.get(f"messages/{each.pk}/events") for each in (again, lost)}
+    assert [described(f"{ONE}/events", each) for each in told.values()] == [[], []]
+    types, ended = ([each["type"] for each in told[one].json()["results"]] for one in (again, lost))
+    assert (types[-1], ended[-2:]) == ("claimed", ["lost", "ended"])
+    assert told[lost].json()["results"][-1]["code"] == "PROVIDER_UNKNOWN"
+
+
+def test_its_quotas_have_the_names_that_quotas_have(program: Program, number: Number) -> None:
+    sent = program.post("messages", text(number, send_as="mia@example.com"), "order-1").json()
+    response = program.get(f"messages/{sent['id']}")
+    assert described(ONE, response) == []
+    for path in (f"numbers/{number.pk}", "users/mia@example.com"):
+        now = program.get(f"quotas/{path}").json()
+        [limits, _binding] = now.pop("limits"), now.pop("binding")
+        its = [each for each in response.json()["quota"] if each["scope"] == now["scope"]]
+        same = ("window", "zone", "unit", "limit")
+        expected = [
+            {**now, **{name: each[name] for name in same}, "before": 0, "after": 1} for each in limits
+        ]
+        assert its == expected
 
 
 def test_messages_of_others_are_not_there(program: Program, three: list[Message]) -> None:
@@ -341,7 +398,7 @@ def test_a_held_message_is_taken_out_once_and_that_is_on_record(program: Program
     held = program.post("messages", text(number, at_quota="hold", hold_minutes=2_000), "order-1").json()
     shown = program.get(f"messages/{held['id']}")
     assert described(ONE, shown) == []
-    assert shown.json()["held"]["sentence"].startswith("Held until")
+    assert shown.json()["why_held"].startswith("Held until")
 
     for _ in range(2):
         response = program.post(f"messages/{held['id']}/cancel")
@@ -401,6 +458,4 @@ def test_each_operation_is_for_keys_of_its_scope_alone(program: Program, three: 
                 method.upper(), address, json.dumps({}), "application/json", headers=program.headers
             )
             assert told(response, 403, "KEY_SCOPE")["scope"] == scope, operation["operationId"]
-            Key.objects.update(
-                scopes=["quotas", "flows", "send", "messages", "inbound", "directory", "opt_outs"]
-            )
+            Key.objects.update(scopes=KeyScope.values)

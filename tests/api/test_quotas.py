@@ -67,11 +67,11 @@ def test_a_number_is_told_with_every_limit_and_the_one_that_runs_out_first(
         "used": 150,
         "left": 50,
         "left_for_marketing": 30,
-        "resets_at": "2026-11-21T10:08:00Z",
+        "resets_at": "2026-11-21T10:08:00.000Z",
         "runs_out_at": None,
     }
     hour = minute | {"window": "hour", "limit": 1_000, "left": 850, "left_for_marketing": 750}
-    hour |= {"resets_at": "2026-11-21T11:00:00Z", "runs_out_at": "2026-11-21T10:50:00Z"}
+    hour |= {"resets_at": "2026-11-21T11:00:00.000Z", "runs_out_at": "2026-11-21T10:50:00.000Z"}
 
     response = program.get(f"quotas/numbers/{number.e164}")
 
@@ -201,7 +201,7 @@ def test_all_that_fit(workspace: Workspace, program: Program, number: Number) ->
         "never": False,
         "messages": 200,
         "now": 200,
-        "done_at": "2026-11-21T10:07:30Z",
+        "done_at": "2026-11-21T10:07:30.000Z",
         "waits": [],
     }
     assert rate_limit(response) == [None, None, None]
@@ -214,10 +214,10 @@ def test_what_does_not_fit_is_told_when_it_does_and_which_limit_is_in_the_way(
     use(mia, minute_messages=70)
     response = program.get("quotas/fit", number=number.e164, user=mia.email, messages=150)
     answer = response.json()
-    assert (answer["fits"], answer["now"], answer["done_at"]) == (False, 30, "2026-11-21T10:09:00Z")
+    assert (answer["fits"], answer["now"], answer["done_at"]) == (False, 30, "2026-11-21T10:09:00.000Z")
     assert answer["waits"] == [
-        {"count": 100, "until": "2026-11-21T10:08:00Z"},
-        {"count": 20, "until": "2026-11-21T10:09:00Z"},
+        {"count": 100, "until": "2026-11-21T10:08:00.000Z"},
+        {"count": 20, "until": "2026-11-21T10:09:00.000Z"},
     ]
     assert (answer["binding"]["scope"], answer["binding"]["limit"], answer["binding"]["left"]) == (
         "user",
@@ -236,7 +236,7 @@ def test_the_reset_that_is_told_leads_to_the_first_wait(
     for _ in range(6):
         accept(ask(number, at_quota="hold", hold_minutes=60), NOW)
     response = program.get("quotas/fit", number=number.e164)
-    assert response.json()["waits"] == [{"count": 1, "until": "2026-11-21T10:10:00Z"}]
+    assert response.json()["waits"] == [{"count": 1, "until": "2026-11-21T10:10:00.000Z"}]
     assert rate_limit(response) == ["2", "0", "150"]
 
 
@@ -244,7 +244,7 @@ def test_of_many_waits_the_first_are_listed(workspace: Workspace, program: Progr
     limits(workspace, ("number", "minute", 1))
     answer = program.get("quotas/fit", number=number.e164, messages=150).json()
     assert (len(answer["waits"]), answer["further"], answer["now"]) == (100, 49, 1)
-    assert answer["done_at"] == "2026-11-21T12:36:00Z"
+    assert answer["done_at"] == "2026-11-21T12:36:00.000Z"
     assert answer["exact"]
 
 
@@ -252,7 +252,7 @@ def test_marketing_is_told_what_is_left_for_it(
     workspace: Workspace, program: Program, number: Number
 ) -> None:
     limits(workspace, ("number", "minute", 100))
-    response = program.get("quotas/fit", number=number.e164, messages=91, kind="marketing")
+    response = program.get("quotas/fit", number=number.e164, messages=91, traffic="marketing")
     assert response.json()["now"] == 90
     assert rate_limit(response) == ["100", "90", "30"]
 

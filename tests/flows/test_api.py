@@ -215,7 +215,9 @@ def test_a_run_begins_with_the_branch_of_its_event_or_with_the_one_named(program
 def test_a_repeat_gets_the_same_run(program, flow):
     first, again = post(program, flow, CALL), post(program, flow, json.dumps(CALL, indent=4))
 
-    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert (first.get("Idempotency-Replayed"), again["Idempotency-Replayed"]) == (None, "true")
+    assert described(PATH, again) == []
     assert FlowRun.objects.count() == 1
 
 
@@ -246,36 +248,48 @@ def test_the_same_key_with_another_body_is_refused(program, flow):
 
 
 @pytest.mark.parametrize(
-    ("body", "parameter", "words"),
+    ("body", "pointer", "words"),
     [
-        ({**CALL, "to": "+33612345678"}, "to", "It takes call, sms, run, given, branch."),
-        ({**CALL, "call": "+33612345678"}, "call", "call is not an object."),
-        ({**CALL, "branch": 5}, "branch", "branch is not a text."),
-        ({**CALL, "branch": "voicemial"}, "branch", "It has inbound-call, voicemail."),
-        ({"sms": {}, "run": {"id": "1"}}, "branch", "The flow has no branch “inbound-sms”."),
-        ({**CALL, "sms": {}}, "sms", "Give call or sms, not both"),
-        ({"call": {}}, "Idempotency-Key", "Send a key"),
-        ({"call": {}, "run": {"id": ""}}, "Idempotency-Key", "Send a key"),
-        ({"call": {}, "run": {"id": ["1"]}}, "Idempotency-Key", "Send a key"),
-        ({"call": {}, "run": {"id": "1" * 256}}, "Idempotency-Key", "at most 255 characters"),
+        ([], "", "It is a list. Give an object."),
+        ({**CALL, "to": "+33612345678"}, "/to", "There are call, sms, run, given, branch."),
+        ({**CALL, "call": "+33612345678"}, "/call", "It is a text. Give an object."),
+        ({**CALL, "branch": 5}, "/branch", "It is a number. Give a text."),
+        ({**CALL, "branch": "voicemial"}, "/branch", "It has inbound-call, voicemail."),
+        ({"sms": {}, "run": {"id": "1"}}, "/branch", "The flow has no branch “inbound-sms”."),
+        ({**CALL, "sms": {}}, "/sms", "Give call or sms, not both"),
     ],
 )
-def test_a_member_that_cannot_be_used_is_named(program, flow, body, parameter, words):
+def test_a_member_that_cannot_be_used_is_named(program, flow, body, pointer, words):
     response = post(program, flow, body)
 
-    problem = told(response, 400, "BAD_PARAMETER")
-    assert (problem["parameter"], words in problem["detail"]) == (parameter, True), problem
+    [fault] = told(response, 422, "BAD_BODY")["errors"]
+    assert (fault["pointer"], words in fault["detail"]) == (pointer, True), fault
     assert described(PATH, response) == []
+    assert not FlowRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("pk", "code"),
+    [
+        ("", "IDEMPOTENCY_KEY_MISSING"),
+        (["1"], "IDEMPOTENCY_KEY_MISSING"),
+        ("1" * 256, "BAD_PARAMETER"),
+        ("a key", "BAD_PARAMETER"),
+    ],
+)
+def test_a_repeat_is_recognised_by_keys_of_one_kind(program, flow, pk, code):
+    response = post(program, flow, {"call": {}, "run": {"id": pk}})
+
+    assert told(response, 400, code)["parameter"] == "Idempotency-Key"
+    assert described(PATH, response) == []
+    told(post(program, flow, CALL, **{"Idempotency-Key": "ünl"}), 400, "BAD_PARAMETER")
     assert not FlowRun.objects.exists()
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"{",
-        b"[]",
-        b'"a"',
         b"\xff",
         b'{"call": undefined}',
         b"[" * 60_000,
@@ -294,7 +308,14 @@ def test_a_body_that_is_too_large_says_so(program, flow):
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", "[" * 20 + "]" * 20])
 def test_what_no_database_stores_is_refused(program, flow, value):
     body = f'{{"call": {{"x": {value}}}, "run": {{"id": "1"}}}}'
-    told(post(program, flow, body), 400, "BAD_PARAMETER")
+    told(post(program, flow, body), 400, "BAD_REQUEST")
+
+
+def test_a_body_that_is_not_sent_as_json_says_so(program, flow):
+    path = f"/api/v1/flows/{flow.pk}/runs"
+    response = program.client.post(path, json.dumps(CALL), "text/plain", headers=program.headers)
+    told(response, 415, "NOT_JSON")
+    assert described(PATH, response) == []
 
 
 def test_a_flow_that_is_off_says_so(program, flow):

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from smsadmin import cache
-from smsadmin.flows import bell, running, runs, saving
+from smsadmin import cache, keyset
+from smsadmin.flows import bell, running, saving
 from smsadmin.flows.language.starters import STARTERS
 from smsadmin.flows.models import FetchHost, FlowRun
 from smsadmin.privacy.models import Policy
@@ -388,7 +388,7 @@ def test_runs_are_narrowed_by_flow_state_and_cause(operator, workspace, flow):
 
 
 def test_pages_of_runs_go_on_where_the_one_before_ended_and_keep_the_filter(operator, flow, monkeypatch):
-    monkeypatch.setattr(runs, "PER_PAGE", 2)
+    monkeypatch.setattr(keyset, "PER_PAGE", 2)
     made = [run_of(flow, nth=nth).pk for nth in range(5)][::-1]
     run_of(flow, state="failed", nth=9)
 
@@ -396,7 +396,7 @@ def test_pages_of_runs_go_on_where_the_one_before_ended_and_keep_the_filter(oper
     while url:
         page = operator.get(url).context
         pages.append([row.run.pk for row in page["rows"]])
-        url, newer = page["page"].older, page["page"].newer
+        url, newer = page["older"], page["newer"]
     assert pages == [made[:2], made[2:4], made[4:]]
     assert listed(operator, newer) == made[2:4]
     assert "state=done" in newer

@@ -9,9 +9,8 @@ from django.utils import timezone
 from smsadmin.flows import bell, reading
 from smsadmin.flows.models import FlowRun
 from smsadmin.flows.purging import purge
-from smsadmin.incoming.purging import What
 from smsadmin.privacy import purging
-from smsadmin.privacy.models import Policy
+from smsadmin.privacy.models import Part, Policy
 from smsadmin.sending import bell as sending_bell
 from tests.factories import make_member, make_number, make_workspace, uuid7_at
 from tests.flows.making import MOBILE, SENT, begin, make_flow, ran
@@ -122,7 +121,7 @@ def test_without_its_values_a_run_keeps_what_was_decided_and_which_messages_it_m
     before = [(step["path"], step["verdict"], step["condition"]) for step in run.steps]
     pk = run.effects["voicemail.1#1"]["messages"][0]["id"]
 
-    assert purge(flow.workspace, timezone.now() - timedelta(days=30), What.TEXTS) == 1
+    assert purge(flow.workspace, timezone.now() - timedelta(days=30), Part.TEXT) == 1
     run.refresh_from_db()
 
     assert [(step["path"], step["verdict"], step["condition"]) for step in run.steps] == before
@@ -134,7 +133,7 @@ def test_without_its_values_a_run_keeps_what_was_decided_and_which_messages_it_m
 
 def test_its_number_goes_with_all_that_it_stands_in(flow):
     run = aged(ran(begin(flow)), days=31)
-    purge(flow.workspace, timezone.now() - timedelta(days=30), What.NUMBERS)
+    purge(flow.workspace, timezone.now() - timedelta(days=30), Part.NUMBER)
     run.refresh_from_db()
 
     assert MOBILE not in rests(run)
@@ -147,8 +146,8 @@ def test_what_is_gone_is_not_looked_at_again_and_what_is_young_stays(flow):
     young = aged(ran(begin(flow)), days=29)
     before = timezone.now() - timedelta(days=30)
 
-    for what in What:
-        assert [purge(flow.workspace, before, what), purge(flow.workspace, before, what)] == [1, 0]
+    for part in Part:
+        assert [purge(flow.workspace, before, part), purge(flow.workspace, before, part)] == [1, 0]
     assert FlowRun.objects.get() == young
     assert MOBILE in rests(young)
 
@@ -156,9 +155,9 @@ def test_what_is_gone_is_not_looked_at_again_and_what_is_young_stays(flow):
 def test_a_run_that_is_not_at_its_end_is_passed_by_until_it_is(flow):
     run, before = aged(begin(flow), days=31), timezone.now() - timedelta(days=30)
 
-    assert [purge(flow.workspace, before, what) for what in What] == [0, 0, 0]
+    assert [purge(flow.workspace, before, part) for part in Part] == [0, 0, 0]
     ran(run)
-    assert purge(flow.workspace, before, What.ROWS) == 1
+    assert purge(flow.workspace, before, Part.MESSAGE) == 1
 
 
 def test_runs_go_by_the_workspaces_own_days_and_no_others(flow):

@@ -2,29 +2,30 @@
 
 import json
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test.utils import CaptureQueriesContext
 
+from smsadmin.api import rows
 from smsadmin.core.status import Status
 from smsadmin.dashboard import housekeeping
 from smsadmin.directory.models import Number
-from smsadmin.hooks import delivering, payloads, purging, replaying, telling
+from smsadmin.hooks import bell, delivering, payloads, purging, replaying, telling
 from smsadmin.hooks.models import Hook, HookDelivery, HookEvent
 from smsadmin.hooks.replaying import Span, Which
 from smsadmin.incoming.models import InboundMessage
-from smsadmin.incoming.purging import What
-from smsadmin.notices import attempts, webhook
-from smsadmin.notices.models import Endpoint
+from smsadmin.notices import attempts, webhook, wording
+from smsadmin.notices.models import Endpoint, Notice
 from smsadmin.notices.outcome import Outcome
+from smsadmin.privacy.models import Part
 from smsadmin.quotas import crossing
 from smsadmin.quotas.models import Crossing, Scope
 from smsadmin.sending import log
 from smsadmin.sending.models import Message
-from smsadmin.workspaces.models import Workspace
-from tests.factories import make_action, make_message, make_number, make_workspace
+from smsadmin.workspaces.models import Role, Workspace
+from tests.factories import make_action, make_member, make_message, make_number, make_workspace
 from tests.hooks.conftest import Travel, after, make_hook, only
 from tests.notices.conftest import SECRET, Receiver
 from tests.sending.conftest import NOW
@@ -66,7 +67,7 @@ def posts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def test_a_message_goes_over_the_wire_as_documented(workspace: Workspace, receiver: Receiver) -> None:
-    make_hook(workspace, url=receiver.url, tells_contents=True)
+    hook = make_hook(workspace, url=receiver.url, tells_contents=True)
     action = make_action(workspace, name="Reminder")
     message = delivered(workspace, action=action, object_type="contact", object_id="501")
 
@@ -75,24 +76,22 @@ def test_a_message_goes_over_the_wire_as_documented(workspace: Workspace, receiv
     [got], event = receiver.got, HookEvent.objects.get()
     assert said(receiver) == {
         "type": "message.delivered",
-        "timestamp": "2026-11-21T10:07:30+00:00",
+        "timestamp": "2026-11-21T10:07:30.000Z",
         "version": 1,
         "data": {
-            "workspace": "Example Ltd",
+            "workspace": {"id": workspace.pk, "name": "Example Ltd"},
+            "webhook": {"id": hook.pk, "name": hook.name},
             "message": {
                 "id": str(message.pk),
-                "url": f"http://testserver/log/{message.pk}/",
+                "url": f"http://testserver/api/v1/messages/{message.pk}",
+                "page_url": f"http://testserver/log/{message.pk}/",
                 "status": "delivered",
-                "at": "2026-11-21T10:07:30+00:00",
+                "at": "2026-11-21T10:07:30.000Z",
+                "test": False,
                 "error": None,
-                "received_at": message.received_at.isoformat(),
-                "trigger": "hubspot",
-                "action": {"id": action.pk, "name": "Reminder"},
-                "record": {"type": "contact", "id": "501"},
-                "original": None,
-                "sender": message.sender,
-                "recipient": "+33612345678",
-                "segments": 1,
+                **dict.fromkeys(("held_until", "expires_at", "why_held")),
+                **rows.asked(message),
+                "to": "+33612345678",
                 "text": "Hi Ada",
             },
         },
@@ -115,8 +114,15 @@ def test_without_contents_a_recipient_is_masked_and_nothing_is_said(
     delivering.sweep()
 
     sent = said(receiver)["data"]["message"]
-    assert (sent["recipient"], sent["text"]) == ("+33 ••• •••78", None)
-    assert sent["error"] == {"code": "DELIVERY_FAILED", "owner": "carrier", "sentence": None}
+    assert (sent["to"], sent["text"]) == ("+33 ••• •••78", None)
+    assert sent["error"] == {
+        "code": "DELIVERY_FAILED",
+        "whose": "carrier",
+        "retry": "after_fix",
+        "help": "http://testserver/help/errors/#DELIVERY_FAILED",
+        "sentence": None,
+        "fix": None,
+    }
     assert b"612345" not in receiver.got[0].body
 
 
@@ -141,7 +147,7 @@ def test_a_text_that_its_action_has_deleted_is_told_to_nobody_before_that_either
     delivering.sweep()
 
     sent = said(receiver)["data"]["message"]
-    assert (sent["text"], sent["error"]["sentence"], sent["recipient"]) == (None, None, "+33612345678")
+    assert (sent["text"], sent["error"]["sentence"], sent["to"]) == (None, None, "+33612345678")
 
 
 @pytest.mark.parametrize("gone", ["forgotten", "deleted", "a code"])
@@ -159,7 +165,17 @@ def test_what_was_deleted_or_is_secret_is_told_to_nobody(
 
     sent = said(receiver)["data"]["message"]
     assert (sent["id"], sent["status"], sent["text"]) == (str(message.pk), "delivered", None)
-    assert sent["recipient"] == ("+33612345678" if gone == "a code" else None)
+    assert sent["to"] == ("+33612345678" if gone == "a code" else None)
+    assert {*sent} == {
+        "id",
+        "url",
+        "page_url",
+        "status",
+        "at",
+        "error",
+        *rows.asked(message),
+        *rows.held(message),
+    }
 
 
 @pytest.mark.parametrize(
@@ -177,15 +193,7 @@ def test_a_text_to_our_number(
 
     delivering.sweep()
 
-    assert said(receiver)["data"]["inbound"] == {
-        "id": inbound.pk,
-        "at": NOW.isoformat(),
-        "number": number.e164,
-        "sender": sender,
-        "answers": None,
-        "media": 0,
-        "text": text,
-    }
+    assert said(receiver)["data"]["inbound"] == {**rows.inbound(inbound), "from": sender, "text": text}
 
 
 def test_a_limit_and_a_cause_are_said_as_in_notices(number: Number, receiver: Receiver) -> None:
@@ -207,10 +215,12 @@ def test_a_limit_and_a_cause_are_said_as_in_notices(number: Number, receiver: Re
     by_type = {each["type"]: each["data"] for each in map(json.loads, (got.body for got in receiver.got))}
     limit, cause = by_type["quota.reached"]["limit"], by_type["failure_group.opened"]["failure_group"]
     assert limit["sentence"].endswith("has used up the limit of 10 messages per day.")
-    assert (limit["subject"], limit["used"], limit["threshold"]) == (number.e164, 10, 100)
-    assert (cause["cause"], cause["code"], cause["state"]) == (message.cause, "RECIPIENT_IMPOSSIBLE", "new")
+    assert (limit["number"], limit["used"], limit["threshold"]) == (number.e164, 10, 100)
+    assert limit["url"] == f"http://testserver/api/v1/quotas/numbers/{number.pk}"
+    assert (cause["cause"], cause["state"]) == (message.cause, "new")
     assert (cause["count"], cause["by"]) == (3, None)
-    assert "+33 ••• •••78" in cause["sentence"]
+    assert (cause["error"]["code"], cause["error"]["whose"]) == ("RECIPIENT_IMPOSSIBLE", "record")
+    assert "+33 ••• •••78" in cause["error"]["sentence"]
 
 
 # --- Trying again -------------------------------------------------------------------------------------
@@ -372,16 +382,102 @@ def test_the_oldest_event_of_a_hook_goes_first(
     ]
 
 
-def test_a_turn_ends_and_rings_for_the_next(
-    workspace: Workspace, posts: list[Any], monkeypatch: pytest.MonkeyPatch, rung: list[str]
+def test_hooks_that_fail_leave_room_for_the_others(
+    workspace: Workspace, posts: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivering, "LONGEST_TURN", -1.0)
+    monkeypatch.setattr(delivering, "OF_FAILING_ONES", 2)
+    for each in range(4):
+        make_hook(workspace, name=f"dead {each}", failing_since=NOW)
+    make_hook(workspace, name="well")
+    delivered(workspace)
+    line = delivering._Line()
+
+    taken = [[delivery.hook.name for delivery, _ in line.taken(4)] for _ in range(2)]
+
+    assert taken == [["dead 0", "dead 1", "well"], []]
+
+
+def test_a_sweep_without_room_asks_the_database_nothing(
+    workspace: Workspace, django_assert_num_queries: Any
+) -> None:
     make_hook(workspace)
     delivered(workspace)
+    with django_assert_num_queries(0):
+        assert list(delivering._Line().taken(0)) == []
+
+
+def test_a_worker_has_one_sweep_that_takes_what_is_due(
+    workspace: Workspace, posts: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is rung for."""
+    make_hook(workspace)
+    delivered(workspace)
+    record, seen = delivering._record, []
+
+    def meanwhile(*given: Any) -> None:
+        record(*given)
+        if not seen:
+            delivered(workspace)
+            seen.append(len(posts))
+            delivering.sweep()
+            seen.append(len(posts))
+
+    monkeypatch.setattr(delivering, "_record", meanwhile)
+    delivering.sweep()
+
+    assert (seen, len(posts)) == ([1, 1], 2)
+
+
+def test_what_comes_while_a_slow_address_is_waited_for_does_not_wait_for_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "LOOKS_AGAIN", 0.01)
+    make_hook(workspace, "message.delivered", name="slow")
+    make_hook(workspace, "message.sent", name="quick")
+    delivered(workspace)
+    answered, quick_one = [], threading.Event()
+
+    def post(endpoint: Endpoint, *_: Any) -> Outcome:
+        if endpoint.url.endswith("slow"):
+            quick_one.wait(2)
+        answered.append(endpoint.url.rpartition("/")[2])
+        quick_one.set()
+        return Outcome(True, "HTTP 204")
+
+    def settle(*given: Any) -> None:
+        if not HookEvent.objects.filter(type="message.sent").exists():
+            log.move(make_message(workspace, status=Status.UNKNOWN).pk, Status.SENT, NOW)
+        waited(*given)
+
+    waited = delivering._settle
+    monkeypatch.setattr(webhook, "post", post)
+    monkeypatch.setattr(delivering, "_settle", settle)
+    delivering.sweep()
+
+    assert answered == ["quick", "slow"]
+
+
+def test_a_turn_ends_and_rings_for_the_next(
+    workspace: Workspace, posts: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may begin while the last answers of this one are waited for."""
+    is_turned_away: list[bool] = []
+    monkeypatch.setattr(bell, "ring", lambda: is_turned_away.append(delivering._taking.locked()))
+    make_hook(workspace)
+    delivered(workspace)
+    monkeypatch.setattr(delivering, "LONGEST_TURN", -1.0)
 
     delivering.sweep()
 
-    assert (posts, rung) == ([], ["ring"])
+    assert (posts, is_turned_away) == ([], [False])
+
+
+def fail_for_days(travel: Travel) -> datetime:
+    """Attempts that fail, one 20 hours after the other, until there were four days of them; the last one's time."""
+    for hours in range(0, 81, 20):
+        travel(after(hours=hours))
+        delivering.sweep()
+    return after(hours=80)
 
 
 def test_a_hook_that_fails_for_days_is_paused_until_it_is_resumed(
@@ -389,13 +485,8 @@ def test_a_hook_that_fails_for_days_is_paused_until_it_is_resumed(
 ) -> None:
     hook = make_hook(workspace, name="dead")
     delivered(workspace)
-    delivering.sweep()
-    assert Hook.objects.get().failing_since == NOW
-
-    later = NOW + delivering.PATIENCE
-    travel(later)
-    delivering.sweep()
-    assert Hook.objects.get().paused_at == later
+    later = fail_for_days(travel)
+    assert Hook.objects.filter(failing_since=NOW, paused_at=later).exists()
     tried = len(posts)
     delivered(workspace)  # is still kept for it
     travel(later + timedelta(hours=9))
@@ -408,6 +499,50 @@ def test_a_hook_that_fails_for_days_is_paused_until_it_is_resumed(
 
     assert set(HookDelivery.objects.values_list("state", flat=True)) == {"delivered"}
     assert Hook.objects.filter(paused_at=None, failing_since=None).exists()
+
+
+def test_owners_are_told_once_that_a_hook_was_paused(
+    workspace: Workspace, posts: list[Any], travel: Travel
+) -> None:
+    hook = make_hook(workspace, name="dead")
+    owner, _editor = (make_member(workspace, role) for role in (Role.OWNER, Role.EDITOR))
+    delivered(workspace)
+    at = fail_for_days(travel)
+    delivering._pause(Hook.objects.get(), at)  # as another worker that saw the same failure
+
+    notice = Notice.objects.get()
+    said = wording.told(notice)
+    assert list(notice.deliveries.filter(channel="email").values_list("address", flat=True)) == [
+        owner.user.email
+    ]
+    assert (said.type, said.path) == ("webhook.paused", f"/settings/webhooks/{hook.pk}/")
+    assert said.sentence == "Nothing has arrived at the webhook “dead” since 21 Nov, 10:07, so it was paused."
+    assert said.data == {"id": hook.pk, "name": "dead", "since": NOW.isoformat()}
+
+
+def test_one_failure_long_after_another_pauses_nothing(
+    workspace: Workspace, posts: list[Any], travel: Travel
+) -> None:
+    make_hook(workspace, name="dead")
+    for days in (0, 7):
+        travel(after(days=days))
+        delivered(workspace)
+        delivering.sweep()
+
+    assert Hook.objects.filter(failing_since=after(days=7), paused_at=None).exists()
+
+
+def test_mistakes_of_ours_are_no_failures_of_a_hook(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_hook(workspace)
+    delivered(workspace)
+    monkeypatch.setattr(webhook, "post", lambda *_: 1 // 0)
+
+    delivering.sweep()
+
+    assert only().answer == "smsadmin itself failed: ZeroDivisionError"
+    assert Hook.objects.get().failing_since is None
 
 
 def test_a_hook_that_is_off_is_sent_its_sample_alone(workspace: Workspace, posts: list[Any]) -> None:
@@ -492,7 +627,7 @@ def test_events_go_after_a_month_or_with_the_messages(
         delivered(workspace)
         delivered(elsewhere)
 
-    assert purging.purge(workspace, after(days=10), What.ROWS) == 1
+    assert purging.purge(workspace, after(days=10), Part.MESSAGE) == 1
     assert HookEvent.objects.filter(workspace=workspace).count() == 1
     assert HookEvent.objects.filter(workspace=elsewhere).count() == 2
     housekeeping.sweep_out(after(days=31))
@@ -504,8 +639,8 @@ def test_an_answer_that_may_repeat_a_text_goes_with_the_texts(workspace: Workspa
     delivered(workspace)
     delivering.sweep()
 
-    assert purging.purge(workspace, after(days=1), What.TEXTS) == 1
-    assert purging.purge(workspace, after(days=1), What.NUMBERS) == 0
+    assert purging.purge(workspace, after(days=1), Part.TEXT) == 1
+    assert purging.purge(workspace, after(days=1), Part.NUMBER) == 0
     assert (only().answer, only().tried, only().state) == ("", [], "delivered")
 
 

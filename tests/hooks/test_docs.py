@@ -14,7 +14,7 @@ from smsadmin.incoming.models import InboundMessage
 from smsadmin.quotas import crossing
 from smsadmin.quotas.models import Crossing, Scope
 from smsadmin.sending import log
-from tests.factories import make_action, make_message
+from tests.factories import make_action, make_agent, make_message
 from tests.hooks.conftest import Travel, make_hook
 from tests.notices.conftest import SECRET, Receiver
 from tests.sending.conftest import NOW
@@ -48,7 +48,8 @@ def test_the_examples_have_the_fields_that_are_sent_and_the_snippet_takes_them(
     make_hook(workspace, "message.*", "quota.*", "failure_group.*", url=receiver.url)
     action = make_action(workspace)
     message = make_message(
-        workspace, action=action, object_type="contact", object_id="501", error_code="RATE_LIMITED",
+        workspace, action=action, version=action.current, number=number, agent=make_agent(workspace),
+        object_type="contact", object_id="501", error_code="RATE_LIMITED",
         error_facts={"provider": "Aircall", "attempts": 5},
     )  # fmt: skip
     telling.grouped(workspace.pk, [telling.Group(message.cause, "new", message.pk, NOW, 3)], NOW)

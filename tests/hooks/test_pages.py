@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from smsadmin import cache
+from smsadmin import cache, keyset
 from smsadmin.core.status import Status
-from smsadmin.hooks import delivering, presenters, telling
+from smsadmin.hooks import delivering, telling
 from smsadmin.hooks.models import Hook, HookDelivery, HookEvent, Watch
 from smsadmin.notices import webhook
 from smsadmin.notices.models import Endpoint
@@ -54,6 +54,7 @@ FORM: dict[str, Any] = {
     "endpoint": "new",
     "url": "http://hooks.example/in?key=abc123",
     "events": ["message.delivered", "message.*", "quota.reached"],
+    "tells_tests": "on",
     "enabled": "on",
 }
 
@@ -86,6 +87,8 @@ def test_a_hook_is_added_with_a_secret_that_is_shown_once(client: Client, worksp
         ["message.*", "quota.reached"],
         False,
     )
+    assert hook.tells_tests
+    assert "Told too, marked as tests" in words(page(client, hook))
     assert hook.created_by is not None
     for shown in (
         page(client, hook),
@@ -201,14 +204,14 @@ def test_viewers_see_statuses_of_answers_and_change_nothing(workspace: Workspace
 def test_the_log_is_turned_and_filtered(
     client: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presenters, "PER_PAGE", 2)
+    monkeypatch.setattr(keyset, "PER_PAGE", 2)
     hook = make_hook(workspace)
     made = [tried(hook, f"answer {nth}") for nth in range(5)]
 
     def seen(**query: Any) -> list[str]:
         return sorted(set(re.findall(r"answer \d", words(page(client, hook, **query)))))
 
-    assert seen() == ["answer 3", "answer 4"]
+    assert seen() == seen(before="5" * 5_000) == ["answer 3", "answer 4"]
     assert seen(before=made[3].pk) == ["answer 1", "answer 2"]
     assert seen(after=made[0].pk) == ["answer 1", "answer 2"]
     assert seen(after=made[2].pk) == ["answer 3", "answer 4"]

@@ -53,7 +53,10 @@ def test_a_message_is_told_of_from_acceptance_to_receipt_each_status_once(
 
     assert told(message) == ["message.queued", "message.sent", "message.delivered"]
     delivered = HookEvent.objects.latest("pk")
-    assert (delivered.at, delivered.data) == (after(seconds=9), {"status": "delivered", "code": ""})
+    assert (delivered.at, delivered.data) == (
+        after(seconds=9),
+        {"status": "delivered", "code": "", "test": False},
+    )
     assert HookDelivery.objects.filter(event__message=message.pk, state="waiting").count() == 3
 
 
@@ -212,6 +215,30 @@ def test_each_hook_gets_what_it_asked_for_and_others_workspaces_nothing(number: 
     assert counts == {every: 2, sent: 1, off: 0, other: 0}
 
 
+@pytest.mark.parametrize("columns", [{"trigger": "api", "origin": {"test": True}}, {"trigger": "test"}])
+def test_what_only_tries_something_out_is_told_to_hooks_that_want_tests(
+    number: Number, columns: dict[str, Any]
+) -> None:
+    live, every = make_hook(number.workspace), make_hook(number.workspace, tells_tests=True)
+    tried, real = (
+        make_message(number.workspace, status=Status.UNKNOWN, **each)
+        for each in (columns, {"trigger": "api"})
+    )
+
+    for each in (tried, real):
+        telling.made(each, NOW)
+        log.move(each.pk, Status.SENT, NOW)
+
+    assert set(live.deliveries.values_list("event__message", flat=True)) == {real.pk}
+    found = every.deliveries.order_by("pk").values_list("event__message", "event__data__test")
+    assert list(found) == [(tried.pk, True)] * 2 + [(real.pk, False)] * 2
+    every.delete()
+    cache.forget()
+    HookEvent.objects.all().delete()
+    telling.made(tried, NOW)
+    assert told() == []
+
+
 # --- What it costs ------------------------------------------------------------------------------------
 
 
@@ -248,7 +275,7 @@ def test_a_hook_costs_a_few_statements_for_each_batch(
 
     accepting, sending = queries(number, drain)
 
-    events_and_deliveries, told_before = 2, 1
+    events_and_deliveries, told_before = 2, 2  # which of them are tests, and what was told of them
     assert accepting - without[0] <= events_and_deliveries + 2  # and a savepoint in a test's transaction
     assert sending - without[1] == events_and_deliveries + told_before
 
@@ -349,6 +376,25 @@ def test_a_cause_is_opened_acknowledged_and_opened_again(workspace: Workspace, t
     watching.sweep(after(hours=30))
 
     assert told() == ["failure_group.opened", "failure_group.resolved", "failure_group.opened"]
+
+
+def test_a_look_that_waited_for_another_one_knows_what_that_has_told(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_hook(workspace, "failure_group.*")
+    lock, codes = telling.watched, ["RATE_LIMITED", "PROVIDER_REJECTED"]
+
+    def waited(workspace_id: int) -> Any:
+        monkeypatch.setattr(telling, "watched", lock)
+        make_message(workspace, at=NOW, status=Status.FAILED, error_code=codes.pop())
+        watching.look(workspace, after(minutes=1))
+        return lock(workspace_id)
+
+    for begin in (watching.look, watching.take_stock):
+        monkeypatch.setattr(telling, "watched", waited)
+        begin(workspace, after(minutes=1))
+        watching.look(workspace, after(minutes=2))
+    assert told() == ["failure_group.opened"] * 2
 
 
 def test_a_decision_that_is_rolled_back_was_not_told(workspace: Workspace) -> None:

@@ -12,7 +12,8 @@ from smsadmin.api.models import KeyScope
 #: What a key must be made for, by the operation.
 SCOPES = {
     KeyScope.DIRECTORY: ("listActions", "getAction", "listNumbers", "getNumber", "listUsers"),
-    KeyScope.SEND: ("runAction", "rehearseAction", "sendMessage", "cancelMessage"),
+    KeyScope.ACTIONS: ("runAction", "rehearseAction"),
+    KeyScope.SEND: ("sendMessage", "cancelMessage"),
     KeyScope.MESSAGES: ("listMessages", "getMessage", "listEvents", "getTrace"),
     KeyScope.INBOUND: ("listInbound",),
     KeyScope.OPT_OUTS: ("listOptOuts", "getOptOut", "addOptOut", "liftOptOut"),

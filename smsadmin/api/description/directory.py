@@ -2,6 +2,7 @@
 
 from smsadmin.api.description.parts import (
     BY_ID,
+    EXAMPLE_ACCOUNT,
     EXAMPLE_NUMBER,
     EXAMPLE_USER,
     ID,
@@ -24,7 +25,6 @@ from smsadmin.api.description.parts import (
     saying,
 )
 from smsadmin.directory.models import SenderKind
-from smsadmin.workspaces.models import Connection
 
 TAG = ("Directory", "The numbers and users of the connected accounts, and whether they can text.")
 
@@ -72,7 +72,6 @@ def _users() -> Json:
 
 
 def schemas() -> Json:
-    accounts = {**TEXT, "enum": list(Connection.Kind.values)}
     return {
         "Number": entity(
             {
@@ -81,7 +80,7 @@ def schemas() -> Json:
                 "number": saying(or_null(TEXT), "E.164, or a sender name; null where the provider picks."),
                 "name": TEXT,
                 "country": saying(or_null(TEXT), "ISO 3166."),
-                "account": entity({"provider": accounts, "name": TEXT}),
+                "account": ref("Account"),
                 "offered": saying(YES_OR_NO, "Whether actions may choose it."),
                 "why_not": saying(many(TEXT), "Why it is not offered."),
                 "fix": saying(or_null(TEXT), "What mends the first of these."),
@@ -111,7 +110,7 @@ EXAMPLE: Json = {
     **EXAMPLE_NUMBER,
     "kind": "phone",
     "country": "US",
-    "account": {"provider": "aircall", "name": "Example Ltd"},
+    "account": EXAMPLE_ACCOUNT,
     "offered": False,
     "why_not": ["Nobody has confirmed that it can text."],
     "fix": "Look at the number's messaging settings in Aircall and set Yes or No here.",

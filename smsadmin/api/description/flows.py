@@ -3,18 +3,20 @@
 from smsadmin.api.description.parts import (
     EXAMPLE_MESSAGE_ID,
     ID,
-    KEY_HEADER,
     KEYED,
     MOMENT,
+    REPLAYED,
     TEXT,
     URI,
     UUID,
+    WITH_BODY,
     YES_OR_NO,
     Json,
     answer,
     asked,
     body,
     entity,
+    idempotency_key,
     in_path,
     many,
     or_null,
@@ -39,18 +41,19 @@ def paths() -> Json:
 
 
 def _begin() -> Json:
-    key = "The same for the same event, at most 255 characters. Without it the id of `run` counts."
+    key = idempotency_key(
+        "Without it the id of `run` counts. It is one of the flow's, whichever API key asks."
+    )
     example = {"id": _EXAMPLE_RUN_ID, "state": "waiting", "url": _EXAMPLE_URL, "test": False}
     return {
         "operationId": "beginRun",
         "summary": "Begin a run of a call flow",
-        "description": "Once for each key: a repeat is answered with the first run. Nothing of it is done before the "
-        "answer.",
-        "parameters": [_FLOW, {"name": KEY_HEADER, "in": "header", "description": key, "schema": TEXT}],
+        "description": "Once for each key: a repeat gets the first answer. Nothing of it is done before the answer.",
+        "parameters": [_FLOW, {**key, "required": False}],
         "requestBody": body("Event", EXAMPLE_EVENT),
         "responses": {
-            "202": answer("It was begun, now or before.", "BegunRun", example, "Location"),
-            **refused(*KEYED, "404", "409", "413", "422"),
+            "202": answer("It was begun, now or before.", "BegunRun", example, "Location", REPLAYED),
+            **refused(*WITH_BODY, "404", "409"),
         },
     }
 
@@ -73,10 +76,10 @@ def schemas() -> Json:
     thing = {"type": "object"}
     branch = "Which one it begins. Without it the one that such an event begins."
     event = {
-        "call": saying(thing, "A call, in Callr's words: fromNumber, fromType, toNumber, cdr …"),
-        "sms": saying(thing, "A text, in Callr's words: fromNumber, toNumber, bodyText …"),
+        "call": saying(thing, "Give a call in Callr's words: fromNumber, fromType, toNumber, cdr …"),
+        "sms": saying(thing, "Give a text in Callr's words: fromNumber, toNumber, bodyText …"),
         "run": saying(thing, "Callr's own run; its id is the key where the header has none."),
-        "given": saying(thing, "Results of voice actions, by variable ($dial) or action (dial@v1)."),
+        "given": saying(thing, "Give results of voice actions, by variable ($dial) or action (dial@v1)."),
         "branch": saying(TEXT, branch),
     }
     state = {"type": "string", "enum": list(FlowRun.State.values)}
@@ -90,7 +93,7 @@ def schemas() -> Json:
     message = {"id": UUID, "to": TEXT, "status": TEXT, "code": or_null(TEXT)}
     return {
         "Event": asked(event),
-        "BegunRun": entity({"id": UUID, "state": state, "url": URI, "test": test}),
+        "BegunRun": entity({"id": UUID, "state": {"const": "waiting"}, "url": URI, "test": test}),
         "Run": entity(
             {
                 "id": UUID,

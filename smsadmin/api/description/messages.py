@@ -2,6 +2,7 @@
 
 from smsadmin.api.description.parts import (
     COUNT,
+    EXAMPLE_ACCOUNT,
     EXAMPLE_MESSAGE_ID,
     EXAMPLE_NUMBER,
     EXAMPLE_USER,
@@ -35,11 +36,17 @@ from smsadmin.api.description.parts import (
 from smsadmin.core.status import Status
 from smsadmin.core.trace import STEPS, Verdict
 from smsadmin.sending.filters import GROUPS, MessageFilter
+from smsadmin.sending.models import Event
 
 TAG = ("Messages", "Sending texts, and what became of them.")
 
 #: The longest that a message may wait for room in a quota.
 MOST_HOLD_MINUTES = 7 * 1440
+#: What may befall a message (sending.presenters.happenings).
+HAPPENINGS = [
+    *("received", "held", "accepted", "claimed", "ended", *Event.Kind.values),
+    *("text_deleted", "number_deleted", "logged", "not_logged"),
+]
 #: Who asked for messages, as the log knows it.
 TRIGGERS = [value for value, _words in MessageFilter.base_filters["trigger"].extra["choices"]]
 
@@ -75,7 +82,7 @@ def _list() -> Json:
             query("number", GIVEN, "Sent from this number: E.164 (write %2B for +), or the id."),
             query("user", GIVEN, "Sent as this user: email address, or the id."),
             query("action", ID, "Asked for by this action."),
-            query("recipient", GIVEN, "Sent to this number (write %2B for +)."),
+            query("to", GIVEN, "Sent to this number (write %2B for +)."),
             query("code", GIVEN, "Stopped for this reason."),
             query("record", {**GIVEN, "maxLength": 40}, "About the record with this id."),
             query("since", MOMENT, "Received from this moment on."),
@@ -123,6 +130,7 @@ def _events() -> Json:
     return {
         "operationId": "listEvents",
         "summary": "What befell a message, in the order of time",
+        "description": "On one page, without what is still to come.",
         "parameters": [_MESSAGE],
         "responses": {
             "200": answer("From the request to the latest news.", "Events", EXAMPLE_EVENTS),
@@ -173,16 +181,24 @@ def schemas() -> Json:
                 "encoding": {**TEXT, "enum": ["GSM-7", "UCS-2"]},
                 "characters": COUNT,
                 "segments": COUNT,
-                "gives_up_at": saying(or_null(MOMENT), "Of a held one: how long it waits for room."),
+                "expires_at": saying(or_null(MOMENT), "Of a held one: how long it waits for room."),
             }
         ),
         "Message": entity(_message()),
         "MessageInFull": entity({**_message(), "quota": saying(many(ref("Counted")), _QUOTA)}),
         "Messages": paged("Message"),
-        "Counted": entity({"of": TEXT, "window": TEXT, "before": COUNT, "after": COUNT, "limit": COUNT}),
-        "Events": entity({"events": many(ref("HappenedEvent"))}),
-        "HappenedEvent": entity(
-            {"at": MOMENT, "what": TEXT, "note": saying(TEXT, "More of it; may be empty.")}
+        "Events": paged("MessageEvent"),
+        "MessageEvent": entity(
+            {
+                "at": MOMENT,
+                "type": {**TEXT, "enum": HAPPENINGS},
+                "status": saying(
+                    or_null({**TEXT, "enum": [each.value for each in Status]}),
+                    "What the message came to by it.",
+                ),
+                "code": saying(or_null(TEXT), "The code of the error that it came with."),
+                "sentence": saying(TEXT, "The same for people."),
+            }
         ),
         "Trace": entity({"steps": many(ref("Step"))}),
         "Step": entity(
@@ -236,17 +252,15 @@ def _text() -> Json:
 
 
 def _message() -> Json:
-    held = entity({"until": or_null(MOMENT), "expires_at": or_null(MOMENT), "sentence": TEXT})
     action = entity({"id": ID, "name": TEXT, "version": or_null({"type": "integer"})})
-    provider = entity({"name": TEXT, "id": or_null(TEXT), "status": or_null(TEXT)})
     return {
         "id": UUID,
         "status": {**TEXT, "enum": [each.value for each in Status]},
         "trigger": saying(TEXT, "Who asked for it."),
-        "test": saying(YES_OR_NO, "Whether a key in test mode asked for it."),
+        "test": saying(
+            YES_OR_NO, "Whether it only tried something out: by a key in test mode, or from the editor."
+        ),
         "received_at": MOMENT,
-        "accepted_at": saying(or_null(MOMENT), "When it was counted against quotas."),
-        "finished_at": or_null(MOMENT),
         "from": saying(or_null(TEXT), "What the recipient sees: a number, or a name."),
         "number": or_null(ref("NumberName")),
         "user": or_null(ref("UserName")),
@@ -258,10 +272,16 @@ def _message() -> Json:
         "traffic": {**TEXT, "enum": ["alerting", "marketing"]},
         "action": or_null(action),
         "record": or_null(entity({"type": TEXT, "id": TEXT})),
-        "held": saying(or_null(held), "Why and until when it waits for room."),
-        "error": saying(or_null(ref("Error")), "What stopped it."),
-        "provider": or_null(provider),
         "original": saying(or_null(UUID), "The message that this one sends again."),
+        "accepted_at": saying(or_null(MOMENT), "When it was counted against quotas."),
+        "finished_at": or_null(MOMENT),
+        "held_until": saying(or_null(MOMENT), "Of a held one: when there may be room."),
+        "expires_at": saying(or_null(MOMENT), "Of a held one: how long it waits for room."),
+        "why_held": or_null(TEXT),
+        "error": saying(or_null(ref("Error")), "What stopped it."),
+        "account": saying(or_null(ref("Account")), "The account that carries it."),
+        "provider_id": saying(or_null(TEXT), "What its provider calls it."),
+        "provider_status": saying(or_null(TEXT), "Its provider's own word for what became of it."),
     }
 
 
@@ -283,7 +303,7 @@ EXAMPLE_ACCEPTED: Json = {
     "encoding": "GSM-7",
     "characters": 30,
     "segments": 1,
-    "gives_up_at": None,
+    "expires_at": None,
 }
 EXAMPLE_MESSAGE: Json = {
     "id": EXAMPLE_MESSAGE_ID,
@@ -291,8 +311,6 @@ EXAMPLE_MESSAGE: Json = {
     "trigger": "api",
     "test": False,
     "received_at": "2026-11-22T10:07:30.120Z",
-    "accepted_at": "2026-11-22T10:07:30.121Z",
-    "finished_at": "2026-11-22T10:07:34.800Z",
     "from": "+12025550101",
     "number": EXAMPLE_NUMBER,
     "user": EXAMPLE_USER,
@@ -304,21 +322,57 @@ EXAMPLE_MESSAGE: Json = {
     "traffic": "alerting",
     "action": {"id": 12, "name": "Order shipped", "version": 3},
     "record": {"type": "contact", "id": "501"},
-    "held": None,
-    "error": None,
-    "provider": {"name": "Aircall", "id": "8a1f0c", "status": "delivered"},
     "original": None,
+    "accepted_at": "2026-11-22T10:07:30.121Z",
+    "finished_at": "2026-11-22T10:07:34.800Z",
+    "held_until": None,
+    "expires_at": None,
+    "why_held": None,
+    "error": None,
+    "account": EXAMPLE_ACCOUNT,
+    "provider_id": "8a1f0c",
+    "provider_status": "delivered",
 }
 EXAMPLE_IN_FULL: Json = {
     **EXAMPLE_MESSAGE,
-    "quota": [{"of": "+1 202 555 0101", "window": "Hour", "before": 599, "after": 600, "limit": 1_000}],
+    "quota": [
+        {
+            "scope": "number",
+            **EXAMPLE_NUMBER,
+            "window": "hour",
+            "zone": "UTC",
+            "unit": "messages",
+            "limit": 1_000,
+            "before": 599,
+            "after": 600,
+        }
+    ],
 }
 EXAMPLE_EVENTS: Json = {
-    "events": [
-        {"at": "2026-11-22T10:07:30.120Z", "what": "Received", "note": "Order shipped, version 3"},
-        {"at": "2026-11-22T10:07:31.400Z", "what": "Aircall answered: HTTP 200", "note": "took 240 ms"},
-        {"at": "2026-11-22T10:07:34.800Z", "what": "Delivered", "note": ""},
-    ]
+    "results": [
+        {
+            "at": "2026-11-22T10:07:30.120Z",
+            "type": "received",
+            "status": "received",
+            "code": None,
+            "sentence": "Received · The program with the API key Planner",
+        },
+        {
+            "at": "2026-11-22T10:07:31.400Z",
+            "type": "attempt",
+            "status": None,
+            "code": None,
+            "sentence": "Aircall answered: HTTP 200 · took 240 ms",
+        },
+        {
+            "at": "2026-11-22T10:07:34.800Z",
+            "type": "ended",
+            "status": "delivered",
+            "code": None,
+            "sentence": "Delivered",
+        },
+    ],
+    "next": None,
 }
 EXAMPLE_STEPS: list[Json] = [
     {

@@ -6,6 +6,7 @@ from smsadmin.api.endpoint import TEST_HEADER
 from smsadmin.api.parameters import MOST_ROWS, PAGE
 from smsadmin.api.problems import CODES, CONTENT_TYPE, help_url
 from smsadmin.core.errors import Retry, Whose
+from smsadmin.workspaces.models import Connection
 
 Json = dict[str, Any]
 
@@ -98,12 +99,11 @@ def paging(cursor: Json) -> list[Json]:
     ]
 
 
-def idempotency_key() -> Json:
-    """What makes a repeat recognisable, where it must be given."""
+def idempotency_key(more: str = "Other API keys have their own.") -> Json:
+    """What makes a repeat recognisable."""
     words = (
         f"The same for the same event, at most {MOST_KEY} characters. The same key with the same request is answered "
-        f"as the first time, with `{REPLAYED}: true`; with another request it is refused. "
-        "Other API keys have their own."
+        f"as the first time, with `{REPLAYED}: true`; with another request it is refused. {more}"
     )
     schema = {**TEXT, "minLength": 1, "maxLength": MOST_KEY, "pattern": r"^[\x21-\x7E]+$"}
     return {
@@ -252,6 +252,7 @@ def schemas() -> Json:
             {"id": ID, "number": saying(or_null(TEXT), "E.164, or a sender name."), "name": TEXT}
         ),
         "UserName": entity({"id": ID, "email": TEXT, "name": TEXT}),
+        "Account": entity({"provider": {**TEXT, "enum": list(Connection.Kind.values)}, "name": TEXT}),
     }
 
 
@@ -267,6 +268,7 @@ def _of_error() -> Json:
 
 EXAMPLE_NUMBER: Json = {"id": 3, "number": "+12025550101", "name": "Sales US"}
 EXAMPLE_USER: Json = {"id": 8, "email": "mia@example.com", "name": "Mia"}
+EXAMPLE_ACCOUNT: Json = {"provider": "aircall", "name": "Example Ltd"}
 EXAMPLE_MESSAGE_ID = "019ab000-0000-7000-8000-000000000001"
 
 

@@ -3,6 +3,7 @@
 from smsadmin.api.description.parts import (
     COUNT,
     GIVEN,
+    ID,
     KEYED,
     MOMENT,
     RATE_LIMIT,
@@ -87,7 +88,7 @@ def _fit() -> Json:
             query("messages", whole(1, MOST_MESSAGES, 1), "How many."),
             query("segments", whole(1, MOST_SEGMENTS, 1), "Segments of each."),
             query(
-                "kind",
+                "traffic",
                 {"type": "string", "enum": list(Traffic.values), "default": Traffic.ALERTING.value},
                 "Marketing leaves what is kept of every limit for replies and alerting.",
             ),
@@ -105,26 +106,32 @@ def _fit() -> Json:
 
 
 def schemas() -> Json:
-    usage = {
+    limit = {
         "window": {"type": "string", "enum": [window.value for window in Window]},
         "zone": saying(TEXT, "Whose calendar the window follows (IANA)."),
         "unit": {"type": "string", "enum": list(Unit.values)},
         "limit": COUNT,
+    }
+    usage = {
+        **limit,
         "used": COUNT,
         "left": COUNT,
         "left_for_marketing": saying(COUNT, "`left` without what is kept for replies and alerting."),
         "resets_at": MOMENT,
     }
     ends = saying(or_null(MOMENT), "When it is used up at its window's pace so far, if before the reset.")
-    holder = {"id": {"type": "integer"}, "name": TEXT}
+    number = {"scope": {"const": "number"}, "id": ID, "name": TEXT, "number": or_null(TEXT)}
+    user = {"scope": {"const": "user"}, "id": ID, "name": TEXT, "email": TEXT}
+    counted = {**limit, "before": COUNT, "after": COUNT}
     told = {
         "limits": many(ref("Limit")),
         "binding": saying(or_null(ref("Limit")), "The limit that runs out first."),
     }
     return {
         "Limit": entity(usage | {"runs_out_at": ends}),
-        "NumberHeadroom": entity({"scope": {"const": "number"}, **holder, "number": TEXT, **told}),
-        "UserHeadroom": entity({"scope": {"const": "user"}, **holder, "email": TEXT, **told}),
+        "NumberHeadroom": entity({**number, **told}),
+        "UserHeadroom": entity({**user, **told}),
+        "Counted": {"oneOf": [entity({**number, **counted}), entity({**user, **counted})]},
         "Headroom": {"oneOf": [ref("NumberHeadroom"), ref("UserHeadroom")]},
         "Quotas": paged("Headroom"),
         "Wait": entity({"count": {"type": "integer", "minimum": 1}, "until": MOMENT}),
@@ -161,7 +168,7 @@ _MINUTE: Json = {
     "used": 150,
     "left": 50,
     "left_for_marketing": 30,
-    "resets_at": "2026-11-22T10:08:00Z",
+    "resets_at": "2026-11-22T10:08:00.000Z",
 }
 _HOUR: Json = _MINUTE | {
     "window": "hour",
@@ -170,7 +177,7 @@ _HOUR: Json = _MINUTE | {
     "left": 400,
     "left_for_marketing": 300,
 }
-_LIMIT: Json = _HOUR | {"resets_at": "2026-11-22T11:00:00Z", "runs_out_at": "2026-11-22T10:50:00Z"}
+_LIMIT: Json = _HOUR | {"resets_at": "2026-11-22T11:00:00.000Z", "runs_out_at": "2026-11-22T10:50:00.000Z"}
 EXAMPLE_HOLDER: Json = {
     "scope": "number",
     "id": 3,
@@ -192,8 +199,8 @@ EXAMPLE_FIT: Json = {
     "never": False,
     "messages": 120,
     "now": 50,
-    "done_at": "2026-11-22T10:08:00Z",
-    "waits": [{"count": 70, "until": "2026-11-22T10:08:00Z"}],
+    "done_at": "2026-11-22T10:08:00.000Z",
+    "waits": [{"count": 70, "until": "2026-11-22T10:08:00.000Z"}],
     "further": 0,
     "exact": True,
     "binding": {"scope": "number", **_MINUTE},

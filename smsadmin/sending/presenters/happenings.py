@@ -27,7 +27,8 @@ from smsadmin.writeback.models import Engagement
 class Happening:
     """One line of the timeline; `elapsed` counts from the moment the request came in.
 
-    `day` is set where another day begins than that of the line before.
+    `day` is set where another day begins than that of the line before. Programs are told the `type`, "" for what is
+    still to come, the `status` that the message came to by it, and the `code` of the error which it came with.
     """
 
     at: datetime
@@ -37,6 +38,9 @@ class Happening:
     elapsed: str = ""
     day: str = ""
     link: Link | None = None
+    type: str = ""
+    status: str = ""
+    code: str = ""
 
 
 def timeline(
@@ -74,30 +78,35 @@ def _providers(message: Message, in_order: Sequence[Event]) -> list[str]:
 
 
 def _beginning(message: Message, in_order: Sequence[Event]) -> Iterator[Happening]:
-    yield Happening(message.received_at, _("Received"), links.came_from(message).words)
+    words = links.came_from(message).words
+    yield Happening(message.received_at, _("Received"), words, type="received", status=Status.RECEIVED)
     if message.expires_at:
-        yield Happening(message.received_at, _("Held, as there was no room in a quota"), tone="waiting")
+        name = _("Held, as there was no room in a quota")
+        yield Happening(message.received_at, name, tone="waiting", type="held", status=Status.HELD)
     if message.accepted_at:
         name = _("Released and counted") if message.expires_at else _("Accepted and counted")
         moved = next((event.data for event in in_order if event.kind == Event.Kind.MOVED), None)
         at = datetime.fromtimestamp(moved["from"]["accepted_at"], UTC) if moved else message.accepted_at
-        yield Happening(at, name, tone="active")
+        yield Happening(at, name, tone="active", type="accepted", status=Status.QUEUED)
     if message.claimed_at:
-        yield Happening(message.claimed_at, _("Taken by a worker"), tone="active")
+        name = _("Taken by a worker")
+        yield Happening(message.claimed_at, name, tone="active", type="claimed", status=Status.SENDING)
 
 
 def _end(message: Message, events: Sequence[Event], expected: Expected | None) -> Iterator[Happening]:
     if message.finished_at:
-        look = STATUSES[_ended(message, message.finished_at, events)]
-        yield Happening(message.finished_at, str(look.label), explain.cause(message), look.tone)
+        status = _ended(message, message.finished_at, events)
+        look, code = STATUSES[status], message.error_code
+        line = Happening(message.finished_at, str(look.label), explain.cause(message), look.tone)
+        yield replace(line, type="ended", status=status, code=code)
     elif message.status == Status.HELD and message.next_attempt_at and message.expires_at:
         yield from _awaited(message.next_attempt_at, message.expires_at, expected)
     elif message.status == Status.QUEUED and message.claimed_at and message.next_attempt_at:
         yield Happening(message.next_attempt_at, _("To be tried again"), tone="waiting")
     if message.values_gone_at:
-        yield Happening(message.values_gone_at, _("Text and values deleted"))
+        yield Happening(message.values_gone_at, _("Text and values deleted"), type="text_deleted")
     if message.number_gone_at:
-        yield Happening(message.number_gone_at, _("The recipient's number deleted"))
+        yield Happening(message.number_gone_at, _("The recipient's number deleted"), type="number_deleted")
 
 
 def _awaited(next_look: datetime, expires_at: datetime, expected: Expected | None) -> Iterator[Happening]:
@@ -124,13 +133,14 @@ def _on_record(engagement: Engagement | None) -> Iterator[Happening]:
     why = words.why(engagement)
     match engagement.state:
         case Engagement.State.DONE:
-            yield Happening(
-                engagement.done_at or engagement.at, _("Logged on the record in HubSpot"), why, "good"
-            )
+            at, name = engagement.done_at or engagement.at, _("Logged on the record in HubSpot")
+            yield Happening(at, name, why, "good", type="logged")
         case Engagement.State.FAILED:
-            yield Happening(engagement.at, _("Could not be logged on the record in HubSpot"), why, "bad")
+            name = _("Could not be logged on the record in HubSpot")
+            yield Happening(engagement.at, name, why, "bad", type="not_logged")
         case Engagement.State.NOT_LOGGED:
-            yield Happening(engagement.at, _("Not logged on the record in HubSpot"), why)
+            name = _("Not logged on the record in HubSpot")
+            yield Happening(engagement.at, name, why, type="not_logged")
         case _:
             name = _("To be logged on the record in HubSpot")
             if engagement.attempts or why:
@@ -142,7 +152,8 @@ def _afterwards(successor: Message | None) -> Iterator[Happening]:
     if successor:
         link = Link(_("Open that message"), links.to(successor))
         who = links.resent(successor).words
-        yield Happening(successor.received_at, _("Sent again as another message"), who, "active", link=link)
+        name = _("Sent again as another message")
+        yield Happening(successor.received_at, name, who, "active", link=link, type="sent_again")
 
 
 def _dated(lines: Iterable[Happening]) -> list[Happening]:
@@ -162,11 +173,32 @@ def _dated(lines: Iterable[Happening]) -> list[Happening]:
 
 def _of_event(event: Event, provider: str) -> Happening:
     """`provider` is who carried the message then, as people call it."""
+    code = event.data["error"] if event.kind == Event.Kind.MOVED else ""
+    return replace(_in_words(event, provider), type=event.kind, status=_led_to(event), code=code)
+
+
+def _in_words(event: Event, provider: str) -> Happening:
     if event.kind == Event.Kind.ATTEMPT:
         return _attempt(event, provider)
     if event.kind == Event.Kind.RECEIPT:
         return _receipt(event, provider)
     return _HAPPENINGS[Event.Kind(event.kind)](event)
+
+
+def _led_to(event: Event) -> str:
+    """The status that the message came to by an event; "" where it stayed as it was, and of an attempt, since that
+    leaves it to the end."""
+    data = event.data
+    match event.kind:
+        case Event.Kind.RECEIPT:
+            return data.get("means") or "" if data.get("moved") else ""
+        case Event.Kind.DECISION:
+            return data.get("status") or ""
+        case Event.Kind.LOST:
+            return Status.UNKNOWN
+        case Event.Kind.MOVED:
+            return Status.QUEUED
+    return ""
 
 
 def _attempt(event: Event, provider: str) -> Happening:

@@ -14,12 +14,19 @@ from smsadmin.sending.models import Message
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How much of one limit was used before and after this message was counted; the limit is today's."""
+    """How much of one limit was used before and after this message was counted; the limit is today's `rule`."""
 
-    window: str
+    rule: Limit
     before: int
     after: int
-    limit: int
+
+    @property
+    def window(self) -> str:
+        return words.titled(str(words.NAMES[self.rule.window]), self.rule.unit, self.rule.zone)
+
+    @property
+    def limit(self) -> int:
+        return self.rule.limit
 
 
 def quota(message: Message) -> list[tuple[str, list[Position]]]:
@@ -48,5 +55,4 @@ def _subject(message: Message, counted: dict[str, Any]) -> Subject:
 def _position(rule: Limit, after: int, message: Message) -> Position:
     """What it was counted with is our own count of its segments; the provider's corrects the counters later."""
     share = message.segments if rule.unit == Unit.SEGMENTS else 1
-    window = words.titled(str(words.NAMES[rule.window]), rule.unit, rule.zone)
-    return Position(window, max(after - share, 0), after, rule.limit)
+    return Position(rule, max(after - share, 0), after)
