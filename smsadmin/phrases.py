@@ -64,6 +64,10 @@ PHRASES = (
     gettext_noop("Synthflow answered HTTP {status}: {answer}"),
     gettext_noop("Synthflow says that the call is not over: {status}."),
     gettext_noop("Synthflow says that this is the call of another agent."),
+    gettext_noop(
+        "The agent's settings lack its id at Synthflow, so nobody can tell whether this is its call: "
+        "enter it there, then look again."
+    ),
     gettext_noop("Only the id of the call is proven, so nothing was sent after it."),
     gettext_noop("Twilio accepts the credentials."),
     gettext_noop("Twilio accepts the credentials of {name}, on trial: it texts verified numbers alone."),

@@ -103,7 +103,7 @@ class AgentSettingsForm(AgentForm):
         max_length=80,
         required=False,
         help_text=gettext_lazy(
-            "Of Synthflow: its model_id. With an account, calls are asked for by their id."
+            "Of Synthflow: its model_id. With an account it is needed, to tell the agent's own calls from others'."
         ),
     )
     connection = forms.ModelChoiceField(
@@ -170,6 +170,15 @@ class AgentSettingsForm(AgentForm):
         if platform != Platform.SYNTHFLOW:
             for name in ("connection", "external_id", TRUSTS):
                 del self.fields[name]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        if given.get("connection") and not given.get("external_id"):
+            self.add_error(
+                "external_id",
+                _("Enter the id: without it calls of the account's other agents would count as this one's."),
+            )
+        return given
 
     @property
     def columns(self) -> dict[str, Any]:

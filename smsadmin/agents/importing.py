@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -72,6 +73,21 @@ class Theirs:
     known: AIAgent | None = None
     is_attached: bool = False
 
+    @property
+    def here(self) -> tuple[bool, bool, bool]:
+        """All that decides about what it would get."""
+        return self.is_attached, self.is_archived, self.lacks_account
+
+    @property
+    def is_archived(self) -> bool:
+        """It was put out of the way here, and gets nothing."""
+        return self.known is not None and self.known.archived_at is not None
+
+    @property
+    def lacks_account(self) -> bool:
+        """It is here, and nobody said yet whose account its calls are asked for at."""
+        return self.known is not None and self.known.connection_id is None
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -95,7 +111,7 @@ class Item:
     @property
     def new_agents(self) -> list[Theirs]:
         """Those that would get it now."""
-        return [each for each in self.agents if not each.is_attached]
+        return [each for each in self.agents if not (each.is_attached or each.is_archived)]
 
     @property
     def problem(self) -> str:
@@ -144,8 +160,8 @@ class Plan:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def _ids(item: Item) -> list[tuple[str, str, Sequence[Mapping[str, Any]], bool]]:
-    return [(each.model_id, each.condition, each.variables, each.is_attached) for each in item.agents]
+def _ids(item: Item) -> list[list[Any]]:
+    return [[each.model_id, each.condition, each.variables, *each.here] for each in item.agents]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +221,9 @@ class _Ours:
         known = AIAgent.objects.filter(
             workspace=connection.workspace_id, platform=AIAgent.Platform.SYNTHFLOW
         ).exclude(external_id="")
-        self.agents = {each.external_id: each for each in known.order_by("-pk")}
+        # Of several with one id the first one that is not archived.
+        last = known.order_by(F("archived_at").desc(nulls_last=True), "-pk")
+        self.agents = {each.external_id: each for each in last}
         pairs = Attachment.objects.filter(action__in=self.actions.values()).values_list("agent", "action")
         self.attached = set(pairs)
 
@@ -258,6 +276,11 @@ def _lost(
             }
     if len(condition) > MOST_CONDITION:
         yield _("Its condition is cut to %(most)d characters.") % {"most": MOST_CONDITION}
+    for theirs, ours in converted.renamed.items():
+        yield _("“%(name)s” means something else in texts here, so this one calls it “%(ours)s”.") % {
+            "name": theirs,
+            "ours": ours,
+        }
     for theirs in converted.names:
         if theirs in OTHER_SYSTEM:
             yield _(
@@ -329,6 +352,9 @@ def _made(connection: Connection, item: Item, number: Number, by: User, done: Do
 
 def _agent(connection: Connection, theirs: Theirs, by: User, done: Done) -> AIAgent:
     """The agent here with this id there: known before, made a moment ago for another action, or made now."""
+    if theirs.known and theirs.lacks_account:
+        theirs.known.connection = connection
+        theirs.known.save(update_fields=["connection"])
     made = (each for each in done.agents if each.external_id == theirs.model_id)
     if agent := theirs.known or next(made, None):
         return agent
@@ -370,22 +396,25 @@ def _variables(action: Action, item: Item, theirs: Theirs) -> dict[str, Any]:
     """Who says each value, as far as it is said there."""
     assert action.current
     said = {text(each.get("variable_name")): each for each in theirs.variables}
-    by_ours = {
-        variables.spelt(ours): said[name] for name, ours in item.converted.names.items() if name in said
-    }
-    needs = variables.needed(action.current)
-    known = {need.path: by_ours.get(variables.spelt(need.label)) for need in needs}
-    return {path: found for path, each in known.items() if each and (found := _variable(each))}
+    names = {variables.spelt(ours): name for name, ours in item.converted.names.items()}
+    found: dict[str, Any] = {}
+    for need in variables.needed(action.current):
+        name = names.get(variables.spelt(need.label), "")
+        # Another name in the text alone: agents and what they collect go on calling it as they did.
+        called = variables.spelt(name) if name in item.converted.renamed else ""
+        if (name in said or called) and (each := _variable(said.get(name, {}), called)):
+            found[need.path] = each
+    return found
 
 
-def _variable(theirs: Mapping[str, Any]) -> dict[str, Any] | None:
+def _variable(theirs: Mapping[str, Any], called: str) -> dict[str, Any] | None:
     if text(theirs.get("source")) == "hardcoded":
         value = text(theirs.get("hardcoded_value"), tools.MOST_VALUE)
         return {"source": "fixed", "value": value} if value else None
     told = mapping(theirs.get("llm_config"))
     return {
         "source": "agent",
-        "name": "",
+        "name": called,
         "description": text(told.get("description"), MOST_DESCRIPTION),
         "example": text(told.get("example"), MOST_EXAMPLE),
         "required": told.get("required") is not False,

@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from smsadmin.agents.after.keeping import bare
 from smsadmin.agents.models import AgentCall, Invocation
-from smsadmin.incoming.purging import What
+from smsadmin.privacy.models import Part
 from smsadmin.workspaces.models import Workspace
 
 #: What the digest of a use becomes once nobody is to tell what it was of.
 NOTHING = UUID(int=0)
 
 
-def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000) -> int:
+def purge(workspace: Workspace, before: datetime, part: Part, most: int = 1_000) -> int:
     """Deletes this of calls that were last heard of before that moment, and of uses of tools made before it; at most so
     many of each. Returns how many were touched. To be called again until that is 0.
 
@@ -25,9 +25,9 @@ def purge(workspace: Workspace, before: datetime, what: What, most: int = 1_000)
     """
     uses = Invocation.objects.filter(workspace=workspace, at__lt=before)
     calls = AgentCall.objects.filter(workspace=workspace, last_at__lt=before)
-    if what == What.ROWS:
+    if part == Part.MESSAGE:
         return _deleted(uses.filter(call=None), "at", most) + _deleted(calls, "last_at", most)
-    return _emptied_uses(uses.filter(values_gone_at=None), most) + _emptied_calls(calls, what, most)
+    return _emptied_uses(uses.filter(values_gone_at=None), most) + _emptied_calls(calls, part, most)
 
 
 def _deleted(rows: QuerySet[Any], column: str, most: int) -> int:
@@ -44,12 +44,12 @@ def _emptied_uses(uses: QuerySet[Invocation], most: int) -> int:
     return Invocation.objects.filter(pk__in=ids).update(**gone)
 
 
-def _emptied_calls(calls: QuerySet[AgentCall], what: What, most: int) -> int:
-    gone = "values_gone_at" if what == What.TEXTS else "number_gone_at"
+def _emptied_calls(calls: QuerySet[AgentCall], part: Part, most: int) -> int:
+    gone = "values_gone_at" if part == Part.TEXT else "number_gone_at"
     rows = list(calls.filter(**{gone: None}).order_by("last_at", "pk")[:most])
     now = timezone.now()
     for call in rows:
-        _forget(call, now, number=what == What.NUMBERS)
+        _forget(call, now, number=part == Part.NUMBER)
     columns = [
         "told",
         "problem",

@@ -1,13 +1,14 @@
 """An agent uses a tool: one text at most, and an answer at once that the agent can say aloud.
 
 What makes it safe to ask twice: every use is a row before anything is sent, written under a lock of its call, and the
-row's id is the key of the message in the log. So the same text within ten minutes finds the first row, and so does a
-worker that takes over what another one left.
+row's id is the key of the message in the log. So the same text within ten minutes finds the first row, whichever tool
+asks for it, and so does a worker that takes over what another one left. A row whose text surely left nobody stands in
+nobody's way.
 """
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -130,7 +131,7 @@ def use(
     """
     began, now, call = time.monotonic(), now or timezone.now(), _storable(call)
     # A use after the call teaches nothing: its row has what is proven of the call, and the rest may be anybody's.
-    row = call_of(agent, CallFacts(call.call_id) if dialect == AFTER else call, now)
+    row = call_of(agent, CallFacts(call.call_id) if dialect == AFTER else call, now, _region(attachment))
     plan = _planned(agent, attachment, arguments, call, row)
     use = Invocation(
         workspace_id=agent.workspace_id,
@@ -170,27 +171,38 @@ def rehearse(
     return Answer(status, say, code), found
 
 
-def call_of(agent: AIAgent, call: CallFacts, now: datetime) -> AgentCall | None:
-    """The row of the call that this is about, made where it is new, with what is now known of it; None for no id. What
-    was known stays, and once its numbers were deleted, by age, none is learnt anew."""
+def call_of(agent: AIAgent, call: CallFacts, now: datetime, region: str = "") -> AgentCall | None:
+    """The row of the call that this is about, made where it is new, with what is now known of it; None for no id.
+    Numbers are read as ones of `region` where they have no country code. What was known stays, but for what is no
+    number where one is told; and once the numbers were deleted, by age, none is learnt anew."""
     if not (call_id := call.call_id.strip()[:120]):
         return None
-    known = {
+    told = {
         "direction": call.direction[:8],
-        "party": _spelt(call.party)[:20],
+        "party": _spelt(call.party, region)[:20],
         "number": _spelt(call.number)[:20],
     }
-    first = {**known, "workspace_id": agent.workspace_id, "first_at": now, "last_at": now}
+    first = {**told, "workspace_id": agent.workspace_id, "first_at": now, "last_at": now}
     row, is_new = AgentCall.objects.get_or_create(agent=agent, call_id=call_id, defaults=first)
     if is_new:
         return row
-    if row.number_gone_at:
-        known = {}
-    learnt = {name: value for name, value in known.items() if value and not getattr(row, name)}
-    for name, value in {**learnt, "last_at": max(row.last_at, now)}.items():
-        setattr(row, name, value)
-    row.save(update_fields=[*learnt, "last_at"])
+    with transaction.atomic():
+        # Who would learn another party at the same moment goes by the one that was learnt first.
+        row.refresh_from_db(from_queryset=AgentCall.objects.select_for_update())
+        learnt = {} if row.number_gone_at else _learnt(row, told)
+        for name, value in {**learnt, "last_at": max(row.last_at, now)}.items():
+            setattr(row, name, value)
+        row.save(update_fields=[*learnt, "last_at"])
     return row
+
+
+def _learnt(row: AgentCall, told: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: getattr(row, name) for name in told}
+    return {
+        name: value
+        for name, value in told.items()
+        if value and (not kept[name] or (_is_number(value) and not _is_number(kept[name])))
+    }
 
 
 def config_of(version: ActionVersion) -> ActionConfig:
@@ -241,9 +253,9 @@ def _plan(agent: AIAgent, attachment: Attachment, arguments: Arguments, party: s
         raise _refusal(agent, "arguments_unreadable", outcome=Outcome.UNUSABLE)
     given = _read(agent, tools.of(attachment), arguments)
     if attachment.recipient == Attachment.Recipient.ARGUMENT:
-        recipient = _spelt(given.pop(TO))
+        recipient = _spelt(given.pop(TO), version.default_region)
     else:
-        recipient = _party(agent, _spelt(party), known_party)
+        recipient = _party(agent, _spelt(party, version.default_region), known_party)
     said = tools.said(attachment, version).items()
     values = {
         need.path: setting.value if setting.source == "fixed" else given.get(setting.name, "")
@@ -255,10 +267,13 @@ def _plan(agent: AIAgent, attachment: Attachment, arguments: Arguments, party: s
 
 def _party(agent: AIAgent, said: str, known: str) -> str:
     """Whom the call is with. The first number of a call stands for as long as it lasts: a use that names another one is
-    refused, for a call has one other party, and whoever makes the uses of it must not choose whom they text."""
-    if numbers.E164.fullmatch(said) and numbers.E164.fullmatch(known) and said != known:
+    refused, for a call has one other party, and whoever makes the uses of it must not choose whom they text. What is no
+    number gives way to one, whichever of the two was told first."""
+    if not _is_number(said):
+        return known or said
+    if _is_number(known) and said != known:
         raise _refusal(agent, "other_party")
-    return said or known
+    return said
 
 
 def _read(agent: AIAgent, tool: Tool, arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -306,12 +321,22 @@ def _storable(call: CallFacts) -> CallFacts:
     return CallFacts(*map(storable, astuple(call)))
 
 
-def _spelt(given: str) -> str:
-    """A number in E.164 where it can be read with its country code, else as it was given."""
+def _spelt(given: str, region: str = "") -> str:
+    """A number in E.164 where it can be read, without its country code only as one of `region`; else as it was
+    given."""
     try:
-        return numbers.read(given).e164
+        return numbers.read(given, region or None).e164
     except numbers.NumberError:
         return given.strip()[:_LONGEST_RECIPIENT]
+
+
+def _is_number(spelt: str) -> bool:
+    return numbers.E164.fullmatch(spelt) is not None
+
+
+def _region(attachment: Attachment) -> str:
+    """The country that the action takes numbers without a country code for."""
+    return attachment.action.current.default_region if attachment.action.current else ""
 
 
 def _noted(attachment: Attachment, plan: Plan | Refused, arguments: Arguments) -> dict[str, str]:
@@ -333,15 +358,15 @@ def _kept(arguments: Arguments) -> dict[str, str]:
 def _digest(
     attachment: Attachment, row: AgentCall | None, plan: Plan | Refused, arguments: Arguments
 ) -> UUID:
-    """The same for the same text to the same recipient in the same call. What was refused is asked anew once somebody
-    has changed the action or switched it on. Keyed: it is kept for longer than numbers and texts, and must not betray
+    """The same for the same text of an action to the same recipient in the same call, whichever of its attachments asks
+    for it. Keyed: it is kept for longer than numbers and texts, and must not betray
     them to whoever tries all that there are."""
     said: list[Any]
     if isinstance(plan, Refused):
         said = [plan.code, arguments]
     else:
         said = [plan.version.pk, attachment.action.enabled, plan.recipient, plan.values]
-    wish = json.dumps([attachment.pk, row.pk if row else None, *said], sort_keys=True, default=str)
+    wish = json.dumps([attachment.action_id, row.pk if row else None, *said], sort_keys=True, default=str)
     return UUID(bytes=salted_hmac("smsadmin.agents.running", wish, algorithm="sha256").digest()[:16])
 
 
@@ -372,22 +397,54 @@ def _lock(use: Invocation) -> None:
 
 
 def _earlier(use: Invocation) -> Invocation | None:
-    """The first use with the same wish: lately the same text, or of a call the same text under the same id of the
-    platform's, however late. Ids that are never given twice mean the same use whatever it says."""
-    uses = Invocation.objects.filter(agent=use.agent_id, attachment=use.attachment_id, call=use.call_id)
-    lately, text, named = Q(at__gt=use.at - SAME_WITHIN), Q(digest=use.digest), Q(external_id=use.external_id)
-    same = text & lately
-    if use.external_id and use.dialect in UNIQUE_IDS:
-        same |= named if use.call_id else named & lately
-    elif use.external_id and use.call_id:
-        same |= named & text
-    return uses.filter(same).exclude(outcome=Outcome.REPEATED).order_by("pk").first()
+    """The first use with the same wish: of a tool under the same id of the platform's, or lately for the same text.
+    The latter only where a text may have left: else there is nothing that another one would repeat."""
+    if found := _named(use):
+        return found
+    lately = _uses_like(use).filter(Q(outcome="") | Q(message__isnull=False), at__gt=use.at - SAME_WITHIN)
+    found_lately = list(lately)
+    unsent = _unsent(each.message for each in found_lately)
+    return next((each for each in found_lately if not each.outcome or each.message not in unsent), None)
+
+
+def _named(use: Invocation) -> Invocation | None:
+    """The first use under the same id: in its call however late, outside of calls lately. Ids that are never given
+    twice mean the same use whatever it says, others with the same text alone."""
+    if not use.external_id:
+        return None
+    named: dict[str, Any] = {
+        "attachment": use.attachment_id,
+        "call": use.call_id,
+        "external_id": use.external_id,
+    }
+    if use.dialect not in UNIQUE_IDS:
+        named["digest"] = use.digest
+    if not use.call_id:
+        named["at__gt"] = use.at - SAME_WITHIN
+    found = Invocation.objects.filter(agent=use.agent_id, **named).order_by("pk").first()
+    if found is None or found.outcome != Outcome.REPEATED:
+        return found
+    return _uses_like(found).filter(message=found.message).first()  # it repeated a use under another id
+
+
+def _uses_like(use: Invocation) -> QuerySet[Invocation]:
+    """Those with the same text to the same recipient in the same call that were no repeats, the first first."""
+    same = Invocation.objects.filter(agent=use.agent_id, digest=use.digest)
+    return same.exclude(outcome=Outcome.REPEATED).order_by("pk")
+
+
+def _unsent(messages: Iterable[UUID | None]) -> set[UUID]:
+    """Which of these messages surely left nobody, and were not sent again either."""
+    ids = [each for each in messages if each]
+    unsent = set(Message.objects.filter(pk__in=ids, status__in=UNSENT).values_list("pk", flat=True))
+    return unsent - set(Message.objects.filter(original__in=unsent).values_list("original", flat=True))
 
 
 def _too_many(use: Invocation, plan: Plan, most: int) -> str:
     """Why the call may not have another text of this attachment; "" where it may. Those under way count, and those that
     surely left nobody do only as tries."""
-    uses = Invocation.objects.filter(attachment=use.attachment_id, outcome__in=(Outcome.ACCEPTED, ""))
+    asked = Invocation.objects.filter(Q(outcome="") | Q(message__isnull=False), attachment=use.attachment_id)
+    uses = asked.exclude(outcome=Outcome.REPEATED)
     if use.call_id:
         uses = uses.filter(call=use.call_id)
     else:
@@ -396,8 +453,7 @@ def _too_many(use: Invocation, plan: Plan, most: int) -> str:
     made = list(uses.values_list("message", flat=True)[: most * TRIES])
     if len(made) < most:
         return ""
-    unsent = Message.objects.filter(pk__in=filter(None, made), status__in=UNSENT).count()
-    if len(made) - unsent >= most:
+    if len(made) - len(_unsent(made)) >= most:
         return "too_many_texts"
     return "too_many_tries" if len(made) >= most * TRIES else ""
 

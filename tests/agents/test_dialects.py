@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from smsadmin.agents import running
 from smsadmin.agents.dialects import proving, views
+from smsadmin.agents.dialects.base import Use
+from smsadmin.agents.dialects.vapi import Vapi
 from smsadmin.agents.models import AgentCall, AIAgent, Attachment, Invocation
 from smsadmin.sending.models import Message, RefusedCall
 from tests.factories import RECIPIENT, make_ai_agent, make_attachment, make_workspace
@@ -170,6 +172,37 @@ def test_vapi_may_use_several_tools_at_once_and_writes_them_in_several_ways(db: 
     assert sorted(Message.objects.values_list("body", flat=True)) == ["Booked for 1", "Booked for 2"]
 
 
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ({"arguments": None, "parameters": {"a": 1}}, {"a": 1}),
+        ({"arguments": {}, "function": {"arguments": {"a": 1}}}, {"a": 1}),
+        ({"arguments": "", "function": {"parameters": '{"a": 1}'}}, {"a": 1}),
+        ({"arguments": {"a": 1}, "parameters": {"b": 2}}, {"a": 1}),
+        ({"arguments": "{", "parameters": {"b": 2}}, None),
+        ({"arguments": "{}"}, {}),
+    ],
+)
+def test_the_first_arguments_of_vapi_that_are_not_empty_count(call: Any, expected: Any) -> None:
+    [use] = Vapi().read(vapi({"id": "t1", "name": TOOL, **call}), in_url=False).uses
+    assert (use.name, use.arguments) == (TOOL, expected)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"name": TOOL, "parameters": {"type": "object"}, "toolCall": {"id": "t1", "parameters": {"a": 1}}},
+        {"function": {"name": TOOL}, "toolCall": {"id": "t1", "arguments": {"a": 1}}},
+        {"toolCall": {"id": "t1", "function": {"name": TOOL, "arguments": '{"a": 1}'}}},
+    ],
+)
+def test_calls_of_vapi_that_stand_in_their_tools_alone_are_read_there(listed: Any) -> None:
+    message = vapi(toolWithToolCallList=[listed])
+    assert Vapi().read(message, in_url=False).uses == [Use(TOOL, {"a": 1}, "t1")]
+    message = vapi({"id": "t2", "name": "b"}, toolWithToolCallList=[listed])
+    assert Vapi().read(message, in_url=False).uses == [Use("b", {}, "t2")]
+
+
 def test_vapi_is_always_answered_with_200(db: None, settings: Any) -> None:
     _attachment, token = made("vapi")
     assert post(token, {"message": {"type": "status-update"}}).json() == {"results": []}
@@ -320,8 +353,21 @@ def test_vapi_signs_as_its_credential_says(db: None, stamped: bool) -> None:
     assert "result" in post("", body, path, x_hub=f"sha512={digest}", **at).json()["results"][0]
     assert post("", body + b" ", path, x_hub=digest, **at).status_code == 401
     if stamped:
+        alone = hmac.new(b"s3", body, hashlib.sha512).hexdigest()
         assert post("", body, path, x_hub=digest).status_code == 401
-        assert post("", body, path, x_hub=digest, x_at="1767225600").status_code == 401
+        assert post("", body, path, x_hub=alone, **at).status_code == 401
+    else:  # a header of the time that nobody named may be a proxy's, or the one that is signed
+        dated = hmac.new(b"s3", f"{stamp}.".encode() + body, hashlib.sha512).hexdigest()
+        for signature, moment in ((digest, stamp), (digest, "1767225600"), (dated, stamp)):
+            assert post("", body, path, x_hub=signature, x_timestamp=moment).status_code == 200
+
+
+def test_a_signature_of_long_ago_is_stale(db: None) -> None:
+    attachment, _token = made("vapi", secrets={"signing": "s3"})
+    digest = hmac.new(b"s3", b"1767225600.{}", hashlib.sha256).hexdigest()
+    path = f"{URL}?agent={attachment.agent.public_id}"
+    assert post("", b"{}", path, x_signature=digest, x_timestamp="1767225600").status_code == 401
+    assert RefusedCall.objects.get().reason == "signature stale"
 
 
 def test_a_platform_that_signs_nothing_is_not_believed_by_its_address(db: None) -> None:
@@ -359,6 +405,14 @@ def test_too_many_calls_in_a_minute_are_told_when_to_come_again(db: None, settin
     assert 1 <= int(response.headers["Retry-After"]) <= 60
 
 
+def test_each_of_several_uses_counts(db: None, settings: Any) -> None:
+    settings.AGENT_REQUESTS_PER_MINUTE = 3
+    _attachment, token = made("vapi")
+    calls = [{"id": f"t{at}", "name": TOOL, "arguments": {"date": "1"}} for at in (1, 2)]
+    for said in ("result", "error"):
+        assert [said in each for each in post(token, vapi(*calls)).json()["results"]] == [True, True]
+
+
 @pytest.mark.parametrize(("platform", "status"), [("other", 503), ("vapi", 200)])
 def test_without_a_database_the_same_call_may_be_made_again(
     db: None, platform: str, status: int, monkeypatch: pytest.MonkeyPatch
@@ -373,6 +427,29 @@ def test_without_a_database_the_same_call_may_be_made_again(
         vapi({"id": "t1", "name": TOOL, "arguments": {"date": "1"}}) if platform == "vapi" else {"date": "1"}
     )
     assert post(token, body, URL + TOOL).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("fault", "say"), [(OperationalError("away"), "just now"), (ZeroDivisionError(), "on our side")]
+)
+def test_a_use_that_fails_takes_back_no_other(
+    db: None, fault: Exception, say: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _attachment, token = made("vapi")
+    use = running.use
+
+    def away_at_two(*given: Any, **named: Any) -> running.Answer:
+        if named["external_id"] == "t2":
+            raise fault
+        return use(*given, **named)
+
+    monkeypatch.setattr(running, "use", away_at_two)
+    calls = [{"id": f"t{at}", "name": TOOL, "arguments": {"date": "1"}} for at in (1, 2, 3)]
+    first, second, third = post(token, vapi(*calls)).json()["results"]
+    assert first == {"toolCallId": "t1", "result": "The text is on its way."}
+    assert (second["toolCallId"], say in second["error"]) == ("t2", True)
+    assert third == {**first, "toolCallId": "t3"}
+    assert Message.objects.count() == 1
 
 
 def test_answers_are_in_the_language_of_the_agent(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

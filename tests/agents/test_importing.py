@@ -5,12 +5,21 @@ from django.db import IntegrityError
 from django.urls import reverse
 
 from smsadmin.actions.models import Action
-from smsadmin.agents import importing, importing_reading
+from smsadmin.agents import importing, importing_reading, saving, tools
+from smsadmin.agents.after import filling
 from smsadmin.agents.after.rules import UNWRITTEN
-from smsadmin.agents.models import AIAgent, Attachment, ImportedAction
+from smsadmin.agents.after.story import Story
+from smsadmin.agents.models import AgentCall, AIAgent, Attachment, ImportedAction
 from smsadmin.agents.placeholders import convert
 from smsadmin.providers.synthflow import client
-from tests.factories import make_connection, make_member, make_number, make_version, make_workspace
+from tests.factories import (
+    make_ai_agent,
+    make_connection,
+    make_member,
+    make_number,
+    make_version,
+    make_workspace,
+)
 from tests.synthflow import synthflow as _synthflow
 
 synthflow = _synthflow
@@ -29,6 +38,11 @@ synthflow = _synthflow
         ("I <3 you, {} and {1} and { a, b }", "I <3 you, {} and {1} and { a, b }"),
         ("5 < 6 > 4", "5 < 6 > 4"),
         ("No placeholder", "No placeholder"),
+        # What means something else in our texts, so that an agent would not be asked for it.
+        ("Call us at {phone}", "Call us at {{phone_2}}"),
+        ("{Phone} or {phone_2}", "{{Phone_3}} or {{phone_2}}"),
+        ("<number> {Call_Id} {call.End Reason}", "{{number_2}} {{Call_Id_2}} {{call.End Reason_2}}"),
+        ("{inputs.recipient}", "{{inputs.recipient_2}}"),
     ],
 )
 def test_placeholders_of_all_three_notations(theirs, ours):
@@ -177,6 +191,38 @@ def test_a_fixed_value_stays_fixed(account, synthflow):
     assert list(attached("Sales calls", "City").variables.values()) == [
         {"source": "fixed", "value": "Berlin"}
     ]
+
+
+def test_a_variable_that_has_another_name_here_is_asked_for_and_filled_by_its_own(account, synthflow):
+    mapped = [{"variable_name": "phone", "source": "hardcoded", "hardcoded_value": "+49 30 1234"}]
+    agents = {"agent-sales": {"input_variables_mapping": mapped}, "agent-reception": {}}
+    synthflow.add("act-1", "SEND_SMS", {"name": "Line", "content": "Call us at {phone}"}, **agents)
+    item = next(each for each in planned(account).items if each.name == "Line")
+    assert item.lost == ["“phone” means something else in texts here, so this one calls it “phone_2”."]
+    brought_in(account)
+    assert list(attached("Sales calls", "Line").variables.values()) == [
+        {"source": "fixed", "value": "+49 30 1234"}
+    ]
+    line = attached("Reception", "Line")
+    tool, call = tools.of(line), AgentCall(call_id="c")
+    assert tool.required == ["phone"]
+    collected = Story(party="+12025550143", variables={"phone": "030 1234"})
+    assert filling.arguments(line, tool, call, collected) == {"phone": "030 1234"}
+    assert filling.arguments(line, tool, call, Story(party="+12025550143")) == {}
+
+
+def test_an_agent_that_is_here_gets_the_account_and_an_archived_one_nothing(editor, account):
+    here = make_ai_agent(account.workspace, "synthflow", external_id="agent-sales", name="Ours")[0]
+    gone = make_ai_agent(account.workspace, "synthflow", external_id="agent-reception", name="Gone")[0]
+    saving.archive(gone)
+    page = text(editor.get(reverse(PAGE)))
+    assert "(here: Ours, which is given this account)" in page
+    assert "(archived here: left out)" in page
+    assert brought_in(account).agents == []
+    here.refresh_from_db()
+    assert here.connection == account
+    assert set(Attachment.objects.values_list("agent", flat=True)) == {here.pk}
+    assert [each.is_done for each in planned(account).items] == [True, True]
 
 
 def test_nothing_is_half_done(account, monkeypatch):

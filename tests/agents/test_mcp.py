@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
 from hypothesis import HealthCheck, given
@@ -145,10 +146,13 @@ def test_the_envelope_is_complete_and_of_a_known_version(token: str) -> None:
         meta = {name: value for name, value in META.items() if name != key}
         response = modern(token, "tools/list", {"_meta": meta})
         assert (response.status_code, response.json()["error"]["code"]) == (400, -32602)
-    later = {"_meta": {**META, protocol.VERSION_KEY: "2027-01-01"}}
-    error = modern(token, "tools/list", later, mcp_protocol_version="2027-01-01").json()["error"]
-    assert (error["code"], error["data"]["requested"]) == (-32022, "2027-01-01")
-    assert error["data"]["supported"] == list(versions.SUPPORTED)
+    for version, spoken in (("2027-01-01", versions.SUPPORTED), (LEGACY, versions.MODERN)):
+        said = {"_meta": {**META, protocol.VERSION_KEY: version}}
+        error = modern(token, "tools/list", said, mcp_protocol_version=version).json()["error"]
+        assert (error["code"], error["data"]) == (
+            -32022,
+            {"requested": version, "supported": list(spoken)},
+        )
 
 
 def test_an_unknown_method_is_not_found(token: str) -> None:
@@ -190,8 +194,10 @@ def test_earlier_results_have_nothing_of_the_later_era(token: str) -> None:
     assert legacy(token, "tools/call", {"name": "nothing"})["error"]["code"] == -32602
     assert legacy(token, "resources/list")["error"]["code"] == -32601
     assert legacy(token, "tools/list", {"cursor": "2"})["error"]["code"] == -32602
-    response = post(token, message("tools/list"), mcp_protocol_version="1999-01-01")
-    assert (response.status_code, response.json()["error"]["code"]) == (400, -32022)
+    for version in ("1999-01-01", "2027-01-01", "garbage"):
+        for body in (message("tools/list"), [message("tools/list")]):
+            response = post(token, body, mcp_protocol_version=version)
+            assert (response.status_code, response.json()["error"]["code"]) == (400, -32022)
 
 
 def test_several_messages_in_one_body_are_of_one_revision_alone(token: str) -> None:
@@ -200,7 +206,13 @@ def test_several_messages_in_one_body_are_of_one_revision_alone(token: str) -> N
     response = post(token, batch)
     found = [(each["id"], each.get("error", {}).get("code")) for each in response.json()]
     assert (response.status_code, found) == (200, [(1, None), ("b", -32601), (None, -32600), (4, -32600)])
-    assert post(token, [notified]).status_code == 202
+    for silent in (
+        notified,
+        {**notified, "params": [1]},
+        {**notified, "method": "initialize"},
+        {"method": 7},
+    ):
+        assert post(token, [silent]).status_code == 202
     for body, headers in (
         ([message("ping")], {"mcp_protocol_version": LEGACY}),
         ([], {}),
@@ -249,20 +261,31 @@ def test_without_a_token_that_we_know_nothing_is_told(token: str) -> None:
     assert RefusedCall.objects.count() == 2
 
 
-@pytest.mark.parametrize(
-    ("origin", "status"),
-    [
+def test_pages_of_other_origins_may_not_call(token: str, settings: Any) -> None:
+    settings.MCP_ALLOWED_ORIGINS = ["https://inspector.example.com"]
+    for origin, status in (
         ("http://testserver", 200),
         ("https://inspector.example.com", 200),
         ("https://evil.example.com", 403),
         ("http://testserver.evil.example.com", 403),
         ("null", 403),
         ("http://[", 403),
-    ],
-)
-def test_pages_of_other_origins_may_not_call(token: str, origin: str, status: int, settings: Any) -> None:
-    settings.MCP_ALLOWED_ORIGINS = ["https://inspector.example.com"]
-    assert post(token, message("ping"), origin=origin).status_code == status
+    ):
+        response = post(token, message("ping"), origin=origin)
+        told = response.get("Access-Control-Allow-Origin")
+        assert (response.status_code, told) == (status, origin if status == 200 else None)
+
+
+def test_a_browser_is_told_what_a_page_may_send(token: str, settings: Any) -> None:
+    settings.MCP_ALLOWED_ORIGINS = [page := "https://inspector.example.com"]
+    asked = Client().options("/mcp/", HTTP_ORIGIN=page, HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST")
+    assert (asked.status_code, asked.content) == (204, b"")
+    assert (asked["Access-Control-Allow-Origin"], asked["Access-Control-Allow-Methods"]) == (page, "POST")
+    allowed = asked["Access-Control-Allow-Headers"].lower().split(", ")
+    assert {"authorization", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name"} <= {*allowed}
+    assert post("", message("ping"), origin=page)["Access-Control-Allow-Origin"] == page  # of 401 too
+    assert Client().options("/mcp/", HTTP_ORIGIN="https://evil.example.com").status_code == 403
+    assert Client().options("/mcp/").status_code == 405
 
 
 def test_a_fault_of_our_own_is_an_error_like_others(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,10 +297,30 @@ def test_a_fault_of_our_own_is_an_error_like_others(token: str, monkeypatch: pyt
     assert (response.status_code, response.json()["error"]["code"]) == (500, -32603)
 
 
+def test_a_fault_at_one_of_several_takes_back_no_other(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    use = running.use
+
+    def broken_at_b(*given: Any, **named: Any) -> running.Answer:
+        if given[2]["date"] == "b":
+            raise OperationalError("away")
+        return use(*given, **named)
+
+    monkeypatch.setattr(running, "use", broken_at_b)
+    batch = [
+        message("tools/call", {"name": TOOL, "arguments": {**ARGUMENTS, "date": date}}, id=date)
+        for date in ("a", "b", "c")
+    ]
+    response = post(token, batch)
+    found = [(each["id"], each.get("error", {}).get("code")) for each in response.json()]
+    assert (response.status_code, found) == (200, [("a", None), ("b", -32603), ("c", None)])
+    assert Message.objects.count() == 2
+
+
 def test_too_many_requests_are_told_when_to_come_again(token: str, settings: Any) -> None:
-    settings.AGENT_REQUESTS_PER_MINUTE = 0
-    response = post(token, message("ping"))
-    assert response.status_code == 429
+    settings.AGENT_REQUESTS_PER_MINUTE = 3
+    for status in (200, 429):  # each of several in one body counts
+        response = post(token, [message("ping", id=1), message("ping", id=2)])
+        assert response.status_code == status
     assert response.headers["Retry-After"]
 
 

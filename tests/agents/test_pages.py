@@ -21,6 +21,7 @@ from tests.factories import (
     make_action,
     make_ai_agent,
     make_attachment,
+    make_connection,
     make_member,
     make_message,
     make_number,
@@ -196,6 +197,15 @@ def test_what_is_sent_without_proof_stays_allowed_until_somebody_takes_it_back(e
         assert bool(kept) == allowed[-1]
 
     assert allowed == [True, False]
+
+
+def test_an_account_needs_the_id_of_the_agent(editor, workspace):
+    agent, _token = make_ai_agent(workspace, "synthflow")
+    account = make_connection(workspace, "synthflow", external_id="ws", secrets={"api_key": "key"})
+    url = reverse("ai-agent-settings", args=[agent.pk])
+    typed = {"name": "Line", "platform": "synthflow", "language": "en", "connection": account.pk}
+    assert list(editor.post(url, typed).context["form"].errors) == ["external_id"]
+    assert editor.post(url, typed | {"external_id": "agent-1"}).status_code == 302
 
 
 def test_a_place_for_the_token_is_named_and_a_signed_call_needs_none(editor, workspace):

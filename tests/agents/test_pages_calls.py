@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from smsadmin.agents import calls
+from smsadmin import keyset
 from smsadmin.agents.running import CallFacts, use
 from smsadmin.sending.models import Message
 from tests.factories import (
@@ -151,7 +151,7 @@ def test_calls_are_found_by_agent_outcome_id_and_number(editor, workspace, attac
 
 
 def test_pages_of_calls_lead_on_and_back(editor, attachment, monkeypatch):
-    monkeypatch.setattr(calls, "PER_PAGE", 3)
+    monkeypatch.setattr(keyset, "PER_PAGE", 3)
     now = timezone.now()
     for nth in range(7):
         call_of(
@@ -162,8 +162,8 @@ def test_pages_of_calls_lead_on_and_back(editor, attachment, monkeypatch):
     while url:
         page = editor.get(url).context
         seen += [row.call.call_id for row in page["rows"]]
-        last, url = page["page"], page["page"].next
-    back = editor.get(last.previous).context["rows"]
+        newer, url = page["newer"], page["older"]
+    back = editor.get(newer).context["rows"]
 
     assert sorted(seen) == [f"c{nth}" for nth in range(7)]
     assert [row.call.call_id for row in back] == seen[3:6]
@@ -173,7 +173,7 @@ def test_pages_of_calls_lead_on_and_back(editor, attachment, monkeypatch):
 def test_a_call_with_many_uses_is_read_a_page_at_a_time_and_counted_by_the_database(
     editor, attachment, monkeypatch
 ):
-    monkeypatch.setattr(calls, "PER_PAGE", 3)
+    monkeypatch.setattr(keyset, "PER_PAGE", 3)
     used(attachment)
     call = attachment.agent.calls.get()
     first = call.invocations.get()
@@ -191,9 +191,9 @@ def test_a_call_with_many_uses_is_read_a_page_at_a_time_and_counted_by_the_datab
         page = editor.get(url).context
         assert len(page["uses"]) <= 3
         seen += [each.use.tool_name for each in page["uses"]]
-        last, url = page["page"], page["page"].next
+        older, url = page["older"], page["newer"]
     assert seen == ["send_booking", "t0", "t1", "t2", "t3", "t4", "t5"]
-    assert [each.use.tool_name for each in editor.get(last.previous).context["uses"]] == seen[3:6]
+    assert [each.use.tool_name for each in editor.get(older).context["uses"]] == seen[3:6]
     costs = []
     for _uses in ("many", "two"):
         with CaptureQueriesContext(connection) as queries:

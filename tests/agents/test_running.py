@@ -152,9 +152,31 @@ def test_a_call_has_one_other_party(attachment: Attachment) -> None:
     assert set(Message.objects.values_list("recipient", flat=True)) == {RECIPIENT}
 
 
-def test_a_party_that_is_no_number_gives_way_to_one_that_is(attachment: Attachment) -> None:
+def test_a_number_without_its_country_code_is_no_other_party_by_that(attachment: Attachment) -> None:
+    german = make_action(
+        attachment.workspace,
+        object_type="call",
+        recipient_property="phone",
+        message="{{date}}",
+        default_region="DE",
+    )
+    hello = make_attachment(attachment.agent, german, tool_name="hello", most_per_call=5)
+    attachment.most_per_call = 5
+    assert ask(hello, call=CallFacts("call-1", "0151 12345678")).ok
+    assert ask(hello, {"date": "3"}, call=CallFacts("call-1", "0171 2345678")).code == "other_party"
+    assert ask(attachment, call=CallFacts("call-1", "0171 2345678")).ok  # it reads no such number
+    assert ask(attachment, {"date": "4"}, call=CallFacts("call-1", "anonymous")).ok
+    assert set(Message.objects.values_list("recipient", flat=True)) == {"+4915112345678"}
+
+
+def test_a_party_that_is_no_number_gives_way_to_one_that_is_and_to_no_second_one(
+    attachment: Attachment,
+) -> None:
+    attachment.most_per_call = 5
     assert ask(attachment, call=CallFacts("call-1", "anonymous")).code == "recipient_not_e164"
     assert ask(attachment).ok
+    assert ask(attachment, {"date": "3"}, call=replace(CALL, party="+12025559999")).code == "other_party"
+    assert AgentCall.objects.get().party == RECIPIENT
 
 
 def test_nothing_is_learnt_of_a_call_from_what_comes_after_it(attachment: Attachment) -> None:
@@ -289,7 +311,8 @@ def test_a_call_has_so_many_texts_and_no_more(attachment: Attachment) -> None:
 
 
 def test_a_repeat_is_told_what_has_become_of_the_text(attachment: Attachment) -> None:
-    ask(attachment)
+    told = {"dialect": "openai", "external_id": "call_1"}
+    ask(attachment, **told)
     said = {
         "sent": ("queued", "", "The text is on its way."),
         "unknown": ("queued", "", "I do not know whether the text has gone out."),
@@ -298,8 +321,38 @@ def test_a_repeat_is_told_what_has_become_of_the_text(attachment: Attachment) ->
     }
     for status, (answered, code, say) in said.items():
         Message.objects.update(status=status, error_code=code.upper())
-        again = ask(attachment)
+        again = ask(attachment, **told)
         assert (again.status, again.code, again.say) == (answered, code, say)
+
+
+@pytest.mark.parametrize("status", ["rejected", "failed"])
+def test_what_surely_left_nobody_is_tried_again_under_another_id(attachment: Attachment, status: str) -> None:
+    def asked(external_id: str, minutes: int) -> Answer:
+        now = NOW + timedelta(minutes=minutes)
+        return ask(attachment, dialect="openai", external_id=external_id, now=now)
+
+    first = asked("call_1", 0)
+    Message.objects.update(status=status, error_code="NUMBER_QUOTA_EXCEEDED")
+    assert (asked("call_1", 1).repeated, asked("", 1).repeated) == (True, False)
+    second = Message.objects.exclude(pk=first.message_id)
+    second.update(status=status, error_code="NUMBER_QUOTA_EXCEEDED", original=first.message_id)
+    assert asked("call_2", 2).message_id == first.message_id  # which was sent again meanwhile
+    second.update(original=None)
+    assert asked("call_3", 3).message_id not in ("", first.message_id)
+    Message.objects.update(status=status)
+    assert (asked("call_4", 4).code, Message.objects.count()) == ("too_many_tries", running.TRIES)
+
+
+def test_an_action_that_is_attached_twice_sends_the_same_text_once(attachment: Attachment) -> None:
+    """During the call and after it, say. The use after it stays what it is, however late a worker asks anew."""
+    other = make_attachment(attachment.agent, attachment.action, tool_name="send_after", when="after")
+    first = ask(attachment)
+    after = {"dialect": "after", "external_id": "after"}
+    for later in (timedelta(minutes=3), timedelta(hours=3)):
+        again = ask(other, now=NOW + later, **after)
+        assert (again.repeated, again.status, again.message_id) == (True, "queued", first.message_id)
+    assert ask(other, {"date": "3"}, now=NOW, call=replace(CALL, call_id="call-2"), **after).ok
+    assert Message.objects.count() == 2
 
 
 def test_texts_that_surely_left_nobody_are_tries_alone(attachment: Attachment) -> None:
@@ -315,7 +368,7 @@ def test_texts_that_surely_left_nobody_are_tries_alone(attachment: Attachment) -
     assert ask(attachment, {"date": "3"}, call=elsewhere).code == "too_many_texts"
 
 
-def test_what_was_refused_is_not_counted(attachment: Attachment) -> None:
+def test_what_was_refused_is_a_try_alone(attachment: Attachment) -> None:
     assert ask(attachment, call=CallFacts("call-1")).code == "recipient_missing"
     assert ask(attachment).ok
 
@@ -356,8 +409,7 @@ def test_a_refusal_is_asked_anew_once_the_action_was_changed(attachment: Attachm
     action = attachment.action
     action.enabled = False
     action.save()
-    assert [ask(attachment).code for _ in range(2)] == ["action_disabled", "action_disabled"]
-    assert Message.objects.count() == 1
+    assert ask(attachment).code == "action_disabled"
     action.enabled = True
     assert ask(attachment).ok
 
@@ -366,14 +418,18 @@ def test_a_refusal_is_asked_anew_once_the_action_was_changed(attachment: Attachm
 @pytest.mark.services
 @pytest.mark.parametrize(("texts", "most", "made"), [(1, 1, 1), (20, 3, 3)])
 def test_twenty_at_once_make_no_more_than_they_may(texts: int, most: int, made: int) -> None:
+    """And to one party alone, though each other one names another."""
     attachment = make_attachment(make_ai_agent(make_workspace())[0], most_per_call=most)
+    running.call_of(attachment.agent, CallFacts("call-1"), NOW)
+    parties = [RECIPIENT] if texts == 1 else [RECIPIENT, "+13125550199"]
     start = threading.Barrier(20)
 
     def one(number: int) -> Answer:
         start.wait()  # before the first query: there are fewer connections than threads
         try:
             found = Attachment.objects.select_related("agent", "action__current").get(pk=attachment.pk)
-            return ask(found, {"date": str(number % texts)})
+            call = replace(CALL, party=parties[number % len(parties)])
+            return ask(found, {"date": str(number % texts)}, call=call)
         finally:
             connection.close()
 
@@ -381,6 +437,7 @@ def test_twenty_at_once_make_no_more_than_they_may(texts: int, most: int, made: 
         answers = list(threads.map(one, range(20)))
 
     assert Message.objects.count() == made
+    assert len(set(Message.objects.values_list("recipient", flat=True))) == 1
     assert sum(answer.ok for answer in answers) == (20 if texts == 1 else made)
 
 

@@ -1,13 +1,18 @@
 """What stands in a text that is sent after a call: what was collected in it, what actions returned, and its own facts,
 each by the name that the attachment has for it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from smsadmin.actions.calls import CALL_ID, PHONE
 from smsadmin.actions.models import ObjectType
 from smsadmin.agents import variables
-from smsadmin.agents.after.story import Scalar, Story
+from smsadmin.agents.after.story import FACTS, Scalar, Story
 from smsadmin.agents.models import AgentCall, Attachment
 from smsadmin.agents.tools import TO, Tool, said
+from smsadmin.core import tokens
+
+#: What texts call the facts of a call ({{Call.duration}}), and a story has them as.
+NAMED = {PHONE if fact == "party" else fact: fact for fact in FACTS}
 
 
 def arguments(attachment: Attachment, tool: Tool, call: AgentCall, story: Story) -> dict[str, Scalar]:
@@ -16,13 +21,13 @@ def arguments(attachment: Attachment, tool: Tool, call: AgentCall, story: Story)
     known = by_name(story)
     version = attachment.action.current
     assert version
-    facts = facts_of(call.call_id, story)
+    facts = _facts(call, story)
     found: dict[str, Scalar | None] = {TO: known.get(TO)} if TO in tool.properties else {}
     for need, setting in said(attachment, version).items():
         if setting.source == "agent":
             first, name = variables.parts(need.path, version.object_type)
             is_fact = version.object_type == ObjectType.CALL and not first
-            found[setting.name] = known.get(setting.name, facts.get(name) if is_fact else None)
+            found[setting.name] = known.get(setting.name, facts.get(tokens.key(name)) if is_fact else None)
     return {name: value for name, value in found.items() if value not in (None, "")}
 
 
@@ -41,14 +46,7 @@ def _parts(values: list[tuple[str, Scalar]]) -> Iterator[tuple[str, Scalar]]:
     return ((part, value) for part, (_name, value) in zip(last, values, strict=True) if last.count(part) == 1)
 
 
-def facts_of(call_id: str, story: Story) -> Mapping[str, Scalar | None]:
-    """The facts of a call by the names that texts have for them ({{Call.duration}})."""
-    return {
-        "call_id": call_id,
-        "phone": story.party,
-        "number": story.number,
-        "direction": story.direction,
-        "status": story.status,
-        "end_reason": story.end_reason,
-        "duration": story.duration,
-    }
+def _facts(call: AgentCall, story: Story) -> dict[str, Scalar | None]:
+    """The facts of a call, by their names as tokens compare them."""
+    known = {tokens.key(name): getattr(story, fact) for name, fact in NAMED.items()}
+    return {**known, tokens.key(CALL_ID): call.call_id}

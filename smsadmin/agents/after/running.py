@@ -26,7 +26,7 @@ from smsadmin.agents.after.told import synthflow_record
 from smsadmin.agents.models import AgentCall, AIAgent, Attachment
 from smsadmin.agents.running import CallFacts
 from smsadmin.providers.synthflow import client as synthflow
-from smsadmin.sending.dispatch import stopping
+from smsadmin.stopping import stopping
 from smsadmin.workspaces.models import Connection
 
 logger = structlog.get_logger(__name__)
@@ -179,6 +179,11 @@ def confirm(call: AgentCall, now: datetime) -> None:
     connection = call.agent.connection
     if call.confirmed_at or connection is None or connection.kind != Connection.Kind.SYNTHFLOW:
         return
+    if not call.agent.external_id:
+        raise NotConfirmed(
+            "The agent's settings lack its id at Synthflow, so nobody can tell whether this is its call: "
+            "enter it there, then look again."
+        )
     if connection.lost_at:
         raise NotConfirmed("Synthflow refuses the API key of the account.", refused=True)
     try:
@@ -190,7 +195,7 @@ def confirm(call: AgentCall, now: datetime) -> None:
         raise NotConfirmed(str(error), passing=passing, refused=error.refused) from error
     if not story.is_over:
         raise NotConfirmed(f"Synthflow says that the call is not over: {story.status}.", passing=True)
-    if call.agent.external_id and story.agent_id not in ("", call.agent.external_id):
+    if story.agent_id not in ("", call.agent.external_id):
         raise NotConfirmed("Synthflow says that this is the call of another agent.")
     write(call, story.after(Story.proven(call)), Proof.API)
     call.confirmed_at = now

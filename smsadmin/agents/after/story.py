@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from smsadmin.agents.variables import spelt
 from smsadmin.providers.told import mapping, text
 
 Scalar = str | int | float | bool
@@ -45,11 +46,13 @@ class Story:
     is_whole: bool = True
 
     def value(self, name: str) -> Scalar | None:
-        """What was collected under a name; else what an action returned under it; None for nothing."""
-        if name in self.variables:
-            return self.variables[name]
-        found = (each.values[name] for each in reversed(self.actions) if name in each.values)
-        return next(found, None)
+        """What was collected under a name; else what an action returned under it; None for nothing. Where nothing has
+        the very name, it may be spelt otherwise."""
+        told = [self.variables, *(each.values for each in reversed(self.actions))]
+        if exact := next((values for values in told if name in values), None):
+            return exact[name]
+        pairs = ((each, value) for values in told for each, value in values.items())
+        return next((value for each, value in pairs if _key(each) == _key(name)), None)
 
     def executed(self, name: str) -> Executed | None:
         """The action of this name, as the platform carried it out last."""
@@ -118,6 +121,11 @@ def _gather(value: Any, path: str, found: dict[str, Scalar], levels: int) -> Non
             _gather(each, f"{path}.{name}" if path else str(name), found, levels - 1)
     elif path and len(found) < MOST_VALUES and isinstance(value, str | int | float):
         found[path[:120]] = value[:MOST_CHARACTERS] if isinstance(value, str) else value
+
+
+def _key(name: str) -> list[str]:
+    """The form in which names of values are compared, part by part: Slot.StartDate and slot.start_date are one."""
+    return [spelt(part) or plain(part) for part in name.split(".")]
 
 
 def alike(one: object, other: object) -> bool:

@@ -35,11 +35,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A use and what came of it. `known`: there is such a tool."""
+    """A use and what came of it. `known`: there is such a tool. `fault`: the HTTP status of a fault of ours, where
+    nothing else came of it."""
 
     use: Use
     answer: Answer
     known: bool = True
+    fault: int = 0
 
 
 class Dialect(Protocol):

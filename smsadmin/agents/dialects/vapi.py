@@ -22,6 +22,8 @@ from smsadmin.agents.running import Answer, CallFacts
 
 #: The message that is answered; a server is told of much else.
 TOOL_CALLS = "tool-calls"
+#: The same calls, with and without the tools that they are of; the first list that has any counts.
+_LISTS = ("toolCallList", "toolCalls", "toolWithToolCallList")
 _DIRECTIONS = {"inboundPhoneCall": "inbound", "outboundPhoneCall": "outbound"}
 
 
@@ -35,7 +37,7 @@ class Vapi:
             raise Unreadable('The body must be a JSON object as in {"message": {"type": "tool-calls", …}}.')
         if message.get("type") != TOOL_CALLS:
             return Asked([])
-        listed = message.get("toolCallList") or message.get("toolCalls") or []
+        listed: Any = next(filter(None, map(message.get, _LISTS)), [])
         if not isinstance(listed, list):
             raise Unreadable("message.toolCallList must be a list.")
         return Asked([_use(each) for each in listed if isinstance(each, Mapping)], _call(message))
@@ -47,13 +49,16 @@ class Vapi:
         return {"results": [], "error": one_line(answer.say)}
 
 
-def _use(call: Mapping[str, Any]) -> Use:
-    """Arguments are called so or "parameters", stand in the call or in its function, as an object or as its text."""
+def _use(listed: Mapping[str, Any]) -> Use:
+    """A call, alone or inside the tool that it is of. Its arguments are called so or "parameters", stand in the call or
+    in its function, as an object or as its text; the first that are not empty count."""
+    call = listed["toolCall"] if isinstance(listed.get("toolCall"), Mapping) else listed
     inner = call["function"] if isinstance(call.get("function"), Mapping) else {}
-    given = next(
-        (each[name] for each in (call, inner) for name in ("arguments", "parameters") if name in each), None
+    name = first_text(
+        call.get("name"), inner.get("name"), listed.get("name"), member(listed, "function", "name")
     )
-    return Use(first_text(call.get("name"), inner.get("name")), arguments(given), text(call.get("id")))
+    given = (arguments(each.get(key)) for each in (call, inner) for key in ("arguments", "parameters"))
+    return Use(name, next((found for found in given if found != {}), {}), text(call.get("id")))
 
 
 def _call(message: Mapping[str, Any]) -> CallFacts:

@@ -163,18 +163,17 @@ class _Exchange:
             keep(self.request, "malformed", str(error), self.agent.workspace_id)
             return self._failed(400, "unreadable", detail=str(error))
         try:
-            limiting.count(self.agent, self.now)
+            limiting.count(self.agent, self.now, times=max(1, len(self.asked.uses[:MOST_USES])))
             credentials.seen(self.agent, self.now)
-            status, told = self.dialect.write(self._done(self.asked), self.payload)
+            done = self._done(self.asked)
+            if done and all(each.fault for each in done):
+                return self._failed(done[0].fault, done[0].answer.code)
+            status, told = self.dialect.write(done, self.payload)
             return JsonResponse(told, status=status)
         except limiting.TooMany as error:
             return self._failed(429, "too_many_requests", {"Retry-After": str(error.seconds)})
-        except DatabaseError as error:
-            logger.warning("agent_tools.put_off", agent=self.agent.pk, error=str(error))
-            return self._failed(503, "not_now", _SOON)
-        except Exception:
-            logger.exception("agent_tools.failed", agent=self.agent.pk)
-            return self._failed(500, "internal_error")
+        except Exception as error:
+            return self._failed(*self._fault(error))
 
     def _done(self, asked: Asked) -> list[Done]:
         call = with_headers(asked.call, self.request)
@@ -182,13 +181,21 @@ class _Exchange:
         return found + [Done(use, self._rejected("too_many_requests")) for use in asked.uses[MOST_USES:]]
 
     def _use(self, use: Use, call: CallFacts) -> Done:
-        attachment = self._attachment(use)
-        if attachment is None:
-            return Done(use, self._rejected("unknown_tool"), known=False)
+        """What comes of one use; what goes wrong here is told of this one alone, for others may have been done."""
+        try:
+            attachment = self._attachment(use)
+            if attachment is None:
+                return Done(use, self._rejected("unknown_tool"), known=False)
+            return Done(use, self._used(attachment, use, call))
+        except Exception as error:
+            status, code = self._fault(error)
+            return Done(use, self._rejected(code), fault=status)
+
+    def _used(self, attachment: Attachment, use: Use, call: CallFacts) -> Answer:
         arguments = use.arguments
         if self.dialect.mixed and attachment.recipient == Attachment.Recipient.CALLER:
             arguments, call = _named_caller(arguments, call)
-        answer = running.use(
+        return running.use(
             self.agent,
             attachment,
             arguments,
@@ -197,7 +204,14 @@ class _Exchange:
             external_id=use.external_id,
             now=self.now,
         )
-        return Done(use, answer)
+
+    def _fault(self, error: Exception) -> tuple[int, str]:
+        """The HTTP status and the code of what is no fault of the caller's."""
+        if isinstance(error, DatabaseError):
+            logger.warning("agent_tools.put_off", agent=self.agent.pk, error=str(error))
+            return 503, "not_now"
+        logger.error("agent_tools.failed", agent=self.agent.pk, exc_info=error)
+        return 500, "internal_error"
 
     def _attachment(self, use: Use) -> Attachment | None:
         """By the name in the body, for one address may serve several tools; where it names none, by the address."""
@@ -210,7 +224,7 @@ class _Exchange:
         self, status: int, code: str, headers: dict[str, str] | None = None, *, detail: str = ""
     ) -> HttpResponse:
         """The same for each use where the platform reads nothing else."""
-        answer = self._rejected(code)
+        answer, headers = self._rejected(code), headers or (_SOON if status == 503 else None)
         if self.dialect.always_200 and self.asked.uses:
             done = [Done(use, answer) for use in self.asked.uses]
             return JsonResponse(self.dialect.write(done, self.payload)[1])

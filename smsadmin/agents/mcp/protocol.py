@@ -12,15 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
+
 from smsadmin.agents.mcp import versions
 from smsadmin.agents.mcp.errors import (
     HEADER_MISMATCH,
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     UNSUPPORTED_VERSION,
     RpcError,
 )
+
+logger = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 #: Names in small letters.
@@ -64,9 +69,11 @@ class Host(Protocol):
 def respond(body: Any, headers: Headers, host: Host) -> Response:
     """The answer to what was posted: a request, a notification, or several of both."""
     version = headers.get(VERSION_HEADER, "")
-    if isinstance(body, list):
-        return _batch(body, version or versions.ASSUMED, host)
     try:
+        if version and version not in versions.SUPPORTED:
+            raise _unsupported(version, versions.SUPPORTED)
+        if isinstance(body, list):
+            return _batch(body, version or versions.ASSUMED, host)
         return _message(body, headers, host)
     except RpcError as error:
         return error.http, error.body(_id(body))
@@ -74,19 +81,13 @@ def respond(body: Any, headers: Headers, host: Host) -> Response:
 
 def _message(body: Any, headers: Headers, host: Host) -> Response:
     method, params = _read(body)
-    version = headers.get(VERSION_HEADER, "")
-    is_modern = versions.is_modern(version) or VERSION_KEY in _meta(params)
     if "id" not in body:  # nothing that is notified changes anything here
-        if version and version not in versions.SUPPORTED:
-            raise _unsupported(version)
         return 202, None
     if _id(body) is None:
         raise RpcError(INVALID_REQUEST, "The id of a request must be a string or a whole number.")
-    if is_modern:
+    if headers.get(VERSION_HEADER) in versions.MODERN or VERSION_KEY in _meta(params):
         _check_envelope(body, headers)
         return 200, _answer(body, _modern(method, params, host))
-    if version and version not in versions.LEGACY:
-        raise _unsupported(version)
     return _legacy_answer(body, method, params, host)
 
 
@@ -133,7 +134,7 @@ def _check_envelope(body: Json, headers: Headers) -> None:
         if header not in headers or decoded(headers[header]) != value:
             raise RpcError(HEADER_MISMATCH, f"The header {header} does not say what the body says.")
     if meta[VERSION_KEY] not in versions.MODERN:
-        raise _unsupported(meta[VERSION_KEY])
+        raise _unsupported(meta[VERSION_KEY], versions.MODERN)
 
 
 def decoded(value: str) -> str | None:
@@ -205,21 +206,27 @@ def _initialized(params: Json, host: Host) -> Json:
 def _batch(messages: Sequence[Any], version: str, host: Host) -> Response:
     """Several messages of the one revision that has them. A handshake is none of them."""
     if version != versions.WITH_BATCHES:
-        error = RpcError(INVALID_REQUEST, f"Version {version[:20]} has one message in a body, not several.")
-        return error.http, error.body()
+        raise RpcError(INVALID_REQUEST, f"Version {version} has one message in a body, not several.")
     if not 0 < len(messages) <= MOST_IN_BATCH:
-        error = RpcError(INVALID_REQUEST, f"A batch may have 1 to {MOST_IN_BATCH} messages.")
-        return error.http, error.body()
+        raise RpcError(INVALID_REQUEST, f"A batch may have 1 to {MOST_IN_BATCH} messages.")
     answers = [found for each in messages if (found := _of_batch(each, version, host)) is not None]
     return (200, answers) if answers else (202, None)
 
 
 def _of_batch(message: Any, version: str, host: Host) -> Json | None:
+    """The answer to one of several; None for a notification, which has none even where it is wrong. What fails here is
+    told of this one alone, for others may have been done."""
     if not isinstance(message, dict):
         return RpcError(INVALID_REQUEST, "Each message of a batch must be an object.").body()
+    if "id" not in message and "method" in message:
+        return None
     if message.get("method") == "initialize":
         return RpcError(INVALID_REQUEST, "initialize must be sent alone.").body(_id(message))
-    found: Json | None = respond(message, {VERSION_HEADER: version}, host)[1]
+    try:
+        found: Json = respond(message, {VERSION_HEADER: version}, host)[1]
+    except Exception:
+        logger.exception("mcp.failed_in_batch")
+        return RpcError(INTERNAL_ERROR, "No answer to this one is possible now.").body(_id(message))
     return found
 
 
@@ -251,6 +258,6 @@ def _called(params: Json, host: Host) -> Json:
     }
 
 
-def _unsupported(version: Any) -> RpcError:
-    data = {"supported": list(versions.SUPPORTED), "requested": str(version)[:80]}
+def _unsupported(version: Any, spoken: Sequence[str]) -> RpcError:
+    data = {"supported": list(spoken), "requested": str(version)[:80]}
     return RpcError(UNSUPPORTED_VERSION, "Unsupported protocol version", data)

@@ -8,8 +8,3 @@ SUPPORTED = (*MODERN, *LEGACY)
 ASSUMED = "2025-03-26"
 #: The one that has several requests in one body: every server must take them (2025-03-26, Sending Messages).
 WITH_BATCHES = "2025-03-26"
-
-
-def is_modern(version: str) -> bool:
-    """Whether a version, one that nobody knows too, belongs to the era without handshake: versions are days."""
-    return version >= MODERN[-1]

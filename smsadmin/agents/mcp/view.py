@@ -12,7 +12,15 @@ from django.views.decorators.csrf import csrf_exempt
 from smsadmin import __version__
 from smsadmin.agents import credentials, limiting, rendering, running, tools
 from smsadmin.agents.dialects import proving
-from smsadmin.agents.dialects.views import Malformed, body_of, json_of, keep, with_headers
+from smsadmin.agents.dialects.views import (
+    CALL_HEADERS,
+    CALLER_HEADER,
+    Malformed,
+    body_of,
+    json_of,
+    keep,
+    with_headers,
+)
 from smsadmin.agents.mcp import protocol
 from smsadmin.agents.mcp.errors import INTERNAL_ERROR, PARSE_ERROR, TURNED_AWAY, RpcError
 from smsadmin.agents.mcp.protocol import Json, Result
@@ -27,6 +35,18 @@ INSTRUCTIONS = (
     "go out a little later, or the answer says why not: then do not promise a text. Do not call a tool again unless "
     "the answer asks for something else or the person asks for another text."
 )
+
+#: What a browser is told before it sends the request of a page (Fetch Standard: CORS-preflight fetch).
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": ", ".join(
+        (
+            *("Authorization", "Content-Type", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"),
+            *("Mcp-Session-Id", *CALL_HEADERS, CALLER_HEADER),
+        )
+    ),
+    "Access-Control-Max-Age": "7200",
+}
 
 
 class AgentHost:
@@ -53,8 +73,20 @@ class AgentHost:
 @csrf_exempt
 def mcp(request: HttpRequest) -> HttpResponse:
     """One message in, one answer out; nothing is kept between them."""
-    if not _is_welcome(request.headers.get("Origin")):
+    origin = request.headers.get("Origin")
+    if not _is_welcome(origin):
         return _told(403, RpcError(TURNED_AWAY, "Pages of this origin may not call this server.").body())
+    if origin is None:
+        return _responded(request)
+    is_preflight = request.method == "OPTIONS"
+    response = HttpResponse(status=204, headers=PREFLIGHT) if is_preflight else _responded(request)
+    response["Access-Control-Allow-Origin"], response["Vary"] = origin, "Origin"
+    response["Access-Control-Expose-Headers"] = "Retry-After, WWW-Authenticate"
+    return response
+
+
+def _responded(request: HttpRequest) -> HttpResponse:
+    """The answer to whoever may ask from where they are."""
     if request.method != "POST":
         error = RpcError(TURNED_AWAY, f"{request.path} takes POST, not {request.method}.")
         return _told(405, error.body(), {"Allow": "POST"})
@@ -85,11 +117,13 @@ def mcp(request: HttpRequest) -> HttpResponse:
 def _answered(request: HttpRequest) -> HttpResponse:
     now, body = timezone.now(), body_of(request)
     agent = proving.agent_of(request, body, now)
-    limiting.count(agent, now)
+    message = json_of(body)
+    several = len(message[: protocol.MOST_IN_BATCH]) if isinstance(message, list) else 1
+    limiting.count(agent, now, times=max(1, several))
     credentials.seen(agent, now)
     headers = {name.lower(): value for name, value in request.headers.items()}
     call = with_headers(CallFacts(), request)
-    return _told(*protocol.respond(json_of(body), headers, AgentHost(agent, call)))
+    return _told(*protocol.respond(message, headers, AgentHost(agent, call)))
 
 
 def _told(status: int, body: object, headers: dict[str, str] | None = None) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from smsadmin.agents.after import shown
 from smsadmin.agents.models import AgentCall, Invocation
 from smsadmin.agents.purging import NOTHING, purge
-from smsadmin.incoming.purging import What
+from smsadmin.privacy.models import Part
 from smsadmin.sending.models import Message
 from tests.agents.after.conftest import ADA
 
@@ -36,30 +36,30 @@ def first(model):
 
 
 def test_values_go_and_what_was_decided_stays(old):
-    assert purged(old, What.TEXTS) == 2
+    assert purged(old, Part.TEXT) == 2
     call = first(AgentCall)
     assert (call.party, call.status, call.after) == (ADA, "ended", "done")
     assert "car" not in str(call.told)
     assert call.told["decided"][0]["outcome"] == "queued"
     assert (first(Invocation).arguments, first(Invocation).digest) == ({}, NOTHING)
-    assert purged(old, What.TEXTS) == 0
+    assert purged(old, Part.TEXT) == 0
 
 
 @pytest.mark.services
 def test_numbers_take_the_values_along(old):
-    purged(old, What.NUMBERS)
+    purged(old, Part.NUMBER)
     assert ADA not in str([first(AgentCall).party, first(AgentCall).told, first(Invocation).arguments])
     assert AgentCall.objects.get(call_id="today").party == ADA
 
 
 def test_rows_go_as_a_whole(old):
-    assert purged(old, What.ROWS) == 1
+    assert purged(old, Part.MESSAGE) == 1
     assert AgentCall.objects.get().call_id == "today"
     assert not Invocation.objects.exists()
 
 
 def test_what_was_deleted_is_not_told_anew(old):
-    purged(old, What.NUMBERS)
+    purged(old, Part.NUMBER)
     old.tell_plainly({"party": ADA, "variables": {"purchase": "car"}})
     old.work()
     assert first(AgentCall).party == ""

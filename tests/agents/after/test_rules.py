@@ -11,8 +11,11 @@ STORY = Story(
     end_reason="human_goodbye",
     direction="inbound",
     duration=32,
-    actions=(Executed("book", values={"slot": "noon"}), Executed("pay", error="card declined")),
-    variables={"interested": True, "city": "New York", "count": 2},
+    actions=(
+        Executed("book", values={"slot": "noon", "Slot.startDate": "3 March", "City": "Boston"}),
+        Executed("pay", error="card declined"),
+    ),
+    variables={"interested": True, "city": "New York", "count": 2, "Appointment Date": "3 March", "日": "x"},
 )
 NOTHING = Story()
 
@@ -56,6 +59,13 @@ def rule(*conditions, match="all"):
         (("variable", "present", "city"), True),
         (("variable", "present", "country"), False),
         (("variable", "absent", "country"), True),
+        (("variable", "true", "Interested"), True),  # spelt otherwise, as values for texts may be
+        (("variable", "present", "appointment_date"), True),
+        (("variable", "present", "appointmentDate"), True),
+        (("variable", "present", "slot.start_date"), True),
+        (("variable", "present", "slot_start_date"), False),
+        (("variable", "is", "City", "boston"), True),  # the very name first
+        (("variable", "present", "月"), False),
     ],
 )
 def test_a_condition_asks_one_fact(condition, holds):

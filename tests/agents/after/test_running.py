@@ -317,6 +317,17 @@ def test_another_agents_call_sends_nothing(house, api):
     assert (house.texts, house.call.after) == ([], "failed")
 
 
+def test_without_the_id_of_the_agent_no_call_is_its_own(house, api):
+    house.connect()
+    house.attach()
+    house.agent.external_id = ""
+    house.agent.save()
+    house.tell_signed()
+    house.work()
+    assert (house.texts, house.call.after, api.asked) == ([], "failed", [])
+    assert "lack its id at Synthflow" in shown.of(house.call).work
+
+
 def test_a_call_that_is_not_over_there_is_asked_for_again(house, api):
     house.connect()
     house.attach("Hello")
