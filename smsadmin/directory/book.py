@@ -44,6 +44,15 @@ class Book:
         same = (each for each in self.numbers.values() if each.e164 == e164 and not each.gone_at)
         return next((each for each in same if each.connection_id == connection_id), found)
 
+    def user(self, email: str, number: Number) -> Agent | None:
+        """The user of that email, the one of the number's account where several accounts have one."""
+        found = self.by_email.get(email.casefold())
+        if found is None or found.connection_id == number.connection_id:
+            return found
+        same = (each for each in self.agents.values() if each.email.casefold() == email.casefold())
+        here = (each for each in same if each.connection_id == number.connection_id and not each.gone_at)
+        return next(here, found)
+
     @property
     def only_pool(self) -> Number | None:
         """What the workspace's account picks, where it has one such account and no more."""

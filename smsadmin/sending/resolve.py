@@ -299,7 +299,7 @@ def _agent_by_email(draft: Draft) -> Agent:
     email = draft.value(path)
     if not email:
         raise errors.UserRequired(source=source(path))
-    agent = draft.book.by_email.get(email.casefold())
+    agent = draft.book.user(email, _found(draft.number))
     if agent is None:
         raise errors.UserNotFound(email=email[:254])
     return agent

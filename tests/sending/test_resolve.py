@@ -209,6 +209,14 @@ def test_emails_are_compared_without_case(email: str) -> None:
     assert step(made, "send_as").facts["users"] == 1  # one who has left does not count
 
 
+def test_of_a_user_of_two_accounts_the_one_of_the_number_is_meant() -> None:
+    book = a_book()
+    book.agents[9] = book.by_email[MIA] = agent(9, MIA, connection_id=8)
+    made = resolved(book=book, **AS_PROPERTY, properties={"owner": MIA})
+    assert made.agent
+    assert made.agent.pk == 1
+
+
 def test_a_user_of_another_number_may_send_from_that_one() -> None:
     made = resolved(sender_number_id=2, send_as_kind="user", send_as_user_id=2)
     assert made.agent
