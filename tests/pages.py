@@ -575,7 +575,7 @@ def _proxied(owner: Member) -> Number:
 def _opt_outs(owner: Member, hubspot: Connection) -> None:
     """A number that HubSpot could not be told of, and a text that somebody should look at."""
     consent.Policy.objects.create(workspace=owner.workspace, kept_by="here", stop_answer="No more texts.")
-    said = opting.Said(consent.Source.PERSON, timezone.now(), owner.user, words="asked on the phone")
+    said = opting.Statement(consent.Source.PERSON, timezone.now(), owner.user, words="asked on the phone")
     opting.opt_out(owner.workspace.pk, "+13125550177", said)
     consent.PropertyWrite.objects.filter(connection=hubspot).update(state="failed", next_try_at=None)
     inbound = InboundMessage.objects.latest("pk")

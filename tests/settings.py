@@ -38,3 +38,4 @@ if "TEST_SERVICES" not in os.environ:  # else tests/services.py has set both to 
 from smsadmin.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DISPATCH_LINGER = 0.02  # a drain in a test need not wait for more to come

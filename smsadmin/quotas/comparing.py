@@ -26,7 +26,7 @@ from smsadmin.quotas import bell, counting, recount, rulebook
 from smsadmin.quotas.models import Counter, Crossing, Kept, MonthUse, Recount, Scope, Unit
 from smsadmin.quotas.recount import Span, Used
 from smsadmin.quotas.rulebook import UTC_ZONE
-from smsadmin.sending.dispatch import stopping
+from smsadmin.stopping import stopping
 from smsadmin.workspaces.models import Workspace
 
 logger = structlog.get_logger(__name__)

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from smsadmin.core.ids import first_uuid7, key16
+from smsadmin.keyset import PER_PAGE
 from smsadmin.sending.filters import log_url
-from smsadmin.sending.listing import PER_PAGE
 from smsadmin.sending.models import Message
 from smsadmin.sending.requests import requests_url
 from tests.bench.rows import CAUSES, DAYS, WORKFLOWS, Customer

@@ -8,7 +8,7 @@ import pytest
 from smsadmin.pacing import account, slots, turns
 from smsadmin.providers import limits
 from smsadmin.providers.base import Exchange
-from smsadmin.providers.limits import Said
+from smsadmin.providers.limits import RateLimitHint
 from smsadmin.workspaces.models import Connection
 from tests.factories import make_connection, make_workspace
 
@@ -23,51 +23,51 @@ def after(seconds: float) -> datetime:
 @pytest.mark.parametrize(
     ("status", "headers", "said"),
     [
-        (200, {}, Said()),
-        (200, {"x-aircallapi-limit": "60"}, Said()),
-        (200, {"x-aircallapi-remaining": "12"}, Said()),  # until when, it does not say
+        (200, {}, RateLimitHint()),
+        (200, {"x-aircallapi-limit": "60"}, RateLimitHint()),
+        (200, {"x-aircallapi-remaining": "12"}, RateLimitHint()),  # until when, it does not say
         (
             200,
             {"x-aircallapi-remaining": "12", "x-aircallapi-reset": str(UNIX + 40)},
-            Said(left=12, resets_at=after(40)),
+            RateLimitHint(left=12, resets_at=after(40)),
         ),
         (
             200,
             {"x-aircallapi-remaining": "12", "x-aircallapi-reset": str((UNIX + 40) * 1000)},
-            Said(left=12, resets_at=after(40)),
+            RateLimitHint(left=12, resets_at=after(40)),
         ),
-        (200, {"x-aircallapi-remaining": "12", "x-aircallapi-reset": str(UNIX - 40)}, Said()),
-        (200, {"x-aircallapi-remaining": "-1", "x-aircallapi-reset": str(UNIX + 40)}, Said()),
-        (200, {"x-aircallapi-remaining": "many", "x-aircallapi-reset": "soon"}, Said()),
-        (200, {"x-aircallapi-remaining": "1", "x-aircallapi-reset": "1e300"}, Said()),
+        (200, {"x-aircallapi-remaining": "12", "x-aircallapi-reset": str(UNIX - 40)}, RateLimitHint()),
+        (200, {"x-aircallapi-remaining": "-1", "x-aircallapi-reset": str(UNIX + 40)}, RateLimitHint()),
+        (200, {"x-aircallapi-remaining": "many", "x-aircallapi-reset": "soon"}, RateLimitHint()),
+        (200, {"x-aircallapi-remaining": "1", "x-aircallapi-reset": "1e300"}, RateLimitHint()),
         (
             200,
             {"x-aircallapi-remaining": "3", "x-aircallapi-reset": str(UNIX + 86_400)},
-            Said(left=3, resets_at=after(60)),
+            RateLimitHint(left=3, resets_at=after(60)),
         ),
         (
             200,
             {"x-aircallapi-remaining": "0", "x-aircallapi-reset": str(UNIX + 40)},
-            Said(after(40), words=f"X-AircallApi-Remaining: 0, X-AircallApi-Reset: {UNIX + 40}"),
+            RateLimitHint(after(40), words=f"X-AircallApi-Remaining: 0, X-AircallApi-Reset: {UNIX + 40}"),
         ),
-        (503, {"retry-after": "7"}, Said(after(7), words="HTTP 503, Retry-After: 7")),
-        (429, {"retry-after": "7"}, Said(after(7), words="HTTP 429, Retry-After: 7")),
-        (429, {"retry-after": "90000"}, Said(after(3600), words="HTTP 429, Retry-After: 90000")),
+        (503, {"retry-after": "7"}, RateLimitHint(after(7), words="HTTP 503, Retry-After: 7")),
+        (429, {"retry-after": "7"}, RateLimitHint(after(7), words="HTTP 429, Retry-After: 7")),
+        (429, {"retry-after": "90000"}, RateLimitHint(after(3600), words="HTTP 429, Retry-After: 90000")),
         (
             429,
             {"retry-after": "Sun, 22 Nov 2026 10:00:09 GMT"},
-            Said(after(9), words="HTTP 429, Retry-After: Sun, 22 Nov 2026 10:00:09 GMT"),
+            RateLimitHint(after(9), words="HTTP 429, Retry-After: Sun, 22 Nov 2026 10:00:09 GMT"),
         ),
         (
             429,
             {"x-aircallapi-reset": str(UNIX + 30)},
-            Said(after(30), words=f"HTTP 429, X-AircallApi-Reset: {UNIX + 30}"),
+            RateLimitHint(after(30), words=f"HTTP 429, X-AircallApi-Reset: {UNIX + 30}"),
         ),
-        (429, {}, Said(after(2), words="HTTP 429")),
+        (429, {}, RateLimitHint(after(2), words="HTTP 429")),
     ],
 )
 def test_an_answer_says_how_long_to_wait_or_how_much_is_left(
-    status: int, headers: dict[str, str], said: Said
+    status: int, headers: dict[str, str], said: RateLimitHint
 ) -> None:
     assert limits.said(status, headers, NOW) == said
 

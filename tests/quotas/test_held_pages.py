@@ -11,10 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from smsadmin import keyset
 from smsadmin.core.numbers import pretty
 from smsadmin.directory.models import Number
 from smsadmin.privacy.models import Policy
-from smsadmin.quotas import held, held_views
+from smsadmin.quotas import held_views
 from smsadmin.quotas.models import Scope
 from smsadmin.sending.accept import accept
 from smsadmin.sending.filters import log_url
@@ -123,15 +124,15 @@ def test_it_is_narrowed_to_a_number_a_user_and_a_kind(client: Client, full: Numb
 def test_pages_go_on_where_the_one_before_ended(
     client: Client, full: Number, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "PER_PAGE", 2)
+    monkeypatch.setattr(keyset, "PER_PAGE", 2)
     line = [each.pk for each in hold(full, 5)]
     seen, address = [], HELD
     while address:
         context = client.get(address).context
         seen.append([row.message.pk for row in context["shown"].rows])
-        address = context["later"]
+        address = context["newer"]
     assert seen == [line[:2], line[2:4], line[4:]]
-    back = client.get(client.get(f"{HELD}?after={line[3]}").context["earlier"]).context["shown"]
+    back = client.get(client.get(f"{HELD}?after={line[3]}").context["older"]).context["shown"]
     assert [row.message.pk for row in back.rows] == line[2:4]
 
 

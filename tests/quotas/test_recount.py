@@ -29,9 +29,9 @@ from smsadmin.quotas.recount import Used
 from smsadmin.quotas.rulebook import Subject
 from smsadmin.sending import bell, hold, log, settle
 from smsadmin.sending.accept import accept
-from smsadmin.sending.dispatch import stopping
 from smsadmin.sending.log import Outcome, Receipt
 from smsadmin.sending.models import Message
+from smsadmin.stopping import stopping
 from smsadmin.workspaces.models import User, Workspace
 from tests.factories import ask, make_message, make_number, make_user, make_workspace
 

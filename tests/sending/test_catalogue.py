@@ -65,7 +65,7 @@ class Flow:
         """A message that the provider reacts to, each time it is tried."""
         message = self.accept()
         self.provider.answer(RECIPIENT, *reactions)
-        self.drain(self.number.connection_id, seconds=300)
+        self.drain(self.number.connection_id, seconds=300 if len(reactions) > 1 else 0)
         return message
 
     def slowed_down(self, times: int) -> Message:

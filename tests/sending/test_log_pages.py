@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from smsadmin import keyset
 from smsadmin.actions import saving
 from smsadmin.core.errors import CATALOGUE
 from smsadmin.core.ids import key16
@@ -148,7 +149,7 @@ def test_a_row_reads_none_of_the_long_columns(workspace):
 
 @pytest.mark.services
 def test_older_and_newer_turn_the_pages_without_gap_or_repeat(client, workspace, monkeypatch):
-    monkeypatch.setattr(listing, "PER_PAGE", 2)
+    monkeypatch.setattr(keyset, "PER_PAGE", 2)
     ids = [str(make_message(workspace, at=ago(minutes=minute)).pk) for minute in range(5)]
 
     first = client.get(reverse("log"))
@@ -162,7 +163,7 @@ def test_older_and_newer_turn_the_pages_without_gap_or_repeat(client, workspace,
 
 
 def test_turning_a_page_keeps_the_filter_and_a_new_filter_starts_at_the_top(client, workspace, monkeypatch):
-    monkeypatch.setattr(listing, "PER_PAGE", 1)
+    monkeypatch.setattr(keyset, "PER_PAGE", 1)
     for minute in range(3):
         make_message(workspace, at=ago(minutes=minute), status=Status.FAILED)
         make_message(workspace, at=ago(minutes=minute, seconds=30))

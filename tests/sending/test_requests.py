@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from smsadmin import keyset
 from smsadmin.core.ids import key16
 from smsadmin.core.status import Status
 from smsadmin.incoming.models import ProviderCall
@@ -226,7 +227,7 @@ def link(response, rel):
 @pytest.mark.parametrize("step", [timedelta(minutes=1), timedelta(0), timedelta(microseconds=300)])
 def test_older_and_newer_turn_the_pages_without_gap_or_repeat(workspace, monkeypatch, step):
     """Also where calls came in the same moment, or closer together than a message's id can tell."""
-    monkeypatch.setattr(requests, "PER_PAGE", 4)
+    monkeypatch.setattr(keyset, "PER_PAGE", 4)
     for turn in range(4):
         message = make_message(workspace, at=NOW - turn * 4 * step)
         repeat(message, NOW - (turn * 4 + 1) * step)
@@ -237,15 +238,15 @@ def test_older_and_newer_turn_the_pages_without_gap_or_repeat(workspace, monkeyp
     pages = [places(workspace, browser, requests_url())]
     while pages[-1].older:
         pages.append(places(workspace, browser, requests_url(before=pages[-1].older)))
-    seen = [call.place for page in pages for call in page.calls]
+    seen = [call.place for page in pages for call in page.rows]
 
-    assert [len(page.calls) for page in pages] == [4, 4, 4, 4]
+    assert [len(page.rows) for page in pages] == [4, 4, 4, 4]
     assert seen == sorted(seen, reverse=True)
     assert len(set(seen)) == 16
     back = pages[-1]
     for earlier in reversed(pages[:-1]):
         back = places(workspace, browser, requests_url(after=back.newer))
-        assert [call.place for call in back.calls] == [call.place for call in earlier.calls]
+        assert [call.place for call in back.rows] == [call.place for call in earlier.rows]
 
 
 def places(workspace, browser, url):
@@ -254,7 +255,7 @@ def places(workspace, browser, url):
 
 
 def test_the_pager_leads_through_the_list_and_keeps_the_filter(client, workspace, monkeypatch):
-    monkeypatch.setattr(requests, "PER_PAGE", 1)
+    monkeypatch.setattr(keyset, "PER_PAGE", 1)
     for minute in range(3):
         refused(workspace, ago(minutes=minute), detail=f"call {minute}")
         make_message(workspace, at=ago(minutes=minute, seconds=30))
