@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event as Flag
 from threading import Lock
 
 import structlog
@@ -61,19 +62,22 @@ class Answer:
 UnderWay = dict[Future[Answer], HookDelivery]
 #: Held by the sweep that takes what is due: of this process there is one.
 _taking = Lock()
+_turned_away = Flag()  # another one was rung for meanwhile, maybe for what came after the last look
 
 
 def sweep() -> None:
-    """Tries what is due, for a turn; nothing where this process does so already: that sweep looks again."""
+    """Tries what is due, for a turn; nothing where this process does so already: that sweep rings for another one."""
     if not _taking.acquire(blocking=False):
+        _turned_away.set()
         return
+    _turned_away.clear()
     under_way: UnderWay = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hooks") as pool:
         try:
             is_over = _turn(pool, under_way)
         finally:
             _taking.release()
-        if is_over:
+        if is_over or _turned_away.is_set():
             bell.ring()
         while under_way:
             _settle(under_way)

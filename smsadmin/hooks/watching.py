@@ -32,20 +32,21 @@ def sweep(now: datetime | None = None) -> None:
 
 
 def look(workspace: Workspace, now: datetime) -> None:
-    """Tells of the causes that are open now and were not at the look before; both are written together. What is open is
-    found under the lock: a look that waited for another one must not write what it saw before that."""
+    """Tells of the causes that are open now and were not at the look before; both are written together. Nothing is
+    written where somebody told of a cause meanwhile: the next look sees that."""
+    known = _known(workspace)
+    found = {each.tally.cause: each for each in Scene.at(now, workspace).new()}
+    begun = [each for cause, each in found.items() if _begins(each, known.get(cause))]
     with transaction.atomic():
-        watch = telling.watched(workspace.pk)
-        found = {each.tally.cause: each for each in Scene.at(now, workspace).new()}
-        begun = [each for cause, each in found.items() if _begins(each, watch.causes.get(cause))]
-        _know(watch, found.values())
-        telling.grouped(workspace.pk, [Group.of(each.tally, State.NEW) for each in begun], now)
+        if _learnt(workspace, known, found.values()):
+            telling.grouped(workspace.pk, [Group.of(each.tally, State.NEW) for each in begun], now)
 
 
 def take_stock(workspace: Workspace, now: datetime) -> None:
     """What is open already when the first hook asks for causes is no news."""
+    known, found = _known(workspace), list(Scene.at(now, workspace).new())
     with transaction.atomic():
-        _know(telling.watched(workspace.pk), Scene.at(now, workspace).new())
+        _learnt(workspace, known, found)
 
 
 @contextmanager
@@ -71,8 +72,19 @@ def _begins(standing: Standing, known: str | None) -> bool:
     return known is None or standing.tally.last - datetime.fromisoformat(known) >= PAUSE
 
 
-def _know(watch: Watch, found: Iterable[Standing]) -> None:
+def _known(workspace: Workspace) -> dict[str, str]:
+    """The causes that the hooks know to be open, read without a lock: what is open takes a while to find."""
+    known = Watch.objects.filter(pk=workspace.pk).values_list("causes", flat=True).first()
+    return known or {}
+
+
+def _learnt(workspace: Workspace, known: dict[str, str], found: Iterable[Standing]) -> bool:
+    """Writes what is known now; False where that is not what was `known` any more."""
+    watch = telling.watched(workspace.pk)
+    if watch.causes != known:
+        return False
     causes = {each.tally.cause: each.tally.last.isoformat() for each in found}
     if causes != watch.causes:
         watch.causes = causes
         watch.save()
+    return True

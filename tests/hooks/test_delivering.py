@@ -409,10 +409,10 @@ def test_a_sweep_without_room_asks_the_database_nothing(
 def test_a_worker_has_one_sweep_that_takes_what_is_due(
     workspace: Workspace, posts: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often it is rung for."""
+    """However often it is rung for; one that was turned away is rung for again."""
     make_hook(workspace)
     delivered(workspace)
-    record, seen = delivering._record, []
+    record, seen, rung = delivering._record, list[int](), list[bool]()
 
     def meanwhile(*given: Any) -> None:
         record(*given)
@@ -423,9 +423,10 @@ def test_a_worker_has_one_sweep_that_takes_what_is_due(
             seen.append(len(posts))
 
     monkeypatch.setattr(delivering, "_record", meanwhile)
+    monkeypatch.setattr(bell, "ring", lambda: rung.append(delivering._taking.locked()))
     delivering.sweep()
 
-    assert (seen, len(posts)) == ([1, 1], 2)
+    assert (seen, len(posts), rung) == ([1, 1], 2, [False])
 
 
 def test_what_comes_while_a_slow_address_is_waited_for_does_not_wait_for_it(
