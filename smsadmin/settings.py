@@ -279,6 +279,11 @@ CELERY_BEAT_SCHEDULE = {
     "take up what providers told": {"task": "smsadmin.incoming.tasks.sweep", "schedule": 5.0},
     "look unknown messages up": {"task": "smsadmin.incoming.tasks.look_up_unknown", "schedule": 15.0},
     "gather charges": {"task": "smsadmin.incoming.tasks.gather_charges", "schedule": 900.0},
+    "gather charges of what waited": {
+        "task": "smsadmin.incoming.tasks.gather_charges",
+        "schedule": 10_800.0,
+        "args": [True],
+    },
     "gather replies": {"task": "smsadmin.inbox.tasks.sweep", "schedule": 30.0},
     "look after webhooks": {"task": "smsadmin.incoming.tasks.look_after_webhooks", "schedule": 600.0},
     "heartbeat": {"task": "smsadmin.dashboard.tasks.heartbeat", "schedule": 15.0},

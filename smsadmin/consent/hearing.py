@@ -17,16 +17,20 @@ def hear(inbound: InboundMessage, now: datetime, *, asks: str = "", answered: bo
 
     `asks` is what the provider took the text for ("stop", "start" or "help"), which prevails; where it has `answered`
     it itself, we do not. Nothing follows from texts of short codes and names, which nobody texts, nor where the
-    workspace keeps no list.
+    workspace keeps no list. By another channel people opt out alone: who writes there has not asked for texts, and
+    gets none.
     """
     policy = stored(inbound.workspace_id)
     if not policy.keeps_list or not numbers.E164.fullmatch(inbound.sender):
         return
     vocabulary = policy.vocabulary
-    if found := _understood(inbound.body, vocabulary, asks):
-        _act(inbound, found, policy, now, answered=answered)
-    elif guess := words.near_miss(inbound.body, vocabulary):
-        _review(inbound, guess)
+    meant = _understood(inbound.body, vocabulary, asks) or words.near_miss(inbound.body, vocabulary)
+    if meant is None or (inbound.channel and meant.kind != Kind.STOP):
+        return
+    if isinstance(meant, Match):
+        _act(inbound, meant, policy, now, answered=answered or bool(inbound.channel))
+    else:
+        _review(inbound, meant)
 
 
 def _understood(body: str, vocabulary: words.Vocabulary, asks: str) -> Match | None:

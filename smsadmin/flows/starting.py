@@ -176,7 +176,8 @@ def heard_text(inbound: InboundMessage, arrived: datetime | None = None, **_sign
     """Begins every flow that the text starts; returns their runs. Receives `received`. The text `arrived` here at that
     moment, or now.
 
-    Nothing follows from a word such as STOP, from a short code or a name, nor from a number of our own.
+    Nothing follows from a word such as STOP, from a short code or a name, from a number of our own, nor from what came
+    by another channel, such as WhatsApp: flows text.
     """
     arrived = arrived or timezone.now()
     starts = _starts(inbound.workspace_id, Start.Kind.INBOUND_SMS, inbound.number, arrived)
@@ -207,6 +208,9 @@ def make_up(now: datetime | None = None) -> None:
 
 
 def _may_be_answered(inbound: InboundMessage) -> bool:
+    """Whether its sender may be texted for it."""
+    if inbound.channel:
+        return False
     known = book.of(inbound.workspace_id).by_e164
     if not numbers.E164.fullmatch(inbound.sender) or inbound.sender in known:
         return False

@@ -42,20 +42,24 @@ def of(message: Message) -> Charge | None:
     return priced.first()
 
 
-def gather() -> int:
+def gather(*, waited: bool = False) -> int:
     """Reads the lists of the accounts of which some messages have no price yet; returns how many got one. An account
-    that cannot be read is read the next time."""
+    that cannot be read is read the next time.
+
+    Where they `waited`: of the few that had waited here longer than OLDEST before they left. To find them all that came
+    in for days is read, so they are to be asked for less often.
+    """
     done = 0
     for connection in Connection.objects.filter(kind__in=registry.LISTED, lost_at=None):
         try:
-            done += _gathered(connection, timezone.now())
+            done += _gathered(connection, timezone.now(), waited=waited)
         except AccountError as error:
             logger.warning("charges.not_read", connection=connection.pk, error=str(error))
     return done
 
 
-def _gathered(connection: Connection, now: datetime) -> int:
-    wanted = _due(connection, now)
+def _gathered(connection: Connection, now: datetime, *, waited: bool) -> int:
+    wanted = _due(connection, now, waited=waited)
     if not wanted:
         return 0
     told = _told(connection, wanted)
@@ -68,13 +72,15 @@ def _gathered(connection: Connection, now: datetime) -> int:
     return len(prices)
 
 
-def _due(connection: Connection, now: datetime) -> dict[str, Message]:
+def _due(connection: Connection, now: datetime, *, waited: bool) -> dict[str, Message]:
     """The oldest messages of the account that left, and whose price is to be asked for now, by the provider's id."""
+    came, latest = (OLDEST + LONGEST_WAIT, OLDEST) if waited else (OLDEST, AGES[0])
     settled = Q(amount__isnull=False) | Q(next_look_at=None) | Q(next_look_at__gt=now)
     found = Message.objects.filter(
         ~Exists(Charge.objects.filter(settled, message=OuterRef("pk"))),
         workspace=connection.workspace_id,
-        pk__gte=first_uuid7(now - OLDEST - LONGEST_WAIT),
+        pk__gte=first_uuid7(now - came),
+        pk__lt=first_uuid7(now - latest),
         claimed_at__range=(now - OLDEST, now - AGES[0]),
         status__in=sorted(LEFT),
         connection=connection,

@@ -69,12 +69,15 @@ class ProviderCall(models.Model):
 
 
 class InboundMessage(models.Model):
-    """A text that somebody sent to one of the workspace's numbers."""
+    """A text that somebody sent to one of the workspace's numbers, or what came to it by another channel."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="inbound", **_UNINDEXED)
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="inbound", **_UNINDEXED)
     number = models.ForeignKey(Number, models.CASCADE, null=True, related_name="inbound", **_UNINDEXED)
     sender = models.CharField(max_length=20, blank=True)  # E.164; a short code or a name as it came
+    channel = models.CharField(
+        max_length=20, blank=True, default="", db_default=""
+    )  # "whatsapp", "rcs" …; "" for a text, which alone may be answered by one
     body = models.TextField(blank=True)
     media = models.PositiveSmallIntegerField(default=0)  # how many pictures and files came along
     at = models.DateTimeField()  # when the provider received it

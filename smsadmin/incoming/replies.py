@@ -50,6 +50,7 @@ def handle(call: ProviderCall, now: datetime) -> Result:
             "workspace_id": call.workspace_id,
             "number": number,
             "sender": said.party,
+            "channel": said.channel,
             "body": said.body,
             "media": min(said.media, _MOST_MEDIA),
             "at": at,
@@ -59,8 +60,7 @@ def handle(call: ProviderCall, now: datetime) -> Result:
     if is_new:
         telling.received(inbound, now)
         asks = said.asks or (said.keyword if registry.answers_keywords(call.connection) else "")
-        # Whoever wrote by another channel than texts is heard, and gets no text for it.
-        hear(inbound, now, asks=asks, answered=bool(asks or said.channel))
+        hear(inbound, now, asks=asks, answered=bool(asks))
         # Whoever is told may fail, and makes up for it later: what was heard holds all the same.
         tell = partial(received.send_robust, sender=InboundMessage, inbound=inbound)
         transaction.on_commit(tell, robust=True)

@@ -31,6 +31,6 @@ def look_up_unknown() -> None:
 
 
 @shared_task(expires=600)
-def gather_charges() -> None:
-    """Asks what messages cost, where their provider says so later."""
-    charges.gather()
+def gather_charges(waited: bool = False) -> None:
+    """Asks what messages cost, where their provider says so later; or what those cost that had waited here for days."""
+    charges.gather(waited=waited)

@@ -14,18 +14,21 @@ from django.utils import timezone
 
 from smsadmin import cache
 from smsadmin.connections.models import ErrorCode
-from smsadmin.consent.models import OptOut, Policy
+from smsadmin.consent.models import OptOut, Policy, Review
 from smsadmin.core.status import Status
 from smsadmin.directory.models import Number, SenderKind
+from smsadmin.flows import starting
+from smsadmin.flows.models import FlowRun, Start
 from smsadmin.incoming.models import InboundMessage, OutsideMessage, ProviderCall, Webhook
 from smsadmin.providers.told import About
 from smsadmin.providers.twilio import signatures, webhooks
 from smsadmin.sending.models import Message, RefusedCall
 from smsadmin.workspaces.models import Connection
 from tests.factories import make_connection, make_message, make_number, make_workspace
+from tests.flows.making import make_flow, make_start
 from tests.incoming.conftest import handle, receipts, status
 
-ADA, OURS, TOKEN = "+13125550123", "+12065550188", "0123456789abcdef0123456789abcdef"
+ADA, BEA, OURS, TOKEN = "+13125550123", "+13125550124", "+12065550188", "0123456789abcdef0123456789abcdef"
 SID, SERVICE = "SM00000000000000000000000000000009", "MG00000000000000000000000000000001"
 
 
@@ -324,6 +327,22 @@ def test_stop_by_another_channel_counts_and_gets_no_text_back(twilio):
 
     assert sorted(twilio.out) == ["+491701234567", "+491701234568"]
     assert not Message.objects.exists()
+
+
+def test_by_another_channel_nobody_comes_back_to_texts_and_no_flow_texts_them(twilio):
+    """Neither at once nor where what texts start is made up for."""
+    twilio.keeps_opt_outs()
+    make_start(make_flow(twilio.connection.workspace), Start.Kind.INBOUND_SMS)
+    twilio.text("STOP")
+    for channel in ("whatsapp", "rcs"):
+        twilio.text("START", From=f"{channel}:{ADA}", To=f"{channel}:{OURS}")
+        twilio.text("unstop now", From=f"{channel}:{ADA}", OptOutType="START")
+        twilio.text("strat", From=f"{channel}:{ADA}")  # no question for a person either
+        twilio.text("Hello", From=f"{channel}:{BEA}", To=f"{channel}:{OURS}")
+    starting.make_up()
+
+    assert (twilio.out, Review.objects.exists(), FlowRun.objects.exists()) == ([ADA], False, False)
+    assert InboundMessage.objects.filter(channel="rcs").count() == 4
 
 
 def test_what_comes_from_nobody_with_a_number_is_no_text(twilio):
