@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from smsadmin.resends.doubts import Doubt
+
 ARRIVED, LOST, LOST_AND_AGAIN = "arrived", "lost", "again"
 
 
@@ -39,16 +41,17 @@ class SettleForm(forms.Form):
         became: Any = self.fields["became"]
         became.choices = choices
 
-    def doubted(self, why: str) -> None:
-        """Asks whether it is sure that it did not arrive, though this speaks against it."""
+    def doubted(self, doubt: Doubt) -> None:
+        """Asks whether it is sure that it did not arrive, though this speaks against it. What was confirmed of another
+        doubt is not ticked."""
         label = _("I know all the same that it did not arrive")
-        self.fields["sure"] = forms.BooleanField(label=label, required=False)
-        self.add_error("sure", why)
+        box = forms.CheckboxInput({"value": doubt.kind}, check_test=lambda _ticked: False)
+        self.fields["sure"] = forms.BooleanField(label=label, required=False, widget=box)
+        self.add_error("sure", doubt.why)
 
-    @property
-    def is_sure(self) -> bool:
-        """Whether that was asked, and confirmed."""
-        return "sure" in self.data
+    def is_sure_despite(self, doubt: Doubt) -> bool:
+        """Whether that was asked of such a doubt, and confirmed."""
+        return bool(self.data.get("sure") == doubt.kind)
 
     @property
     def arrived(self) -> bool:

@@ -318,10 +318,10 @@ def _afterwards(message: Message) -> again.Verdict:
 def _is_doubted(message: Message, form: SettleForm) -> bool:
     """Whether somebody has to confirm first that it did not arrive. Its provider is asked, and what it knows settles
     the message before the decision does."""
-    why = "" if form.arrived else doubt(message, timezone.now())
-    if not why or form.is_sure:
+    found = None if form.arrived else doubt(message, timezone.now())
+    if found is None or form.is_sure_despite(found):
         return False
-    form.doubted(why)
+    form.doubted(found)
     return True
 
 

@@ -264,22 +264,34 @@ def _send_batch(account: Account, batch: Sequence[Claimed]) -> None:
 
 def _record(account: Account, answers: Sequence[Answered]) -> None:
     """Writes what came of a batch, and only then what else the answers say. What may go on from another sender is moved
-    in between, each by itself: no move keeps the others' outcomes from being written, nothing learnt keeps a move."""
+    in between, each by itself: no move keeps the others' outcomes from being written or anything from being learnt,
+    nothing learnt keeps a move."""
     outcomes = [(message, _outcome(account.provider, message, result)) for message, result in answers]
     may_move = _may_move(account, [outcome for _, outcome in outcomes])
     faulty = [(message, outcome) for message, outcome in outcomes if may_move and outcome.fault]
     ended = [outcome for _, outcome in outcomes if not (may_move and outcome.fault)]
-    staying: list[Outcome] = []
     _write(account, ended)
-    try:
-        for message, outcome in faulty:
-            if stays := _staying(account, message, outcome):
-                staying.append(stays)
-    finally:
-        _write(account, staying)
-    _tell([*ended, *staying])
-    _slow_down(account, answers)
-    _learn(account, answers)
+    written = [*ended]
+    _each(
+        partial(_move, account, faulty, written),
+        partial(_tell, written),
+        partial(_slow_down, account, answers),
+        partial(_learn, account, answers),
+    )
+
+
+def _each(*steps: Callable[[], None]) -> None:
+    """Takes every step, whatever came of those before it. Raises the first error at the end; the log has the others."""
+    first: Exception | None = None
+    for step in steps:
+        try:
+            step()
+        except Exception as error:
+            if first:
+                logger.exception("dispatch.failed_besides")
+            first = first or error
+    if first:
+        raise first
 
 
 def _may_move(account: Account, outcomes: Sequence[Outcome]) -> bool:
@@ -292,6 +304,19 @@ def _may_move(account: Account, outcomes: Sequence[Outcome]) -> bool:
 def _write(account: Account, outcomes: Sequence[Outcome]) -> None:
     if outcomes:
         _patiently(account, partial(log.finish, outcomes, account.holder), len(outcomes))
+
+
+def _move(account: Account, faulty: Sequence[tuple[Claimed, Outcome]], written: list[Outcome]) -> None:
+    """Has these go on from another sender. The outcomes of those that stay are written, though a later move fails, and
+    then are among the `written`."""
+    staying: list[Outcome] = []
+    try:
+        for message, outcome in faulty:
+            if stays := _staying(account, message, outcome):
+                staying.append(stays)
+    finally:
+        _write(account, staying)
+        written += staying
 
 
 def _tell(outcomes: Sequence[Outcome]) -> None:

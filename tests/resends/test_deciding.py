@@ -1,5 +1,6 @@
 """Deciding that a message of Twilio did not arrive: its list is asked first, and what it has prevails."""
 
+import re
 import time
 from datetime import timedelta
 
@@ -58,6 +59,13 @@ def decide(operator, message, became="lost", **besides):
     return answer.content.decode()
 
 
+def asked(shown):
+    """What ticking the box confirms, which nobody has ticked yet."""
+    [box] = re.findall(r'<input[^>]*name="sure"[^>]*>', shown)
+    assert " checked" not in box
+    return re.search(r'value="(\w+)"', box)[1]
+
+
 @pytest.mark.parametrize("ago", [1, 60])
 def test_what_twilio_lists_refuses_the_decision_whenever_it_is_made(account, sandbox, operator, ago):
     message = unknown(account, ago)
@@ -86,11 +94,27 @@ def test_where_the_list_leaves_it_open_somebody_must_say_that_they_know(
 
     shown = decide(operator, message, note="Asked her")
     assert why in shown
-    assert 'name="sure"' in shown
     assert message.status == "unknown"
 
-    decide(operator, message, sure="on")
+    decide(operator, message, sure=asked(shown))
     assert message.status == "failed"
+
+
+def test_what_is_confirmed_is_the_doubt_that_was_shown(account, sandbox, operator):
+    """Twilio could not be asked, and somebody is sure all the same; meanwhile it answers, and has news."""
+    message = unknown(account, 60)
+    listed(sandbox, "SM1", "SM2")
+    sandbox.state.settings.twilio_credentials_refused = True
+
+    shown = decide(operator, message, sure="on")
+    assert "could not be asked" in shown
+
+    sandbox.state.settings.twilio_credentials_refused = False
+    confirmed = asked(shown)
+    shown = decide(operator, message, sure=confirmed)
+    assert "lists several" in shown
+    assert asked(shown) != confirmed
+    assert message.status == "unknown"
 
 
 def test_where_twilio_lists_none_the_decision_stands_until_it_does(account, sandbox, operator):

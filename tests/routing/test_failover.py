@@ -12,10 +12,12 @@ import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection
 
 from smsadmin import cache
+from smsadmin.consent.models import OptOut, Policy
 from smsadmin.core import errors
 from smsadmin.core.ids import first_uuid7, uuid7
 from smsadmin.core.message import Accepted
 from smsadmin.pacing import account as paced
+from smsadmin.pacing import slots
 from smsadmin.providers.base import Exchange, Result
 from smsadmin.quotas import recount
 from smsadmin.quotas.models import Counter
@@ -702,6 +704,36 @@ def test_what_surely_did_not_leave_is_moved_or_written_before_anything_is_learnt
     came = [(seen(each).status, each.number) for each in (taken, american, french)]
     assert came == [("sent", house.first), ("queued", house.second), ("failed", house.first)]
     assert (set(told), agrees_with_the_log()) == ({taken.pk, french.pk}, True)
+
+
+def test_what_the_answers_say_is_told_and_learnt_though_a_move_failed_and_telling_too(
+    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first error is the one that is raised."""
+    house.failover(house.second)
+    Policy.objects.create(workspace=house.workspace, kept_by=Policy.KeptBy.HERE)
+    told: list[Any] = []
+    taken, moving, out, slowed = (accept(ask(house.first, phone=f"+1312555010{n}"), NOW) for n in range(4))
+    opted_out = errors.RecipientOptedOut(provider="Twilio", recipient=out.recipient, answer="21610")
+    for message, answer in ((moving, SENDER), (out, refused(opted_out)), (slowed, rate_limited(600))):
+        house.of(house.first).answer(message.recipient, answer)
+
+    def away(*_: Any) -> None:
+        raise OperationalError("gone")
+
+    def tells(outcomes: Any) -> None:
+        told.extend(each.message_id for each in outcomes)
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(ledger, "move", away)
+    monkeypatch.setattr(dispatch, "_tell", tells)
+    monkeypatch.setattr(dispatch, "_patiently", lambda account, write, messages: write())
+    monkeypatch.setattr(paced, "at_once", lambda _: 4)
+    with pytest.raises(OperationalError):
+        dispatch.drain(house.first.connection_id, clock.sleep)
+    assert set(told) == {taken.pk, out.pk, slowed.pk}
+    assert slots.of(house.first.connection_id).paused_until
+    assert OptOut.objects.filter(number=out.recipient, is_out=True).exists()
 
 
 def test_a_row_that_was_given_up_as_lost_while_the_answer_came_does_not_move(
