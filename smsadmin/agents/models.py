@@ -134,7 +134,7 @@ class AgentCall(models.Model):
     direction = models.CharField(max_length=8, blank=True)  # inbound, outbound; empty: nobody said
     party = models.CharField(
         max_length=20, blank=True
-    )  # whom the agent talks with, E.164 where it can be read
+    )  # whom the agent talks with, as agents.parties keeps it
     number = models.CharField(max_length=20, blank=True)  # ours in the call
     status = models.CharField(max_length=40, blank=True)  # the platform's own word
     end_reason = models.CharField(max_length=80, blank=True)  # the platform's own word

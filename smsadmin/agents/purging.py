@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -32,8 +33,10 @@ def purge(workspace: Workspace, before: datetime, part: Part, most: int = 1_000)
 
 def _deleted(rows: QuerySet[Any], column: str, most: int) -> int:
     """How many of these rows, and not of those that go with them."""
-    ids = list(rows.order_by(column, "pk").values_list("pk", flat=True)[:most])
-    return rows.model.objects.filter(pk__in=ids).delete()[1].get(rows.model._meta.label, 0)
+    with transaction.atomic():  # what is used again in this very moment stays, or is gone for its use
+        oldest = rows.order_by(column, "pk").select_for_update()
+        ids = list(oldest.values_list("pk", flat=True)[:most])
+        return rows.model.objects.filter(pk__in=ids).delete()[1].get(rows.model._meta.label, 0)
 
 
 def _emptied_uses(uses: QuerySet[Invocation], most: int) -> int:

@@ -22,15 +22,16 @@ from jsonschema import Draft202012Validator
 
 from smsadmin.actions.calls import CALL_ID
 from smsadmin.actions.models import ActionVersion, ObjectType
-from smsadmin.agents import speaking, tools, variables
+from smsadmin.agents import parties, speaking, tools, variables
 from smsadmin.agents.models import AgentCall, AIAgent, Attachment, Invocation
 from smsadmin.agents.tools import MOST_VALUE, TO, Tool
-from smsadmin.core import errors, numbers, tokens
+from smsadmin.core import errors, tokens
 from smsadmin.core.message import ActionConfig, Record, SendRequest
 from smsadmin.core.status import Status
+from smsadmin.sending import again
 from smsadmin.sending.accept import accept
 from smsadmin.sending.filters import AGENT
-from smsadmin.sending.log import storable
+from smsadmin.sending.log import DECIDED_LOST, storable
 from smsadmin.sending.models import Message
 from smsadmin.sending.rehearse import Rehearsal
 from smsadmin.sending.rehearse import rehearse as rehearsed
@@ -48,8 +49,6 @@ UNSENT = (Status.REJECTED, Status.FAILED, Status.EXPIRED, Status.CANCELLED)
 #: uses after a call. Others may count from one in every completion of a model.
 AFTER = "after"
 UNIQUE_IDS = frozenset({AIAgent.Platform.VAPI.value, AFTER})
-#: Nothing that a number is written with is longer.
-_LONGEST_RECIPIENT = 100
 #: Of arguments that cannot be used so many are kept, to be looked at.
 _MOST_KEPT = 20
 
@@ -131,7 +130,7 @@ def use(
     """
     began, now, call = time.monotonic(), now or timezone.now(), _storable(call)
     # A use after the call teaches nothing: its row has what is proven of the call, and the rest may be anybody's.
-    row = call_of(agent, CallFacts(call.call_id) if dialect == AFTER else call, now, _region(attachment))
+    row = call_of(agent, CallFacts(call.call_id) if dialect == AFTER else call, now)
     plan = _planned(agent, attachment, arguments, call, row)
     use = Invocation(
         workspace_id=agent.workspace_id,
@@ -171,38 +170,38 @@ def rehearse(
     return Answer(status, say, code), found
 
 
-def call_of(agent: AIAgent, call: CallFacts, now: datetime, region: str = "") -> AgentCall | None:
+def call_of(agent: AIAgent, call: CallFacts, now: datetime) -> AgentCall | None:
     """The row of the call that this is about, made where it is new, with what is now known of it; None for no id.
-    Numbers are read as ones of `region` where they have no country code. What was known stays, but for what is no
-    number where one is told; and once the numbers were deleted, by age, none is learnt anew."""
+    What was known stays, but for what is no number, or one without its country code, where that is told; and once the
+    numbers were deleted, by age, none is learnt anew."""
     if not (call_id := call.call_id.strip()[:120]):
         return None
     told = {
         "direction": call.direction[:8],
-        "party": _spelt(call.party, region)[:20],
-        "number": _spelt(call.number)[:20],
+        "party": parties.kept(call.party),
+        "number": parties.kept(call.number),
     }
     first = {**told, "workspace_id": agent.workspace_id, "first_at": now, "last_at": now}
     row, is_new = AgentCall.objects.get_or_create(agent=agent, call_id=call_id, defaults=first)
     if is_new:
         return row
-    with transaction.atomic():
-        # Who would learn another party at the same moment goes by the one that was learnt first.
-        row.refresh_from_db(from_queryset=AgentCall.objects.select_for_update())
-        learnt = {} if row.number_gone_at else _learnt(row, told)
-        for name, value in {**learnt, "last_at": max(row.last_at, now)}.items():
-            setattr(row, name, value)
-        row.save(update_fields=[*learnt, "last_at"])
+    try:
+        _learn(row, told, now)
+    except AgentCall.DoesNotExist:  # it was deleted, by age, in this very moment
+        row, _ = AgentCall.objects.get_or_create(agent=agent, call_id=call_id, defaults=first)
     return row
 
 
-def _learnt(row: AgentCall, told: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: getattr(row, name) for name in told}
-    return {
-        name: value
-        for name, value in told.items()
-        if value and (not kept[name] or (_is_number(value) and not _is_number(kept[name])))
-    }
+def _learn(row: AgentCall, told: Mapping[str, str], now: datetime) -> None:
+    """Raises AgentCall.DoesNotExist."""
+    with transaction.atomic():
+        # Who would learn another party at the same moment goes by the one that was learnt first.
+        row.refresh_from_db(from_queryset=AgentCall.objects.select_for_update())
+        news = {} if row.number_gone_at else told
+        learnt = {name: value for name, value in news.items() if parties.gives_way(getattr(row, name), value)}
+        for name, value in {**learnt, "last_at": max(row.last_at, now)}.items():
+            setattr(row, name, value)
+        row.save(update_fields=[*learnt, "last_at"])
 
 
 def config_of(version: ActionVersion) -> ActionConfig:
@@ -253,9 +252,9 @@ def _plan(agent: AIAgent, attachment: Attachment, arguments: Arguments, party: s
         raise _refusal(agent, "arguments_unreadable", outcome=Outcome.UNUSABLE)
     given = _read(agent, tools.of(attachment), arguments)
     if attachment.recipient == Attachment.Recipient.ARGUMENT:
-        recipient = _spelt(given.pop(TO), version.default_region)
+        recipient = parties.spelt(given.pop(TO), version.default_region)
     else:
-        recipient = _party(agent, _spelt(party, version.default_region), known_party)
+        recipient = _party(agent, party, known_party, version.default_region)
     said = tools.said(attachment, version).items()
     values = {
         need.path: setting.value if setting.source == "fixed" else given.get(setting.name, "")
@@ -265,15 +264,11 @@ def _plan(agent: AIAgent, attachment: Attachment, arguments: Arguments, party: s
     return Plan(version, recipient, values, {**given, TO: recipient})
 
 
-def _party(agent: AIAgent, said: str, known: str) -> str:
-    """Whom the call is with. The first number of a call stands for as long as it lasts: a use that names another one is
-    refused, for a call has one other party, and whoever makes the uses of it must not choose whom they text. What is no
-    number gives way to one, whichever of the two was told first."""
-    if not _is_number(said):
-        return known or said
-    if _is_number(known) and said != known:
-        raise _refusal(agent, "other_party")
-    return said
+def _party(agent: AIAgent, told: str, known: str, region: str) -> str:
+    try:
+        return parties.recipient(told, known, region)
+    except parties.OtherParty:
+        raise _refusal(agent, "other_party") from None
 
 
 def _read(agent: AIAgent, tool: Tool, arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -319,24 +314,6 @@ def _refusal(agent: AIAgent, code: str, outcome: str = Outcome.REFUSED, **names:
 
 def _storable(call: CallFacts) -> CallFacts:
     return CallFacts(*map(storable, astuple(call)))
-
-
-def _spelt(given: str, region: str = "") -> str:
-    """A number in E.164 where it can be read, without its country code only as one of `region`; else as it was
-    given."""
-    try:
-        return numbers.read(given, region or None).e164
-    except numbers.NumberError:
-        return given.strip()[:_LONGEST_RECIPIENT]
-
-
-def _is_number(spelt: str) -> bool:
-    return numbers.E164.fullmatch(spelt) is not None
-
-
-def _region(attachment: Attachment) -> str:
-    """The country that the action takes numbers without a country code for."""
-    return attachment.action.current.default_region if attachment.action.current else ""
 
 
 def _noted(attachment: Attachment, plan: Plan | Refused, arguments: Arguments) -> dict[str, str]:
@@ -434,10 +411,11 @@ def _uses_like(use: Invocation) -> QuerySet[Invocation]:
 
 
 def _unsent(messages: Iterable[UUID | None]) -> set[UUID]:
-    """Which of these messages surely left nobody, and were not sent again either."""
-    ids = [each for each in messages if each]
-    unsent = set(Message.objects.filter(pk__in=ids, status__in=UNSENT).values_list("pk", flat=True))
-    return unsent - set(Message.objects.filter(original__in=unsent).values_list("original", flat=True))
+    """Which of these messages surely left nobody, which no person's guess makes sure, and are not sent again either, by
+    now or soon."""
+    failed = Message.objects.filter(pk__in=[each for each in messages if each], status__in=UNSENT)
+    unsent = set(failed.exclude(DECIDED_LOST).values_list("pk", flat=True))
+    return unsent.difference(again.successors(unsent), again.queued(list(unsent)))
 
 
 def _too_many(use: Invocation, plan: Plan, most: int) -> str:

@@ -152,28 +152,71 @@ def test_a_call_has_one_other_party(attachment: Attachment) -> None:
     assert set(Message.objects.values_list("recipient", flat=True)) == {RECIPIENT}
 
 
-def test_a_number_without_its_country_code_is_no_other_party_by_that(attachment: Attachment) -> None:
-    german = make_action(
+def _reading(attachment: Attachment, region: str) -> Attachment:
+    """Another tool of the agent, that takes numbers without a country code for ones of that region."""
+    action = make_action(
         attachment.workspace,
+        name=region,
         object_type="call",
         recipient_property="phone",
         message="{{date}}",
-        default_region="DE",
+        default_region=region,
     )
-    hello = make_attachment(attachment.agent, german, tool_name="hello", most_per_call=5)
+    return make_attachment(attachment.agent, action, tool_name=f"in_{region}", most_per_call=5)
+
+
+def test_a_number_without_its_country_code_is_no_other_party_by_that(attachment: Attachment) -> None:
+    german, austrian = _reading(attachment, "DE"), _reading(attachment, "AT")
     attachment.most_per_call = 5
-    assert ask(hello, call=CallFacts("call-1", "0151 12345678")).ok
-    assert ask(hello, {"date": "3"}, call=CallFacts("call-1", "0171 2345678")).code == "other_party"
-    assert ask(attachment, call=CallFacts("call-1", "0171 2345678")).ok  # it reads no such number
-    assert ask(attachment, {"date": "4"}, call=CallFacts("call-1", "anonymous")).ok
-    assert set(Message.objects.values_list("recipient", flat=True)) == {"+4915112345678"}
+
+    def asked(tool: Attachment, party: str) -> str:
+        answer = ask(tool, {"date": f"{Invocation.objects.count()}"}, call=CallFacts("call-1", party))
+        return answer.code or Message.objects.get(pk=answer.message_id).recipient
+
+    assert asked(german, "anonymous") == "recipient_not_e164"
+    assert asked(german, "0151 12345678") == "+4915112345678"
+    assert asked(austrian, "0151 12345678") == "+4315112345678"
+    assert asked(german, "0171 2345678") == "other_party"
+    assert asked(german, "anonymous") == "+4915112345678"
+    assert asked(attachment, "+12025559999") == "other_party"  # though it reads nothing of what is known
+    assert asked(attachment, "0171 2345678") == "recipient_no_country_code"
+    assert AgentCall.objects.get().party == "015112345678"
+    assert asked(attachment, "+49 151 12345678") == "+4915112345678"
+    assert AgentCall.objects.get().party == "+4915112345678"
+    assert asked(austrian, "0151 12345678") == "+4915112345678"
+    assert asked(austrian, "0171 2345678") == "other_party"
+    assert asked(german, "4915112345678") == "+4915112345678"
+
+
+def test_a_number_that_lacks_its_plus_is_not_taken_for_another_country_for_good(
+    attachment: Attachment,
+) -> None:
+    ask(_reading(attachment, "DE"), call=CallFacts("call-1", "14155550100"))
+    assert ask(attachment, call=CallFacts("call-1", "+14155550100")).ok
+    assert Message.objects.latest("pk").recipient == AgentCall.objects.get().party == "+14155550100"
+
+
+def test_a_call_that_is_deleted_while_it_is_used_begins_anew(
+    attachment: Attachment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = running._learn
+
+    def late(row: AgentCall, *rest: Any) -> None:
+        AgentCall.objects.filter(pk=row.pk).delete()
+        learn(row, *rest)
+
+    ask(attachment)
+    monkeypatch.setattr(running, "_learn", late)
+    assert ask(attachment).ok
+    assert AgentCall.objects.get().party == RECIPIENT
 
 
 def test_a_party_that_is_no_number_gives_way_to_one_that_is_and_to_no_second_one(
     attachment: Attachment,
 ) -> None:
     attachment.most_per_call = 5
-    assert ask(attachment, call=CallFacts("call-1", "anonymous")).code == "recipient_not_e164"
+    for nobody in ("anonymous", "+9991234567"):
+        assert not ask(attachment, call=CallFacts("call-1", nobody)).ok
     assert ask(attachment).ok
     assert ask(attachment, {"date": "3"}, call=replace(CALL, party="+12025559999")).code == "other_party"
     assert AgentCall.objects.get().party == RECIPIENT
@@ -341,6 +384,23 @@ def test_what_surely_left_nobody_is_tried_again_under_another_id(attachment: Att
     assert asked("call_3", 3).message_id not in ("", first.message_id)
     Message.objects.update(status=status)
     assert (asked("call_4", 4).code, Message.objects.count()) == ("too_many_tries", running.TRIES)
+
+
+def test_what_a_person_took_for_lost_may_have_left(attachment: Attachment) -> None:
+    first = ask(attachment)
+    Message.objects.update(status="failed", error_code="PROVIDER_UNKNOWN")
+    assert ask(attachment).message_id == first.message_id
+    assert ask(attachment, {"date": "3"}).code == "too_many_texts"
+
+
+def test_what_waits_to_be_sent_again_is_not_sent_beside_it(attachment: Attachment) -> None:
+    first = ask(attachment)
+    Message.objects.update(status="failed", error_code="PROVIDER_REJECTED")
+    resend = Resend.objects.create(workspace=attachment.workspace, chosen=1)
+    resend.items.create(original=first.message_id)
+    assert ask(attachment).message_id == first.message_id
+    Resend.objects.update(state=Resend.State.CANCELLED)
+    assert ask(attachment).message_id not in ("", first.message_id)
 
 
 def test_an_action_that_is_attached_twice_sends_the_same_text_once(attachment: Attachment) -> None:
