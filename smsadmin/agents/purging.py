@@ -33,10 +33,12 @@ def purge(workspace: Workspace, before: datetime, part: Part, most: int = 1_000)
 
 def _deleted(rows: QuerySet[Any], column: str, most: int) -> int:
     """How many of these rows, and not of those that go with them."""
+    ids = list(rows.order_by(column, "pk").values_list("pk", flat=True)[:most])
+    if not ids:
+        return 0
     with transaction.atomic():  # what is used again in this very moment stays, or is gone for its use
-        oldest = rows.order_by(column, "pk").select_for_update()
-        ids = list(oldest.values_list("pk", flat=True)[:most])
-        return rows.model.objects.filter(pk__in=ids).delete()[1].get(rows.model._meta.label, 0)
+        still = list(rows.filter(pk__in=ids).select_for_update().values_list("pk", flat=True))
+        return rows.model.objects.filter(pk__in=still).delete()[1].get(rows.model._meta.label, 0)
 
 
 def _emptied_uses(uses: QuerySet[Invocation], most: int) -> int:
